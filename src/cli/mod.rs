@@ -1,0 +1,53 @@
+//! The command line: arguments in, a call into the passes, an [`Exit`] out. One file per subcommand.
+
+mod slave;
+mod tool;
+
+use clap::{Parser, Subcommand};
+
+use crate::diagnostic::Failure;
+
+/// How the process ends. The numbers are part of the documented interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All went well.
+    Fine = 0,
+    /// The farm has errors, or a build failed.
+    Errors = 1,
+    /// Wrong use, or files that cannot be read.
+    Misuse = 2,
+    /// Stopped by the user.
+    Interrupted = 130,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Compiles, explains and runs a farm of OpenERP/Odoo buildouts.
+#[derive(Debug, Parser)]
+#[command(name = "farmout", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look at this machine as a build slave
+    Slave(slave::Arguments),
+    /// The commands that the steps of a plan call
+    Tool(tool::Arguments),
+}
+
+/// Parses the process's arguments and does what they say.
+pub fn main() -> Exit {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Slave(arguments) => slave::main(arguments),
+        Command::Tool(arguments) => tool::main(arguments),
+    };
+    result.unwrap_or_else(|failure: Failure| failure.print())
+}
