@@ -1,16 +1,29 @@
 //! `farmout` compiles the manifests and slave fragments of a buildout farm into a checked build graph, lowers it to
 //! plans and runs them. The modules below are the passes, in the order in which text becomes a finished run.
 
+// The user's files, and what is said about them.
 pub mod diagnostic;
 pub mod source;
 
-pub mod model;
+// Text → syntax tree with spans → resolved options → typed model → graph.
 pub mod syntax;
 
+pub mod model;
+pub mod resolve;
+pub mod steps;
+
+pub mod dispatch;
+
+mod compile;
+
+// Graph → plan → run.
 pub mod host;
 pub mod plan;
+pub mod render;
 pub mod report;
 pub mod runner;
 pub mod tool;
 
 pub mod cli;
+
+pub use compile::{Compilation, compile};

@@ -1,5 +1,9 @@
 //! The command line: arguments in, a call into the passes, an [`Exit`] out. One file per subcommand.
 
+mod compile;
+mod farm;
+mod plan;
+mod run;
 mod slave;
 mod tool;
 
@@ -36,6 +40,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Check the manifests and slave fragments of a farm
+    Compile(compile::Arguments),
+    /// Print what would be done on a slave, step by step
+    Plan(plan::Arguments),
+    /// Build and test on this machine
+    Run(run::Arguments),
     /// Look at this machine as a build slave
     Slave(slave::Arguments),
     /// The commands that the steps of a plan call
@@ -46,6 +56,9 @@ enum Command {
 pub fn main() -> Exit {
     let arguments = Arguments::parse();
     let result = match arguments.command {
+        Command::Compile(arguments) => compile::main(&arguments),
+        Command::Plan(arguments) => plan::main(&arguments),
+        Command::Run(arguments) => run::main(&arguments),
         Command::Slave(arguments) => slave::main(arguments),
         Command::Tool(arguments) => tool::main(arguments),
     };

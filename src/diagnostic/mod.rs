@@ -1,5 +1,71 @@
-//! What is said to the user: diagnostics with a place in a file, and failures without one.
+//! What is said to the user: diagnostics with a place in a file, and failures without one. Every diagnostic's wording
+//! is in [`problem`]; nothing else in the crate words one.
 
 mod failure;
+mod human;
+mod problem;
+pub mod suggest;
+
+use std::collections::HashSet;
+
+use crate::source::Span;
 
 pub use failure::Failure;
+pub use human::{Counts, print};
+pub use problem::{Label, Problem, Severity};
+
+/// A problem at its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What is wrong.
+    pub problem: Problem,
+    /// Where.
+    pub span: Span,
+    /// Other places that have to do with it.
+    pub related: Vec<(Span, Label)>,
+}
+
+impl Diagnostic {
+    /// Adds another place that has to do with it.
+    pub fn label(&mut self, span: Span, label: Label) -> &mut Self {
+        self.related.push((span, label));
+        self
+    }
+}
+
+/// What the passes collect. The same problem at the same place is kept once: a default that is read by fifty sections
+/// has its mistake once.
+#[derive(Debug, Default)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+    seen: HashSet<(&'static str, Span)>,
+    /// What a repeated problem's labels go to, so that callers need not care.
+    repeated: Option<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Reports a problem.
+    pub fn push(&mut self, problem: Problem, span: Span) -> &mut Diagnostic {
+        let fresh = self.seen.insert((problem.wording().code, span));
+        let diagnostic = Diagnostic { problem, span, related: Vec::new() };
+        if fresh {
+            let at = self.list.len();
+            self.list.push(diagnostic);
+            &mut self.list[at]
+        } else {
+            self.repeated.insert(diagnostic)
+        }
+    }
+
+    /// Whether there is an error among them.
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|diagnostic| diagnostic.problem.wording().severity == Severity::Error)
+    }
+
+    /// All of them, in the order of their places.
+    pub fn sorted(&self) -> Vec<&Diagnostic> {
+        let mut list: Vec<_> = self.list.iter().collect();
+        list.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.problem.wording().code));
+        list
+    }
+}

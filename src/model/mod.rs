@@ -1,5 +1,21 @@
 //! The typed model of a farm. Types and their parsing; no input or output happens here.
 
+mod build;
+mod capability;
+mod farm;
+mod filter;
+mod option;
 mod secret;
+mod slave;
+mod version;
 
+pub use build::{Build, Buildout, BuildoutSource, StepUse, Vcs, Watch};
+pub use capability::{
+    Declaration, Declarations, Dispatch, Offer, OfferOption, OfferValue, OptionDeclaration, Requirement, Variant,
+};
+pub use farm::Farm;
+pub use filter::{Criterion, Filter, Operator};
+pub use option::{Declared, DeclaredOptions, OptionType, Value};
 pub use secret::{Secret, Secrets};
+pub use slave::{Priority, Slave};
+pub use version::Version;

@@ -1,6 +1,14 @@
 //! A plan: everything that one builder does on one slave, in one file. Made by lowering, eaten by the runner.
+//!
+//! Lowering has two halves. [`lower`] makes a builder's [`Procedure`], which is the same on every slave; [`bind`] makes
+//! the [`Plan`] of a procedure on one slave.
 
+mod bind;
+mod carry;
+mod lower;
 mod model;
 pub mod placeholder;
 
+pub use bind::bind;
+pub use lower::{Condition, LowerError, Procedure, ProcedureStep, lower};
 pub use model::{FORMAT, OnFailure, Phase, Plan, PlanFile, Step};

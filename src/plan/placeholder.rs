@@ -47,6 +47,8 @@ pub enum Value {
     Known(String),
     /// It has no value: the default is taken, and without one it is an error.
     Absent,
+    /// Put this text in its place, the placeholders in it included.
+    Text(String),
     /// Known at run time only: the placeholder stays as it is, its default filled in.
     Later,
 }
@@ -129,6 +131,7 @@ impl Filling<'_> {
             (Value::Known(value), Some(default)) if value.is_empty() => self.all(default, filled)?,
             (Value::Known(value), _) if self.last => filled.push_str(&value),
             (Value::Known(value), _) => filled.push_str(&escape(&value)),
+            (Value::Text(text), _) => filled.push_str(&text),
             (Value::Absent, Some(default)) => self.all(default, filled)?,
             (Value::Absent, None) => return Err(Error::Unknown(name.to_owned())),
             (Value::Later, default) => {
@@ -155,6 +158,7 @@ mod tests {
             "host" => Value::Known(String::new()),
             "odd" => Value::Known("a${b}".to_owned()),
             "bin" => Value::Absent,
+            "socket" => Value::Text("${socket-dir}".to_owned()),
             _ => Value::Later,
         }
     }

@@ -1,1 +1,5 @@
-//! x
+//! Texts to syntax trees with spans, by the grammars of `grammar/`. Knows what is written, not what it means.
+
+pub mod filter;
+pub mod ini;
+pub mod words;

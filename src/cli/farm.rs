@@ -1,0 +1,123 @@
+//! The arguments by which every command finds its farm, and the compiling that comes before anything else.
+
+use camino::Utf8PathBuf;
+use globset::Glob;
+
+use super::Exit;
+use crate::diagnostic::{self, Failure, suggest};
+use crate::dispatch::Builder;
+use crate::model::Slave;
+use crate::resolve::{Layout, find_farm};
+use crate::{Compilation, compile};
+
+/// Where the farm is.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct FarmArguments {
+    /// The farm's directory [default: the nearest one upwards with a farm.yaml or buildouts/MANIFEST.cfg]
+    #[arg(long, value_name = "DIR")]
+    farm: Option<Utf8PathBuf>,
+    /// A manifest to read instead of the farm's own (may be given several times)
+    #[arg(long, value_name = "FILE")]
+    manifest: Vec<Utf8PathBuf>,
+}
+
+impl FarmArguments {
+    /// Where the farm's files are.
+    pub(super) fn layout(&self) -> Layout {
+        Layout { root: find_farm(self.farm.clone()), manifests: self.manifest.clone(), fragment: None }
+    }
+}
+
+/// Compiles a farm for a command that needs it to be right: prints what is wrong, and ends there if it is an error.
+/// Warnings are `compile`'s to print.
+pub(super) fn compiled(layout: &Layout) -> Result<Compilation, Failure> {
+    let compilation = read(layout)?;
+    if compilation.diagnostics.has_errors() {
+        let counts = diagnostic::print(&compilation.diagnostics, &compilation.sources);
+        return Err(Failure::error(format!("the farm does not compile: {counts}")));
+    }
+    Ok(compilation)
+}
+
+/// Reads and compiles a farm. Of several unreadable files, all but the last are printed here.
+pub(super) fn read(layout: &Layout) -> Result<Compilation, Failure> {
+    compile(layout).map_err(|mut failures| {
+        let last = failures.pop().unwrap_or_else(|| Failure::misuse("the farm cannot be read"));
+        failures.iter().for_each(|failure| {
+            failure.print();
+        });
+        last
+    })
+}
+
+/// The slave that a command is about: the one named, or the only one.
+pub(super) fn slave<'a>(compilation: &'a Compilation, named: Option<&str>) -> Result<(usize, &'a Slave), Failure> {
+    let slaves = &compilation.graph.farm.slaves;
+    let names = || slaves.iter().map(|slave| slave.name.as_str());
+    match (named, slaves.as_slice()) {
+        (Some(name), _) => compilation.graph.slave(name).ok_or_else(|| {
+            let help = match suggest::nearest(name, names()) {
+                Some(near) => format!("did you mean `{near}`? The slaves are {}", suggest::list(names())),
+                None => format!("the slaves are {}", suggest::list(names())),
+            };
+            Failure::misuse(format!("there is no slave `{name}` in this farm")).help(help)
+        }),
+        (None, [only]) => Ok((0, only)),
+        (None, []) => Err(Failure::misuse("this farm has no slave")),
+        (None, _) => Err(Failure::misuse("this farm has several slaves")
+            .help(format!("name one with --slave: {}", suggest::list(names())))),
+    }
+}
+
+/// Which builders a command is about: those whose names match one of the patterns; all where there is none.
+pub(super) struct Pick {
+    patterns: Vec<(String, globset::GlobMatcher)>,
+}
+
+impl Pick {
+    /// Reads the patterns.
+    pub(super) fn new(patterns: &[String]) -> Result<Self, Failure> {
+        let matcher = |pattern: &String| {
+            let glob = Glob::new(pattern).map_err(|error| {
+                Failure::misuse(format!("`{pattern}` is no pattern: {}", error.kind()))
+                    .help("`*` stands for any characters, `?` for one, `[ab]` for one of several")
+            })?;
+            Ok((pattern.clone(), glob.compile_matcher()))
+        };
+        Ok(Self { patterns: patterns.iter().map(matcher).collect::<Result<_, _>>()? })
+    }
+
+    /// Whether a name matches.
+    pub(super) fn matches(&self, name: &str) -> bool {
+        self.patterns.is_empty() || self.patterns.iter().any(|(pattern, glob)| pattern == name || glob.is_match(name))
+    }
+
+    /// Says which pattern matches no builder at all: it is most probably a slip.
+    pub(super) fn check(&self, builders: &[Builder]) -> Result<(), Failure> {
+        for (pattern, glob) in &self.patterns {
+            if !builders.iter().any(|builder| builder.name == *pattern || glob.is_match(&builder.name)) {
+                let failure = Failure::misuse(format!("no builder is called `{pattern}`"));
+                let names = || builders.iter().map(|builder| builder.name.as_str());
+                return Err(match suggest::nearest(pattern, names()) {
+                    Some(near) => failure.help(format!("did you mean `{near}`?")),
+                    None if builders.is_empty() => failure.help("this farm has no builder at all"),
+                    None => failure.help(format!("there are {}", some(names().collect()))),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first names of a long list.
+fn some(names: Vec<&str>) -> String {
+    const MOST: usize = 12;
+    let more = names.len().saturating_sub(MOST);
+    let list = suggest::list(names.into_iter().take(MOST));
+    if more > 0 { format!("{list}, and {more} more") } else { list }
+}
+
+/// The exit code that the diagnostics call for.
+pub(super) fn exit(errors: bool) -> Exit {
+    if errors { Exit::Errors } else { Exit::Fine }
+}

@@ -1,0 +1,165 @@
+//! `farmout plan`: the dry run.
+
+use camino::Utf8PathBuf;
+
+use super::Exit;
+use super::compile::print;
+use super::farm::{FarmArguments, Pick, compiled, slave};
+use crate::Compilation;
+use crate::diagnostic::Failure;
+use crate::dispatch::why_not;
+use crate::model::Slave;
+use crate::plan::{Plan, bind, lower};
+use crate::render::{dry_run, summary};
+
+/// Prints exactly what would be done on a slave: every step with its command, environment, directory, locks, limits and
+/// what its failure does. Nothing is run.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    farm: FarmArguments,
+    #[command(flatten)]
+    slave: super::run::SlaveArguments,
+    /// The builders, by name or by pattern such as 'demo-*' [default: all that the slave takes]
+    #[arg(value_name = "BUILDER")]
+    builders: Vec<String>,
+    /// Say for every builder and build why the slave does or does not take it, and print no plan
+    #[arg(long, conflicts_with_all = ["format", "output"])]
+    why: bool,
+    /// How plans are written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    /// Write a file for each builder into this directory, instead of standard output (YAML unless --format says json)
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For a person
+    Text,
+    /// The plan file that `farmout run` executes
+    Yaml,
+    /// The same as JSON
+    Json,
+}
+
+pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
+    let layout = arguments.slave.layout(arguments.farm.layout())?;
+    let compilation = compiled(&layout)?;
+    let pick = Pick::new(&arguments.builders)?;
+    pick.check(&compilation.graph.builders)?;
+    let (index, slave) = slave(&compilation, arguments.slave.name())?;
+    if arguments.why {
+        print(&why(&compilation, index, slave, &pick))?;
+        return Ok(Exit::Fine);
+    }
+    let plans = plans(&compilation, index, slave, &pick)?;
+    match &arguments.output {
+        Some(directory) => write(&plans, directory, arguments.format)?,
+        None => print(&render(&plans, arguments.format)?)?,
+    }
+    Ok(Exit::Fine)
+}
+
+/// The plans of the picked builders that the slave takes.
+///
+/// # Errors
+/// A builder that cannot be lowered; no builder at all.
+pub(super) fn plans(compilation: &Compilation, index: usize, slave: &Slave, pick: &Pick) -> Result<Vec<Plan>, Failure> {
+    let graph = &compilation.graph;
+    let taken = graph.builders.iter().filter(|builder| builder.slaves.contains(&index) && pick.matches(&builder.name));
+    let plans = taken
+        .map(|builder| {
+            let failed = |error: crate::plan::LowerError| {
+                Failure::error(format!("builder {} cannot be planned: {error}", builder.name))
+            };
+            let procedure = lower(compilation, builder).map_err(failed)?;
+            bind(&procedure, slave, &graph.farm.declarations).map_err(failed)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if plans.is_empty() {
+        let reasons = why(compilation, index, slave, pick);
+        let failure = Failure::error(format!("the slave `{}` takes none of these builders", slave.name));
+        return Err(failure.help(reasons.trim_end()));
+    }
+    Ok(plans)
+}
+
+/// Why the slave takes each of the picked builders, and why not the others.
+fn why(compilation: &Compilation, index: usize, slave: &Slave, pick: &Pick) -> String {
+    let graph = &compilation.graph;
+    let mut lines = Vec::new();
+    for (number, build) in graph.farm.builds.iter().enumerate() {
+        if build.buildout.is_none() {
+            continue;
+        }
+        let builders: Vec<_> = graph.builders.iter().filter(|builder| builder.build == number).collect();
+        if builders.is_empty() && pick.matches(&build.name) {
+            let reason =
+                why_not(build, slave).map_or_else(|| "no slave takes it".to_owned(), |reason| reason.to_string());
+            lines.push(format!("{}: no builder on {}: {reason}", build.name, slave.name));
+        }
+        for builder in builders.into_iter().filter(|builder| pick.matches(&builder.name)) {
+            let chosen: Vec<_> = builder
+                .chosen
+                .iter()
+                .map(|(name, version)| format!("{name} {}", version.as_ref().map_or("", |version| version.as_str())))
+                .chain(build.requires.iter().map(|requirement| format!("{requirement} (required)")))
+                .map(|text| text.trim_end().to_owned())
+                .collect();
+            let line = if builder.slaves.contains(&index) {
+                let offers = if chosen.is_empty() { "nothing is asked of it".to_owned() } else { chosen.join(", ") };
+                format!("{}: taken by {}, which offers {offers}", builder.name, slave.name)
+            } else {
+                let offers = |(name, version): (&String, &Option<crate::model::Version>)| {
+                    slave.offer(name, version.as_ref()).is_none().then(|| {
+                        format!("it does not offer {name} {}", version.as_ref().map_or("", |version| version.as_str()))
+                    })
+                };
+                let missing = builder.chosen.iter().find_map(offers);
+                let reason = crate::dispatch::refusal(build, slave).map(|reason| reason.to_string()).or(missing);
+                format!("{}: not taken by {}: {}", builder.name, slave.name, reason.unwrap_or_default())
+            };
+            lines.push(line);
+        }
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn render(plans: &[Plan], format: Format) -> Result<String, Failure> {
+    Ok(match format {
+        Format::Text => plans.iter().map(dry_run).collect::<Vec<_>>().join("\n"),
+        Format::Yaml => plans.iter().map(|plan| Ok(format!("---\n{}", yaml(plan)?))).collect::<Result<_, _>>()?,
+        Format::Json => plans.iter().map(|plan| Ok(format!("{}\n", json(plan)?))).collect::<Result<_, _>>()?,
+    })
+}
+
+fn yaml(plan: &Plan) -> Result<String, Failure> {
+    serde_yaml::to_string(plan).map_err(|error| Failure::error(format!("the plan cannot be written: {error}")))
+}
+
+fn json(plan: &Plan) -> Result<String, Failure> {
+    serde_json::to_string_pretty(plan).map_err(|error| Failure::error(format!("the plan cannot be written: {error}")))
+}
+
+/// Writes one file for each plan, aside first: nobody ever reads half a plan.
+fn write(plans: &[Plan], directory: &Utf8PathBuf, format: Format) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::misuse(format!("cannot write into {directory}: {error}"));
+    std::fs::create_dir_all(directory).map_err(failed)?;
+    for plan in plans {
+        let (text, suffix) = match format {
+            Format::Json => (json(plan)? + "\n", "json"),
+            Format::Text | Format::Yaml => (yaml(plan)?, "yaml"),
+        };
+        let path = directory.join(format!("{}.{suffix}", plan.directory));
+        let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
+        std::io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)?;
+        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        file.as_file().set_permissions(readable).map_err(failed)?;
+        file.persist(&path).map_err(|error| failed(error.error))?;
+        anstream::eprintln!("{path}: {}", summary(plan));
+    }
+    Ok(())
+}

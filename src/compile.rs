@@ -1,0 +1,128 @@
+//! The passes from files to the graph, in order.
+
+use camino::Utf8PathBuf;
+
+use crate::diagnostic::{Diagnostics, Failure, Problem};
+use crate::dispatch::{Graph, dispatch};
+use crate::model::{Farm, OfferValue};
+use crate::resolve::{Files, Knowledge, Layout, Manifest, Sheet, builds, slaves};
+use crate::source::{SourceId, Sources, Span};
+use crate::steps::{self, CoreOptions, Templates};
+use crate::syntax::ini;
+
+/// A farm, compiled.
+#[derive(Debug)]
+pub struct Compilation {
+    /// Its texts.
+    pub sources: Sources,
+    /// What is to be said about them.
+    pub diagnostics: Diagnostics,
+    /// Its graph. Where there are errors, it lacks what they are about.
+    pub graph: Graph,
+    /// The step templates.
+    pub templates: Templates,
+}
+
+/// Compiles a farm: reads its files, and checks everything that they say.
+///
+/// # Errors
+/// A failure for each file that is missing or unreadable. What is wrong inside files is among the diagnostics.
+pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
+    let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
+    let files = Files::read(layout, &mut sources, &mut diagnostics)?;
+    let options = CoreOptions::builtin();
+    let declarations = steps::declarations(&files.farm.capabilities);
+    let templates = Templates::load(&sources, &files.templates, &mut diagnostics);
+
+    let fragments: Vec<Sheet> =
+        files.fragments.iter().map(|id| fragment(&mut sources, *id, &mut diagnostics)).collect();
+    let manifests: Vec<Manifest> = files
+        .manifests
+        .iter()
+        .map(|(id, directory)| {
+            let document = ini::parse(&sources, *id, &mut diagnostics);
+            let mut sheet = Sheet::new(document, &mut diagnostics);
+            sheet.inherit(&mut diagnostics);
+            Manifest { name: Utf8PathBuf::from(sources.get(*id).name()), directory: directory.clone(), sheet }
+        })
+        .collect();
+
+    let slaves = slaves(&fragments, &options.slave, &declarations, &mut diagnostics);
+    let knowledge =
+        Knowledge { root: &layout.root, farm: &files.farm, options: &options.manifest, templates: &templates };
+    let builds = builds(&manifests, &knowledge, &mut diagnostics);
+    for build in &builds {
+        if let Some(buildout) = &build.buildout
+            && templates.find(buildout.source.template()).is_none()
+        {
+            let problem = Problem::SourceNoTemplate { kind: buildout.source.template() };
+            diagnostics.push(problem, buildout.span);
+        }
+    }
+    let graph = dispatch(Farm { builds, slaves, declarations }, &mut diagnostics);
+    Ok(Compilation { sources, diagnostics, graph, templates })
+}
+
+/// Reads a slave fragment. What it keeps secret is never shown, not even in a message about its neighbour.
+fn fragment(sources: &mut Sources, id: SourceId, diagnostics: &mut Diagnostics) -> Sheet {
+    let document = ini::parse(sources, id, diagnostics);
+    for secret in secrets(sources.get(id).text(), id) {
+        sources.hide(secret);
+    }
+    Sheet::new(document, diagnostics)
+}
+
+/// Where secrets stand in a fragment: what follows a name with `passw` in it, on its line and on those that continue it.
+/// Read from the text and not from the tree, so that a line with a mistake hides its secret too.
+fn secrets(text: &str, id: SourceId) -> Vec<Span> {
+    let mut secrets = Vec::new();
+    let mut at = 0;
+    let mut continues = false;
+    for line in text.split_inclusive('\n') {
+        let indented = line.starts_with([' ', '\t']);
+        let lower = line.to_ascii_lowercase();
+        let name = lower.find("passw");
+        let value = match name {
+            Some(name) => line[name..].find(['=', ':', ' ', '\t']).map(|end| name + end + 1),
+            None if continues && indented => Some(0),
+            None => None,
+        };
+        if let Some(from) = value {
+            let skipped = line[from..].len() - line[from..].trim_start_matches(['=', ':', ' ', '\t']).len();
+            // In a capability line the secret ends with its word; the value of an option goes to the line's end.
+            let rest = line[from + skipped..].trim_end();
+            let end =
+                if indented && name.is_some() { rest.find([' ', '\t']).unwrap_or(rest.len()) } else { rest.len() };
+            secrets.push(Span::new(id, at + from + skipped..at + from + skipped + end));
+        }
+        continues = if indented { continues } else { name.is_some() };
+        at += line.len();
+    }
+    secrets
+}
+
+/// The secrets of the farm by the names that plans call them: passwords of database users, by slave.
+pub fn database_secrets(graph: &Graph) -> crate::model::Secrets {
+    let mut secrets = crate::model::Secrets::new();
+    for slave in &graph.farm.slaves {
+        for (capability, offers) in &slave.capabilities {
+            for offer in offers {
+                for (option, given) in &offer.options {
+                    if let OfferValue::Secret(secret) = &given.value {
+                        let version = offer.version.as_ref();
+                        secrets.insert(secret_name(&slave.name, capability, version, option), secret.clone());
+                    }
+                }
+            }
+        }
+    }
+    secrets
+}
+
+/// What plans call a secret of a slave.
+pub fn secret_name(slave: &str, capability: &str, version: Option<&crate::model::Version>, option: &str) -> String {
+    let version = version.map_or("", crate::model::Version::as_str);
+    let name = [slave, capability, version, option].join("-");
+    // Placeholders take these characters only.
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect()
+}

@@ -1,0 +1,155 @@
+//! Diagnostics for a person at a terminal, by miette.
+
+use std::fmt;
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
+
+use super::problem::Wording;
+use super::{Diagnostic, Diagnostics, Severity};
+use crate::source::{SourceId, Sources, Span};
+
+/// How many there were of each severity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Errors.
+    pub errors: usize,
+    /// Warnings.
+    pub warnings: usize,
+    /// Notices.
+    pub notices: usize,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
+        let parts = [(self.errors, "error"), (self.warnings, "warning"), (self.notices, "notice")];
+        let parts: Vec<_> = parts.iter().filter(|part| part.0 > 0).map(|part| count(part.0, part.1)).collect();
+        f.write_str(&if parts.is_empty() { "no errors".to_owned() } else { parts.join(", ") })
+    }
+}
+
+/// Prints all diagnostics on standard error, in the order of their places, and counts them.
+pub fn print(diagnostics: &Diagnostics, sources: &Sources) -> Counts {
+    let mut counts = Counts::default();
+    for diagnostic in diagnostics.sorted() {
+        let shown = Shown::new(diagnostic, sources);
+        match shown.wording.severity {
+            Severity::Error => counts.errors += 1,
+            Severity::Warning => counts.warnings += 1,
+            Severity::Notice => counts.notices += 1,
+        }
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = handler().render_report(&mut text, &shown);
+        // Lines of nothing but the frame's blanks would be noise in a CI log.
+        let lines: Vec<_> = text.lines().map(str::trim_end).collect();
+        anstream::eprintln!("{}\n", lines.join("\n").trim_end());
+    }
+    counts
+}
+
+fn handler() -> GraphicalReportHandler {
+    // Colours are always made: the stream takes them out where they are not wanted (no terminal, NO_COLOR).
+    GraphicalReportHandler::new_themed(GraphicalTheme::unicode())
+        .with_width(110)
+        .with_context_lines(1)
+        .with_links(false)
+}
+
+/// A diagnostic as miette wants it.
+#[derive(Debug)]
+struct Shown<'a> {
+    wording: Wording,
+    span: Span,
+    labels: Vec<LabeledSpan>,
+    sources: &'a Sources,
+    /// Places in other files: miette shows one file a report.
+    elsewhere: Vec<Elsewhere<'a>>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(diagnostic: &Diagnostic, sources: &'a Sources) -> Self {
+        let wording = diagnostic.problem.wording();
+        let mut labels = vec![LabeledSpan::new_primary_with_span(Some(wording.label.clone()), diagnostic.span.range())];
+        let mut elsewhere = Vec::new();
+        for (span, label) in &diagnostic.related {
+            if span.source == diagnostic.span.source {
+                labels.push(LabeledSpan::new_with_span(Some(label.to_string()), span.range()));
+            } else {
+                let place = LabeledSpan::new_with_span(None, span.range());
+                elsewhere.push(Elsewhere { text: label.to_string(), label: place, source: span.source, sources });
+            }
+        }
+        Self { wording, span: diagnostic.span, labels, sources, elsewhere }
+    }
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.wording.message)
+    }
+}
+
+impl std::error::Error for Shown<'_> {}
+
+impl miette::Diagnostic for Shown<'_> {
+    fn code<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        Some(Box::new(self.wording.code))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.wording.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+            Severity::Notice => miette::Severity::Advice,
+        })
+    }
+
+    fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        self.wording.help.as_deref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(self.sources.get(self.span.source))
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.labels.iter().cloned()))
+    }
+
+    fn related<'b>(&'b self) -> Option<Box<dyn Iterator<Item = &'b dyn miette::Diagnostic> + 'b>> {
+        (!self.elsewhere.is_empty())
+            .then(|| Box::new(self.elsewhere.iter().map(|other| other as &dyn miette::Diagnostic)) as Box<_>)
+    }
+}
+
+/// A place in another file.
+#[derive(Debug)]
+struct Elsewhere<'a> {
+    text: String,
+    label: LabeledSpan,
+    source: SourceId,
+    sources: &'a Sources,
+}
+
+impl fmt::Display for Elsewhere<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Elsewhere<'_> {}
+
+impl miette::Diagnostic for Elsewhere<'_> {
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(miette::Severity::Advice)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(self.sources.get(self.source))
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(std::iter::once(self.label.clone())))
+    }
+}

@@ -1,0 +1,138 @@
+//! A build: a section of a manifest.
+
+use camino::Utf8PathBuf;
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use super::{Dispatch, Requirement, Value};
+use crate::source::Span;
+
+/// A section of a manifest.
+#[derive(Debug, Clone)]
+pub struct Build {
+    /// Its name.
+    pub name: String,
+    /// Where its section begins.
+    pub span: Span,
+    /// The manifest, as the farm spells its path.
+    pub manifest: Utf8PathBuf,
+    /// Where its buildout comes from; without one it has no builder.
+    pub buildout: Option<Buildout>,
+    /// Free text.
+    pub category: Option<String>,
+    /// The branches whose changes schedule it, URLs rewritten.
+    pub watch: Vec<Watch>,
+    /// Seconds without a change before it starts.
+    pub tree_stable_timer: u64,
+    /// The capabilities over whose versions it is dispatched, in order.
+    pub dispatch: Vec<Dispatch>,
+    /// What a slave must offer to take it.
+    pub requires: Vec<Requirement>,
+    /// The step templates of its phases that it names, in the order in which they run.
+    pub steps: Vec<StepUse>,
+    /// The values of the options that its step templates declare.
+    pub options: IndexMap<String, Value>,
+}
+
+/// A step template that a build uses.
+#[derive(Debug, Clone)]
+pub struct StepUse {
+    /// The template's name, not an alias.
+    pub template: String,
+    /// Where it is named, or the option or section that brought it.
+    pub span: Span,
+}
+
+/// A version control system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Vcs {
+    /// Bazaar, or Breezy.
+    Bzr,
+    /// Git.
+    Git,
+    /// Mercurial.
+    Hg,
+}
+
+/// A branch of a repository whose changes schedule builds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Watch {
+    /// The system.
+    pub vcs: Vcs,
+    /// The repository, rewritten as the farm says.
+    pub url: String,
+    /// The branch; a Bazaar URL is a branch itself.
+    #[serde(serialize_with = "blank_if_none")]
+    pub branch: Option<String>,
+}
+
+fn blank_if_none<S: serde::Serializer>(branch: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(branch.as_deref().unwrap_or_default())
+}
+
+/// Where a buildout comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Buildout {
+    /// The value as it was written, on one line.
+    pub written: String,
+    /// Where it was written.
+    pub span: Span,
+    /// The source itself.
+    pub source: BuildoutSource,
+}
+
+/// The kinds of sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuildoutSource {
+    /// A packed source tree below the directory of archives.
+    Archive {
+        /// The property that names the directory below it.
+        directory_property: String,
+        /// The property that names the archive.
+        name_property: String,
+        /// The configuration in it.
+        path: String,
+    },
+    /// A tag of a Mercurial repository, from the property `buildout-tag`.
+    HgTag {
+        /// The repository.
+        url: String,
+        /// The configuration in it.
+        path: String,
+    },
+    /// A configuration beside the manifest, sent to the slave.
+    Standalone {
+        /// Where it is.
+        file: Utf8PathBuf,
+        /// A directory beside it that is sent along.
+        with: Option<Utf8PathBuf>,
+    },
+    /// A branch of a repository.
+    Vcs {
+        /// The system.
+        vcs: Vcs,
+        /// The repository, or for Bazaar the branch.
+        url: String,
+        /// The branch.
+        branch: Option<String>,
+        /// The configuration in it.
+        path: String,
+        /// The directory, in the repository, in which everything happens.
+        subdir: Option<String>,
+    },
+}
+
+impl BuildoutSource {
+    /// The step template that fetches it.
+    pub fn template(&self) -> &'static str {
+        match self {
+            Self::Archive { .. } => "archive",
+            Self::HgTag { .. } => "hgtag",
+            Self::Standalone { .. } => "standalone",
+            Self::Vcs { vcs: Vcs::Bzr, .. } => "bzr",
+            Self::Vcs { vcs: Vcs::Git, .. } => "git",
+            Self::Vcs { vcs: Vcs::Hg, .. } => "hg",
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Options: their types, and their values once they are read.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// What the value of an option is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptionType {
+    /// `true`, `yes`, `on`, `1`, or their opposites; any case.
+    Boolean,
+    /// A whole number that is not negative.
+    Integer,
+    /// Lines.
+    Lines,
+    /// Values separated by commas; white space around them does not count.
+    List,
+    /// A number.
+    Number,
+    /// A port, 1 to 65535.
+    Port,
+    /// Whole seconds.
+    Seconds,
+    /// Anything.
+    #[default]
+    Text,
+    /// Words of a command, quoted as in a shell.
+    Words,
+}
+
+impl OptionType {
+    /// What to write, for messages.
+    pub fn expected(self) -> &'static str {
+        match self {
+            Self::Boolean => "`true` or `false`",
+            Self::Integer => "a whole number",
+            Self::Lines => "lines",
+            Self::List => "values separated by commas",
+            Self::Number => "a number",
+            Self::Port => "a port, 1 to 65535",
+            Self::Seconds => "a number of seconds",
+            Self::Text => "a text",
+            Self::Words => "words, quotes closed",
+        }
+    }
+
+    /// Reads a value; none if `text` is not one of this type.
+    pub fn read(self, text: &str) -> Option<Value> {
+        let trimmed = text.trim();
+        Some(match self {
+            Self::Boolean => Value::Boolean(match trimmed.to_lowercase().as_str() {
+                "true" | "yes" | "on" | "1" => true,
+                "false" | "no" | "off" | "0" => false,
+                _ => return None,
+            }),
+            Self::Integer | Self::Seconds => Value::Integer(trimmed.parse().ok()?),
+            Self::Number => {
+                trimmed.parse::<f64>().ok().filter(|number| number.is_finite())?;
+                Value::Text(trimmed.to_owned())
+            }
+            Self::Port => Value::Integer(trimmed.parse::<u16>().ok().filter(|port| *port > 0)?.into()),
+            Self::Text => Value::Text(trimmed.to_owned()),
+            Self::Lines => Value::List(split(text.lines())),
+            Self::List => Value::List(split(text.split([',', '\n']))),
+            Self::Words => Value::List(shell_words::split(text).ok()?),
+        })
+    }
+}
+
+fn split<'a>(parts: impl Iterator<Item = &'a str>) -> Vec<String> {
+    parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// The value of an option, read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// Of a boolean.
+    Boolean(bool),
+    /// Of an integer, a port or seconds.
+    Integer(u64),
+    /// Of lines, a list or words.
+    List(Vec<String>),
+    /// Of anything else.
+    Text(String),
+}
+
+/// An option as it is declared, in data.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Declared {
+    /// What its value is.
+    #[serde(rename = "type")]
+    pub kind: OptionType,
+    /// Its value where it is not set, as it would be written. In step templates, `{{ … }}` is filled in.
+    #[serde(default)]
+    pub default: Option<String>,
+    /// What it means.
+    pub help: String,
+    /// Other spellings that are read too.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Whether a build that uses the template must set it.
+    #[serde(default)]
+    pub required: bool,
+}
+
+/// Options by name.
+pub type DeclaredOptions = IndexMap<String, Declared>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_by_type() {
+        let list = |items: &[&str]| Some(Value::List(items.iter().map(|item| (*item).to_owned()).collect()));
+        assert_eq!(OptionType::Boolean.read("Yes"), Some(Value::Boolean(true)));
+        assert_eq!(OptionType::Boolean.read("maybe"), None);
+        assert_eq!(OptionType::Port.read("65536"), None);
+        assert_eq!(OptionType::List.read(" crm , sale,\n stock"), list(&["crm", "sale", "stock"]));
+        assert_eq!(OptionType::Words.read("a 'b c' \"d\\\"e\" f\\ g"), list(&["a", "b c", "d\"e", "f g"]));
+        assert_eq!(OptionType::Words.read("a 'b"), None);
+        assert_eq!(OptionType::Number.read("NaN"), None);
+    }
+}

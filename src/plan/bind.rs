@@ -1,0 +1,233 @@
+//! The second half of lowering: a procedure on one slave. Options of capabilities get their values; what only the run
+//! knows stays a placeholder.
+
+use indexmap::IndexMap;
+use sha2::{Digest as _, Sha256};
+
+use super::placeholder::{self, Value};
+use super::{FORMAT, LowerError, Plan, Procedure, Step};
+use crate::compile::secret_name;
+use crate::dispatch::{Chosen, required};
+use crate::model::{Declarations, Offer, OfferValue, Slave, Variant, Version};
+
+/// PostgreSQL cuts identifiers off after these bytes, without a word.
+const LONGEST_DATABASE: usize = 63;
+
+/// The placeholders that the runner fills in.
+const AT_RUN_TIME: [&str; 7] = ["basedir", "builder-dir", "build-dir", "tmp-dir", "caches", "socket-dir", "farmout"];
+
+/// Names in a slave's base directory that are no builder's.
+const TAKEN: [&str; 6] = ["bin", "buildout-caches", "home", "locks", "postgresql", "tmp"];
+
+/// Binds a procedure to a slave that takes it.
+///
+/// # Errors
+/// A placeholder that nothing fills in.
+pub fn bind(procedure: &Procedure, slave: &Slave, declarations: &Declarations) -> Result<Plan, LowerError> {
+    let mut binding = Binding::new(procedure, slave, declarations);
+    let failed = |step: &str| {
+        let step = step.to_owned();
+        move |error| LowerError::Placeholder { step, error }
+    };
+    let mut path = Vec::new();
+    let mut environment = IndexMap::from([("TMPDIR".to_owned(), "${tmp-dir}".to_owned())]);
+    for (name, bound) in &binding.capabilities.clone() {
+        let Some(declaration) = declarations.get(name) else { continue };
+        for directory in &declaration.path {
+            path.push(binding.fill(directory).map_err(failed("path"))?);
+        }
+        let replaced = bound.variant.iter().flat_map(|variant| &variant.environment);
+        for (variable, value) in declaration.environment.iter().chain(replaced) {
+            environment.insert(variable.clone(), binding.fill(value).map_err(failed("environment"))?);
+        }
+    }
+    path.retain(|directory| !directory.is_empty());
+    environment.retain(|_, value| !value.is_empty());
+    let mut steps = Vec::new();
+    for procedure_step in &procedure.steps {
+        let applies = procedure_step.only_if.as_ref().is_none_or(|condition| {
+            let bound = binding.capabilities.get(&condition.capability);
+            bound
+                .and_then(|bound| bound.variant.as_ref())
+                .is_some_and(|variant| variant.option == condition.option && variant.is == condition.is)
+        });
+        if applies {
+            let name = &procedure_step.step.name;
+            steps.push(binding.step(&procedure_step.step).map_err(failed(name))?);
+        }
+    }
+    Ok(Plan {
+        farmout_plan: FORMAT,
+        builder: procedure.builder.clone(),
+        build: procedure.build.clone(),
+        slave: slave.name.clone(),
+        manifest: procedure.manifest.clone(),
+        category: procedure.category.clone(),
+        directory: directory(&procedure.builder),
+        database: binding.database.clone(),
+        properties: binding.properties(),
+        secrets: std::mem::take(&mut binding.secrets),
+        path,
+        environment,
+        files: procedure.files.clone(),
+        steps,
+    })
+}
+
+/// A capability that the builder gets on the slave.
+#[derive(Debug, Clone)]
+struct Bound {
+    version: Option<Version>,
+    options: IndexMap<String, Value>,
+    variant: Option<Variant>,
+}
+
+struct Binding<'a> {
+    procedure: &'a Procedure,
+    slave: &'a Slave,
+    declarations: &'a Declarations,
+    capabilities: IndexMap<String, Bound>,
+    database: String,
+    /// The secrets that were asked for.
+    secrets: Vec<String>,
+}
+
+impl<'a> Binding<'a> {
+    fn new(procedure: &'a Procedure, slave: &'a Slave, declarations: &'a Declarations) -> Self {
+        let mut chosen: Chosen = procedure.chosen.clone();
+        chosen.extend(required(&procedure.requires, &procedure.chosen, slave));
+        let bound = |(name, version): (String, Option<Version>)| {
+            let offer = slave.offer(&name, version.as_ref())?;
+            Some((name.clone(), Bound::new(&name, offer, slave, declarations)))
+        };
+        let capabilities = chosen.into_iter().filter_map(bound).collect();
+        let database = database(&slave.db_prefix, &procedure.builder);
+        Self { procedure, slave, declarations, capabilities, database, secrets: Vec::new() }
+    }
+
+    fn fill(&mut self, text: &str) -> Result<String, placeholder::Error> {
+        let filled = placeholder::bind(text, |name| self.lookup(name))?;
+        for name in placeholder::names(&filled)? {
+            if let Some(secret) = name.strip_prefix("secret.")
+                && !self.secrets.iter().any(|known| known == secret)
+            {
+                self.secrets.push(secret.to_owned());
+            }
+        }
+        Ok(filled)
+    }
+
+    fn lookup(&self, name: &str) -> Value {
+        if name == "database" {
+            return Value::Known(self.database.clone());
+        }
+        if AT_RUN_TIME.contains(&name) || name.starts_with("property.") || name.starts_with("secret.") {
+            return Value::Later;
+        }
+        let Some((capability, option)) = name.split_once('.') else { return Value::Absent };
+        let Some(bound) = self.capabilities.get(capability) else { return Value::Absent };
+        match (option, &bound.version) {
+            ("version", Some(version)) => Value::Known(version.to_string()),
+            _ => bound.options.get(option).cloned().unwrap_or(Value::Absent),
+        }
+    }
+
+    fn step(&mut self, step: &Step) -> Result<Step, placeholder::Error> {
+        let run = step.run.iter().map(|argument| self.fill(argument)).collect::<Result<_, _>>()?;
+        let environment = step
+            .environment
+            .iter()
+            .map(|(name, value)| Ok((name.clone(), self.fill(value)?)))
+            .collect::<Result<_, _>>()?;
+        Ok(Step { run, environment, directory: self.fill(&step.directory)?, ..step.clone() })
+    }
+
+    /// The builder's properties, those of the capabilities that it got here, and the slave's own.
+    fn properties(&self) -> IndexMap<String, String> {
+        let mut properties = self.procedure.properties.clone();
+        for (name, bound) in &self.capabilities {
+            let version = bound.version.as_ref().map(Version::to_string);
+            properties.extend(version.map(|version| (self.declarations.version_property(name), version)));
+        }
+        for (name, value) in &self.slave.properties {
+            properties.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        properties
+    }
+}
+
+impl Bound {
+    fn new(name: &str, offer: &Offer, slave: &Slave, declarations: &Declarations) -> Self {
+        let mut options: IndexMap<String, Value> = IndexMap::new();
+        for (option, given) in &offer.options {
+            let value = match &given.value {
+                OfferValue::Plain(value) => Value::Known(value.clone()),
+                OfferValue::Secret(_) => {
+                    let secret = secret_name(&slave.name, name, offer.version.as_ref(), option);
+                    Value::Text(format!("${{secret.{secret}}}"))
+                }
+            };
+            options.insert(option.clone(), value);
+        }
+        let is = |variant: &&Variant| options.get(&variant.option) == Some(&Value::Known(variant.is.clone()));
+        let variant = declarations.get(name).and_then(|declaration| declaration.variants.iter().find(is)).cloned();
+        for (option, value) in variant.iter().flat_map(|variant| &variant.options) {
+            options.insert(option.clone(), Value::Text(value.clone()));
+        }
+        Self { version: offer.version.clone(), options, variant }
+    }
+}
+
+/// The testing database: `<prefix>-<builder>`, with a hash in place of what PostgreSQL would cut off.
+fn database(prefix: &str, builder: &str) -> String {
+    let name = format!("{prefix}-{builder}");
+    if name.len() <= LONGEST_DATABASE {
+        return name;
+    }
+    let hash = short_hash(&name);
+    let mut end = LONGEST_DATABASE - hash.len() - 1;
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}-{hash}", &name[..end])
+}
+
+/// The builder's directory: its name where that is a plain file name, else as much of it as can be, and a hash that
+/// keeps apart builders whose names differ only in what was left out.
+fn directory(builder: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let fine = builder.chars().all(plain) && !builder.starts_with(['.', '-']) && builder.len() <= 100;
+    if fine && !TAKEN.contains(&builder) {
+        return builder.to_owned();
+    }
+    let name: String = builder.chars().map(|c| if plain(c) { c } else { '_' }).take(90).collect();
+    format!("{}-{}", name.trim_start_matches(['.', '-']), short_hash(builder))
+}
+
+fn short_hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_databases_end_in_a_hash() {
+        assert_eq!(database("openerp-buildbot", "demo-pg15"), "openerp-buildbot-demo-pg15");
+        let long = "ü".repeat(40);
+        let (one, two) = (database("x", &format!("{long}-pg15")), database("x", &format!("{long}-pg16")));
+        assert!(one.len() <= 63 && two.len() <= 63 && one != two, "{one} {two}");
+    }
+
+    #[test]
+    fn directories_are_plain_and_apart() {
+        assert_eq!(directory("range-pg9.0-py2.6"), "range-pg9.0-py2.6");
+        assert_ne!(directory("a b"), directory("a_b"));
+        assert_ne!(directory("a b"), directory("a/b"));
+        for odd in ["..", "../x", ".hidden", "bin", "-rf", "", "ü"] {
+            let name = directory(odd);
+            assert!(!name.contains('/') && !name.starts_with(['.', '-']) && name != odd, "{name}");
+        }
+    }
+}

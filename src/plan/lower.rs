@@ -1,0 +1,202 @@
+//! The first half of lowering: what a builder does, on whichever slave.
+
+use camino::Utf8PathBuf;
+use indexmap::IndexMap;
+use minijinja::context;
+
+use super::carry::carry;
+use super::{PlanFile, Step};
+use crate::Compilation;
+use crate::dispatch::{Builder, Chosen};
+use crate::model::{Build, BuildoutSource, Requirement};
+use crate::steps::{ExpandError, Expansion, Template, values};
+
+/// What a builder does, options of capabilities left as placeholders `${capability.option}`.
+#[derive(Debug, Clone)]
+pub struct Procedure {
+    /// The builder's name.
+    pub builder: String,
+    /// Its build's name.
+    pub build: String,
+    /// The manifest.
+    pub manifest: Utf8PathBuf,
+    /// The build's category.
+    pub category: Option<String>,
+    /// The versions that the builder was dispatched for.
+    pub chosen: Chosen,
+    /// What the build requires besides.
+    pub requires: Vec<Requirement>,
+    /// The properties that the builder has on every slave.
+    pub properties: IndexMap<String, String>,
+    /// The files that it carries.
+    pub files: Vec<PlanFile>,
+    /// Its steps.
+    pub steps: Vec<ProcedureStep>,
+}
+
+/// A step, and when it is there.
+#[derive(Debug, Clone)]
+pub struct ProcedureStep {
+    /// The step.
+    pub step: Step,
+    /// It is there only on slaves that offer a capability in a certain way.
+    pub only_if: Option<Condition>,
+}
+
+/// A slave offers a capability with a certain value of an option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// The capability.
+    pub capability: String,
+    /// The option.
+    pub option: String,
+    /// The value.
+    pub is: String,
+}
+
+/// Why a builder cannot be lowered.
+#[derive(Debug, thiserror::Error)]
+pub enum LowerError {
+    /// A file that the plan should carry.
+    #[error("{0}")]
+    Carry(String),
+    /// A template that makes no steps.
+    #[error(transparent)]
+    Expand(#[from] ExpandError),
+    /// There is no template for the source.
+    #[error("farmout cannot fetch `{0}` sources yet")]
+    NoTemplate(String),
+    /// A placeholder that nothing fills in.
+    #[error("step `{step}`: {error}")]
+    Placeholder {
+        /// The step, or `environment`.
+        step: String,
+        /// What is wrong.
+        error: super::placeholder::Error,
+    },
+}
+
+/// Lowers a builder.
+///
+/// # Errors
+/// See [`LowerError`]: files that cannot be carried, templates that make no steps.
+pub fn lower(compilation: &Compilation, builder: &Builder) -> Result<Procedure, LowerError> {
+    let graph = &compilation.graph;
+    let build = graph.build(builder);
+    let location = Location::of(build)?;
+    let context = context! {
+        build => context! { name => &build.name, category => build.category.clone() },
+        builder => &builder.name,
+        configuration => &location.configuration,
+        source => location.source,
+        subdir => &location.subdir,
+        option => values(&build.options),
+    };
+    let directory = format!("${{build-dir}}{}", super::placeholder::escape(&location.subdir));
+    let expansion = |template| Expansion {
+        environment: compilation.templates.environment(),
+        template,
+        context: &context,
+        directory: &directory,
+    };
+    let mut lowering = Lowering::default();
+    for (template, condition) in variants(compilation, build, builder) {
+        lowering.add(&expansion(template), Some(condition))?;
+    }
+    for used in &build.steps {
+        let missing = || LowerError::NoTemplate(used.template.clone());
+        lowering.add(&expansion(compilation.templates.find(&used.template).ok_or_else(missing)?), None)?;
+    }
+    Ok(Procedure {
+        builder: builder.name.clone(),
+        build: build.name.clone(),
+        manifest: build.manifest.clone(),
+        category: build.category.clone(),
+        chosen: builder.chosen.clone(),
+        requires: build.requires.clone(),
+        properties: graph.properties(builder),
+        files: location.files,
+        steps: lowering.finish(),
+    })
+}
+
+/// The templates that the builder's capabilities bring on some slaves.
+fn variants<'a>(compilation: &'a Compilation, build: &Build, builder: &Builder) -> Vec<(&'a Template, Condition)> {
+    let required = build.requires.iter().map(|requirement| &requirement.capability);
+    let mut names: Vec<&String> = builder.chosen.keys().collect();
+    names.extend(required.filter(|name| !builder.chosen.contains_key(*name)));
+    let declarations = names.into_iter().filter_map(|name| compilation.graph.farm.declarations.get(name));
+    declarations
+        .flat_map(|declaration| declaration.variants.iter().map(move |variant| (declaration, variant)))
+        .filter_map(|(declaration, variant)| {
+            let template = compilation.templates.find(variant.template.as_deref()?)?;
+            let (capability, option, is) = (declaration.name.clone(), variant.option.clone(), variant.is.clone());
+            Some((template, Condition { capability, option, is }))
+        })
+        .collect()
+}
+
+#[derive(Default)]
+struct Lowering {
+    steps: Vec<ProcedureStep>,
+    /// In the order in which they were asked for; they run in the reverse order.
+    clean_up: Vec<Vec<ProcedureStep>>,
+}
+
+impl Lowering {
+    fn add(&mut self, expansion: &Expansion<'_>, only_if: Option<Condition>) -> Result<(), LowerError> {
+        let conditional = |step| ProcedureStep { step, only_if: only_if.clone() };
+        self.steps.extend(expansion.steps()?.into_iter().map(conditional));
+        self.clean_up.push(expansion.clean_up()?.into_iter().map(conditional).collect());
+        Ok(())
+    }
+
+    /// All steps, each name once: logs and lock holders go by it.
+    fn finish(self) -> Vec<ProcedureStep> {
+        let mut steps = self.steps;
+        steps.extend(self.clean_up.into_iter().rev().flatten());
+        let mut known: IndexMap<String, usize> = IndexMap::new();
+        for ProcedureStep { step, .. } in &mut steps {
+            let count = known.entry(step.name.clone()).or_insert(0);
+            *count += 1;
+            if *count > 1 {
+                step.name = format!("{}-{count}", step.name);
+            }
+        }
+        steps
+    }
+}
+
+/// Where the buildout is in the build directory.
+struct Location {
+    configuration: String,
+    /// Begins with a slash where there is one.
+    subdir: String,
+    source: minijinja::Value,
+    files: Vec<PlanFile>,
+}
+
+impl Location {
+    fn of(build: &Build) -> Result<Self, LowerError> {
+        let no_files = |configuration: &str, subdir: Option<&String>, source| Self {
+            configuration: configuration.to_owned(),
+            subdir: subdir.map_or(String::new(), |subdir| format!("/{}", subdir.trim_matches('/'))),
+            source,
+            files: Vec::new(),
+        };
+        Ok(match build.buildout.as_ref().map(|buildout| &buildout.source) {
+            Some(BuildoutSource::Standalone { file, with }) => Self {
+                configuration: file.file_name().unwrap_or_default().to_owned(),
+                subdir: String::new(),
+                source: context! {},
+                files: carry(file, with.as_deref()).map_err(LowerError::Carry)?,
+            },
+            Some(BuildoutSource::Vcs { url, branch, path, subdir, .. }) => {
+                no_files(path, subdir.as_ref(), context! { url, branch })
+            }
+            Some(BuildoutSource::HgTag { url, path }) => no_files(path, None, context! { url }),
+            Some(BuildoutSource::Archive { path, .. }) => no_files(path, None, context! {}),
+            None => no_files("", None, context! {}),
+        })
+    }
+}

@@ -1,0 +1,277 @@
+//! Sections of manifests to builds.
+
+use std::collections::{HashMap, HashSet};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use indexmap::IndexMap;
+
+use super::sheet::Found;
+use super::source::{Places, buildout, watches};
+use super::{FarmFile, Sheet, requirement};
+use crate::diagnostic::{Diagnostics, Label, Problem, suggest};
+use crate::model::{Build, Buildout, BuildoutSource, DeclaredOptions, Dispatch, Requirement, StepUse, Value, Watch};
+use crate::source::{Span, Text};
+use crate::steps::{Templates, Use};
+
+/// A manifest, resolved.
+pub struct Manifest {
+    /// How the farm spells its path.
+    pub name: Utf8PathBuf,
+    /// The directory that it is in.
+    pub directory: Utf8PathBuf,
+    /// Its sections.
+    pub sheet: Sheet,
+}
+
+/// What reading the builds needs to know.
+pub struct Knowledge<'a> {
+    /// The farm's directory.
+    pub root: &'a Utf8Path,
+    /// What the farm says about itself.
+    pub farm: &'a FarmFile,
+    /// The options of manifests.
+    pub options: &'a DeclaredOptions,
+    /// The step templates.
+    pub templates: &'a Templates,
+}
+
+/// Makes the builds of all manifests. A build with a mistake is kept as far as it can be understood, or left out where
+/// it would only cause more reports.
+pub fn builds(manifests: &[Manifest], knowledge: &Knowledge<'_>, diagnostics: &mut Diagnostics) -> Vec<Build> {
+    let mut builds: Vec<Build> = Vec::new();
+    let mut known: HashMap<String, Span> = HashMap::new();
+    for manifest in manifests {
+        for (name, span) in manifest.sheet.sections() {
+            if let Some(first) = known.get(name) {
+                let problem = Problem::BuildDuplicate { build: name.to_owned() };
+                diagnostics.push(problem, span).label(*first, Label::FirstHere);
+                continue;
+            }
+            known.insert(name.to_owned(), span);
+            builds.extend(Reading { manifest, name, span, knowledge, diagnostics }.build());
+        }
+        unread(manifest, knowledge, diagnostics);
+    }
+    builds
+}
+
+/// Reports the options that nothing reads, each with the nearest name that would be read.
+fn unread(manifest: &Manifest, knowledge: &Knowledge<'_>, diagnostics: &mut Diagnostics) {
+    for (section, setting) in manifest.sheet.unread() {
+        let readers = knowledge.templates.readers(&setting.name);
+        let problem = if readers.is_empty() {
+            let core = knowledge.options.keys().map(String::as_str);
+            let near = suggest::nearest(&setting.name, core.chain(knowledge.templates.option_names()));
+            Problem::OptionUnread { option: setting.name.clone(), near: near.map(str::to_owned) }
+        } else {
+            let section = section.to_owned();
+            Problem::OptionOfOtherTemplate { option: setting.name.clone(), section, readers }
+        };
+        diagnostics.push(problem, setting.span);
+    }
+}
+
+struct Reading<'a> {
+    manifest: &'a Manifest,
+    name: &'a str,
+    span: Span,
+    knowledge: &'a Knowledge<'a>,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Reading<'_> {
+    fn build(mut self) -> Option<Build> {
+        let found = self.found("buildout");
+        let wanted = found.is_some();
+        let places = Places { manifest: &self.manifest.directory, farm: self.knowledge.root };
+        let text = found.and_then(|found| found.value);
+        let buildout = text.and_then(|text| buildout(&text, &places, self.diagnostics));
+        let watch = self.watch(buildout.as_ref());
+        let tree_stable_timer = match self.value("tree-stable-timer") {
+            Some(Value::Integer(seconds)) => seconds,
+            _ => self.knowledge.farm.tree_stable_timer,
+        };
+        let category = self.text("build-category").map(|text| text.to_string()).filter(|text| !text.is_empty());
+        let requires = self.requires();
+        let dispatch = self.dispatch();
+        let _ = self.value("auto-watch");
+        let mut build = Build {
+            name: self.name.to_owned(),
+            span: self.span,
+            manifest: self.manifest.name.clone(),
+            buildout,
+            category,
+            watch,
+            tree_stable_timer,
+            dispatch,
+            requires,
+            steps: Vec::new(),
+            options: IndexMap::new(),
+        };
+        if let Some(buildout) = &build.buildout {
+            build.steps = self.steps(buildout);
+            build.options = self.options(&build.steps);
+        }
+        // A buildout with a mistake has been reported: without its builders nothing else can be said of it.
+        (build.buildout.is_some() || !wanted).then_some(build)
+    }
+
+    fn found(&mut self, option: &str) -> Option<Found> {
+        self.manifest.sheet.get(self.name, option, self.diagnostics)
+    }
+
+    fn text(&mut self, option: &str) -> Option<Text> {
+        self.found(option)?.value
+    }
+
+    /// The value of one of the manifest's own options, its default where it has one.
+    fn value(&mut self, option: &str) -> Option<Value> {
+        let declared = self.knowledge.options.get(option)?;
+        match self.text(option) {
+            Some(text) => {
+                let value = declared.kind.read(&text);
+                if value.is_none() {
+                    let problem =
+                        Problem::OptionValue { option: option.to_owned(), expected: declared.kind.expected() };
+                    self.diagnostics.push(problem, text.whole());
+                }
+                value
+            }
+            None => declared.default.as_deref().and_then(|default| declared.kind.read(default)),
+        }
+    }
+
+    /// `watch`, and the buildout's own repository. Set but empty: nothing.
+    fn watch(&mut self, buildout: Option<&Buildout>) -> Vec<Watch> {
+        let rewrites = &self.knowledge.farm.rewrite_urls;
+        let mut watch = Vec::new();
+        if let Some(text) = self.text("watch") {
+            if text.trim().is_empty() {
+                return Vec::new();
+            }
+            watch = watches(&text, rewrites, self.diagnostics);
+        }
+        if let Some(BuildoutSource::Vcs { vcs, url, branch, .. }) = buildout.map(|buildout| &buildout.source) {
+            let own = Watch { vcs: *vcs, url: super::resolve_url(*vcs, url, rewrites), branch: branch.clone() };
+            if !watch.contains(&own) {
+                watch.insert(0, own);
+            }
+        }
+        watch
+    }
+
+    fn requires(&mut self) -> Vec<Requirement> {
+        let text = self.text("build-requires");
+        text.map_or_else(Vec::new, |text| requirement::requirements(&text, self.diagnostics))
+    }
+
+    fn dispatch(&mut self) -> Vec<Dispatch> {
+        match self.found("build-for") {
+            Some(found) => found.value.map_or_else(Vec::new, |text| requirement::dispatch(&text, self.diagnostics)),
+            None => {
+                let default = self.knowledge.options.get("build-for").and_then(|declared| declared.default.as_deref());
+                default.map_or_else(Vec::new, |default| {
+                    requirement::dispatch(&Text::literal(default, self.span), self.diagnostics)
+                })
+            }
+        }
+    }
+
+    /// The step templates of the build, in the order in which they run.
+    fn steps(&mut self, buildout: &Buildout) -> Vec<StepUse> {
+        let mut steps = vec![StepUse { template: buildout.source.template().to_owned(), span: buildout.span }];
+        steps.extend(self.listed("post-dl-steps", Use::PostDl));
+        for template in ["bootstrap", "buildout"] {
+            steps.push(StepUse { template: template.to_owned(), span: self.span });
+        }
+        steps.extend(self.listed("db-steps", Use::Db));
+        steps.extend(self.listed("post-buildout-steps", Use::PostBuildout));
+        steps
+    }
+
+    fn listed(&mut self, option: &str, place: Use) -> Vec<StepUse> {
+        let text = match self.found(option) {
+            Some(found) => found.value,
+            None => {
+                let default = self.knowledge.options.get(option).and_then(|declared| declared.default.as_deref());
+                default.map(|default| Text::literal(default, self.span))
+            }
+        };
+        let Some(text) = text else { return Vec::new() };
+        let templates = self.knowledge.templates;
+        let mut steps: Vec<StepUse> = Vec::new();
+        for line in text.lines() {
+            let span = text.span_of(line);
+            let Some(template) = templates.find(line).filter(|template| template.place == place) else {
+                let known = templates.of(place).map(|template| template.name.clone()).collect();
+                let elsewhere = templates.find(line).and_then(|template| template.place.option());
+                let problem =
+                    Problem::StepUnknown { step: line.to_owned(), option: option.to_owned(), known, elsewhere };
+                self.diagnostics.push(problem, span);
+                continue;
+            };
+            if template.name != line {
+                let problem = Problem::StepAlias { alias: line.to_owned(), name: template.name.clone() };
+                self.diagnostics.push(problem, span);
+            }
+            if let Some(first) = steps.iter().find(|step| step.template == template.name) {
+                let problem = Problem::StepTwice { step: template.name.clone() };
+                self.diagnostics.push(problem, span).label(first.span, Label::FirstHere);
+                continue;
+            }
+            steps.push(StepUse { template: template.name.clone(), span });
+        }
+        steps
+    }
+
+    /// The values of the options that the build's step templates declare, and of the manifest's own that they may use.
+    fn options(&mut self, steps: &[StepUse]) -> IndexMap<String, Value> {
+        let templates = self.knowledge.templates;
+        let mut values = IndexMap::new();
+        let part = self.value("buildout-part");
+        values.extend(part.map(|part| ("buildout-part".to_owned(), part)));
+        let mut done: HashSet<&str> = HashSet::new();
+        for step in steps {
+            let Some(template) = templates.find(&step.template) else { continue };
+            for (name, declared) in &template.options {
+                if !done.insert(name) {
+                    continue;
+                }
+                let spelled = std::iter::once(name).chain(&declared.aliases);
+                let mut found = spelled.filter_map(|name| self.found(name)).collect::<Vec<_>>().into_iter();
+                let first = found.next();
+                if let Some(ignored) = found.next() {
+                    let problem = Problem::OptionTwoSpellings { option: name.clone() };
+                    let diagnostic = self.diagnostics.push(problem, ignored.name);
+                    first.as_ref().map(|first| diagnostic.label(first.name, Label::FirstHere));
+                }
+                let value = match first {
+                    Some(found) => {
+                        let Some(text) = found.value else { continue };
+                        let value = declared.kind.read(&text);
+                        if value.is_none() {
+                            let problem =
+                                Problem::OptionValue { option: name.clone(), expected: declared.kind.expected() };
+                            self.diagnostics.push(problem, text.whole());
+                        }
+                        value
+                    }
+                    None => {
+                        if declared.required {
+                            let problem =
+                                Problem::OptionRequired { option: name.clone(), template: template.name.clone() };
+                            self.diagnostics.push(problem, step.span);
+                        }
+                        templates.default(declared, &values).unwrap_or_else(|message| {
+                            let message = format!("option `{name}` of `{}`: {message}", template.name);
+                            self.diagnostics.push(Problem::TemplateExpression { message }, step.span);
+                            None
+                        })
+                    }
+                };
+                values.extend(value.map(|value| (name.clone(), value)));
+            }
+        }
+        values
+    }
+}

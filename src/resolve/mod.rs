@@ -1,0 +1,17 @@
+//! Syntax trees to the typed model: `[DEFAULT]`, inheritance, interpolation, options by their types.
+
+mod build;
+mod farm_file;
+mod files;
+mod requirement;
+mod sheet;
+mod slave;
+mod source;
+
+pub use build::{Knowledge, Manifest, builds};
+pub(crate) use farm_file::yaml;
+pub use farm_file::{FarmFile, Rewrite};
+pub use files::{Files, Layout, find_farm};
+pub use sheet::Sheet;
+pub use slave::slaves;
+pub use source::resolve_url;

@@ -1,0 +1,109 @@
+//! Lines of `build-for` and `build-requires` to requirements.
+
+use crate::diagnostic::{Diagnostics, Label, Problem};
+use crate::model::{Criterion, Dispatch, Filter, Operator, Requirement, Version};
+use crate::source::Text;
+use crate::syntax::filter::{Kind, tokens};
+
+/// Reads `build-requires`. A line with a mistake is reported and left out.
+pub fn requirements(value: &Text, diagnostics: &mut Diagnostics) -> Vec<Requirement> {
+    value
+        .lines()
+        .filter_map(|line| {
+            let dispatch = dispatch_line(value, line, diagnostics)?;
+            if dispatch.not_used {
+                diagnostics.push(Problem::FilterNotUsed, dispatch.requirement.span);
+                return None;
+            }
+            Some(dispatch.requirement)
+        })
+        .collect()
+}
+
+/// Reads `build-for`. A line with a mistake is reported and left out.
+pub fn dispatch(value: &Text, diagnostics: &mut Diagnostics) -> Vec<Dispatch> {
+    let mut dispatch: Vec<Dispatch> = Vec::new();
+    for line in value.lines() {
+        let Some(next) = dispatch_line(value, line, diagnostics) else { continue };
+        let capability = &next.requirement.capability;
+        match dispatch.iter().find(|other| other.requirement.capability == *capability) {
+            Some(first) => {
+                let problem = Problem::DispatchTwice { capability: capability.clone() };
+                diagnostics.push(problem, next.requirement.span).label(first.requirement.span, Label::FirstHere);
+            }
+            None => dispatch.push(next),
+        }
+    }
+    dispatch
+}
+
+fn dispatch_line(value: &Text, line: &str, diagnostics: &mut Diagnostics) -> Option<Dispatch> {
+    let tokens = tokens(line);
+    let (_, name) = *tokens.first()?;
+    let span = value.span_of(line);
+    if name.is_empty() {
+        diagnostics.push(Problem::FilterNoCapability, span);
+        return None;
+    }
+    let rest = &tokens[1..];
+    let not_used = rest.iter().any(|(kind, _)| *kind == Kind::NotUsed);
+    if not_used && rest.len() > 1 {
+        diagnostics.push(Problem::FilterNotUsedAndMore, span);
+        return None;
+    }
+    let filter = if not_used { Filter::default() } else { filter(value, rest, diagnostics)? };
+    Some(Dispatch { requirement: Requirement { capability: name.to_owned(), span, filter }, not_used })
+}
+
+/// OR binds less than AND, which may be left out. None if there is a mistake.
+fn filter(value: &Text, tokens: &[(Kind, &str)], diagnostics: &mut Diagnostics) -> Option<Filter> {
+    let mut filter = Filter::default();
+    let mut criteria: Vec<Criterion> = Vec::new();
+    let mut good = true;
+    let mut rest = tokens.iter().copied().peekable();
+    // The keyword that waits for a criterion.
+    let mut open: Option<&str> = None;
+    let mut mistake = |problem: Problem, at: &str| {
+        diagnostics.push(problem, value.span_of(at));
+        good = false;
+    };
+    while let Some((kind, text)) = rest.next() {
+        match kind {
+            Kind::Operator | Kind::WrongOperator => {
+                open = None;
+                let operator = Operator::parse(text);
+                if operator.is_none() {
+                    mistake(Problem::FilterOperator { operator: text.to_owned() }, text);
+                }
+                match rest.next_if(|(next, _)| matches!(next, Kind::Version | Kind::WrongWord)) {
+                    Some((_, version)) => match (operator, Version::parse(version)) {
+                        (Some(operator), Some(version)) => criteria.push(Criterion { operator, version }),
+                        (_, None) => mistake(Problem::VersionSyntax { version: version.to_owned() }, version),
+                        (None, _) => {}
+                    },
+                    None => mistake(Problem::FilterNoVersion { operator: text.to_owned() }, text),
+                }
+            }
+            Kind::And | Kind::Or => {
+                if open.is_some() || criteria.is_empty() && filter.alternatives.is_empty() {
+                    mistake(Problem::FilterKeyword { keyword: text.to_owned() }, text);
+                }
+                open = Some(text);
+                if kind == Kind::Or && !criteria.is_empty() {
+                    filter.alternatives.push(std::mem::take(&mut criteria));
+                }
+            }
+            Kind::Version => mistake(Problem::FilterNoOperator { version: text.to_owned() }, text),
+            Kind::Name | Kind::NotUsed | Kind::WrongWord => {
+                mistake(Problem::FilterWord { word: text.to_owned() }, text)
+            }
+        }
+    }
+    if let Some(keyword) = open {
+        mistake(Problem::FilterKeyword { keyword: keyword.to_owned() }, keyword);
+    }
+    if !criteria.is_empty() {
+        filter.alternatives.push(criteria);
+    }
+    good.then_some(filter)
+}

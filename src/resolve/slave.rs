@@ -1,0 +1,265 @@
+//! Sections of slave fragments to slaves.
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+
+use super::Sheet;
+use crate::diagnostic::{Diagnostics, Label, Problem};
+use crate::model::{
+    Declaration, Declarations, DeclaredOptions, Offer, OfferOption, OfferValue, OptionType, Priority, Secret, Slave,
+    Value, Version,
+};
+use crate::source::{Span, Text};
+use crate::syntax::words::{self, Word};
+
+/// Makes the slaves of all fragments. A slave with a mistake is kept as far as it can be understood, so that it does
+/// not make builders vanish; one without a password is kept too.
+pub fn slaves(
+    sheets: &[Sheet],
+    options: &DeclaredOptions,
+    declarations: &Declarations,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Slave> {
+    let mut slaves: Vec<Slave> = Vec::new();
+    let mut known: HashMap<String, Span> = HashMap::new();
+    for sheet in sheets {
+        for (name, span) in sheet.sections() {
+            if let Some(first) = known.get(name) {
+                let problem = Problem::SlaveDuplicate { slave: name.to_owned() };
+                diagnostics.push(problem, span).label(*first, Label::FirstHere);
+                continue;
+            }
+            known.insert(name.to_owned(), span);
+            slaves.push(Reading { sheet, name, span, options, declarations, diagnostics }.slave());
+        }
+    }
+    slaves
+}
+
+struct Reading<'a> {
+    sheet: &'a Sheet,
+    name: &'a str,
+    span: Span,
+    options: &'a DeclaredOptions,
+    declarations: &'a Declarations,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Reading<'_> {
+    fn slave(mut self) -> Slave {
+        let passwords = [self.text("password"), self.text("passwd")];
+        let password = passwords.into_iter().flatten().find(|password| !password.is_empty());
+        if password.is_none() {
+            self.diagnostics.push(Problem::SlaveNoPassword { slave: self.name.to_owned() }, self.span);
+        }
+        let mut capabilities = self.capabilities();
+        let old = self.old_properties(&mut capabilities);
+        let properties = self.properties(&old);
+        Slave {
+            name: self.name.to_owned(),
+            span: self.span,
+            password: Secret::new(password.map_or(String::new(), |password| password.to_string())),
+            capabilities,
+            max_builds: self.integer("max_builds"),
+            notify_on_missing: self.list("notify_on_missing"),
+            priority: self.priority(),
+            only_if_requires: self.list("build-only-if-requires"),
+            db_prefix: self.text("db_prefix").map_or_else(|| self.default("db_prefix"), |text| text.to_string()),
+            properties,
+        }
+    }
+
+    fn text(&mut self, option: &str) -> Option<Text> {
+        self.sheet.get(self.name, option, self.diagnostics)?.value
+    }
+
+    fn default(&self, option: &str) -> String {
+        self.options.get(option).and_then(|declared| declared.default.clone()).unwrap_or_default()
+    }
+
+    /// The value of an option by its declared type. `None` is how old fragments write that it is unset.
+    fn value(&mut self, option: &str) -> Option<Value> {
+        let text = self.text(option).filter(|text| !text.trim().is_empty() && !text.eq_ignore_ascii_case("none"))?;
+        let kind = self.options.get(option).map_or(OptionType::Text, |declared| declared.kind);
+        let value = kind.read(&text);
+        if value.is_none() {
+            let problem = Problem::OptionValue { option: option.to_owned(), expected: kind.expected() };
+            self.diagnostics.push(problem, text.whole());
+        }
+        value
+    }
+
+    fn integer(&mut self, option: &str) -> Option<u64> {
+        match self.value(option)? {
+            Value::Integer(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    fn list(&mut self, option: &str) -> Vec<String> {
+        match self.value(option) {
+            Some(Value::List(list)) => list,
+            _ => Vec::new(),
+        }
+    }
+
+    fn priority(&mut self) -> Priority {
+        match self.value("slave_priority") {
+            Some(Value::Text(text)) => Priority::parse(&text).unwrap_or_default(),
+            _ => Priority::default(),
+        }
+    }
+
+    fn capabilities(&mut self) -> IndexMap<String, Vec<Offer>> {
+        let mut capabilities: IndexMap<String, Vec<Offer>> = IndexMap::new();
+        let Some(value) = self.text("capability") else { return capabilities };
+        for line in value.lines() {
+            if let Some((name, offer)) = self.offer(&value, line) {
+                let offers = capabilities.entry(name).or_default();
+                match offers.iter_mut().find(|other| other.version == offer.version) {
+                    Some(first) => merge(first, offer, self.diagnostics),
+                    None => offers.push(offer),
+                }
+            }
+        }
+        capabilities
+    }
+
+    fn offer(&mut self, value: &Text, line: &str) -> Option<(String, Offer)> {
+        let (name, words) = words::capability(line)?;
+        let declaration = self.declarations.get(name);
+        if declaration.is_none() {
+            let near = crate::diagnostic::suggest::nearest(name, self.declarations.iter().map(|known| &*known.name));
+            if let Some(near) = near {
+                let problem = Problem::CapabilityUnknown { capability: name.to_owned(), near: near.to_owned() };
+                self.diagnostics.push(problem, value.span_of(name));
+            }
+        }
+        let mut offer = Offer { version: None, span: value.span_of(line), options: IndexMap::new() };
+        let mut words = words.into_iter().peekable();
+        if let Some(Word::Plain(text)) = words.peek() {
+            let Some(version) = Version::parse(text) else {
+                self.diagnostics.push(Problem::VersionSyntax { version: (*text).to_owned() }, value.span_of(text));
+                return None;
+            };
+            offer.version = Some(version);
+            words.next();
+        }
+        for word in words {
+            match word {
+                Word::Option(key, text) => {
+                    let span = value.span_of(key).to(value.span_of(text));
+                    if let Some(option) = self.offer_option(declaration, key, text, span)
+                        && let Some(first) = offer.options.insert(key.to_owned(), option)
+                    {
+                        let problem = Problem::CapabilityConflict { option: key.to_owned() };
+                        self.diagnostics.push(problem, span).label(first.span, Label::FirstHere);
+                    }
+                }
+                Word::Plain(text) => {
+                    self.diagnostics.push(Problem::CapabilityWord { word: text.to_owned() }, value.span_of(text));
+                }
+            }
+        }
+        Some((name.to_owned(), offer))
+    }
+
+    fn offer_option(
+        &mut self,
+        declaration: Option<&Declaration>,
+        key: &str,
+        text: &str,
+        span: Span,
+    ) -> Option<OfferOption> {
+        let declared = declaration.and_then(|declaration| declaration.options.get(key));
+        if let (Some(declaration), None) = (declaration, declared) {
+            let known = declaration.options.keys().cloned().collect();
+            let capability = declaration.name.clone();
+            self.diagnostics.push(Problem::CapabilityOption { option: key.to_owned(), capability, known }, span);
+        }
+        if let Some(declared) = declared {
+            let choices = &declared.choices;
+            if !choices.is_empty() && !choices.iter().any(|choice| choice == text) {
+                self.diagnostics.push(Problem::OptionChoice { option: key.to_owned(), choices: choices.clone() }, span);
+                return None;
+            }
+            if declared.kind.read(text).is_none() {
+                let problem = Problem::OptionValue { option: key.to_owned(), expected: declared.kind.expected() };
+                self.diagnostics.push(problem, span);
+                return None;
+            }
+            if let Some(why) = &declared.unused {
+                let problem = Problem::OptionUnused { option: key.to_owned(), why: why.clone() };
+                self.diagnostics.push(problem, span);
+            }
+        }
+        let value = if declared.is_some_and(|declared| declared.secret) {
+            OfferValue::Secret(Secret::new(text))
+        } else {
+            OfferValue::Plain(text.to_owned())
+        };
+        Some(OfferOption { value, span })
+    }
+
+    /// Plain properties such as `pg_version` become capabilities. Gives the names of all such properties.
+    fn old_properties(&mut self, capabilities: &mut IndexMap<String, Vec<Offer>>) -> Vec<String> {
+        let mut taken = Vec::new();
+        for declaration in self.declarations.iter() {
+            let Some(properties) = &declaration.properties else { continue };
+            let names = std::iter::once(&properties.version).chain(properties.options.values());
+            taken.extend(names.cloned());
+            let Some(found) = self.sheet.get(self.name, &properties.version, self.diagnostics) else { continue };
+            let Some(text) = found.value else { continue };
+            let Some(version) = Version::parse(text.trim()) else {
+                self.diagnostics.push(Problem::VersionSyntax { version: text.to_string() }, text.whole());
+                continue;
+            };
+            let mut offer = Offer { version: Some(version), span: found.name, options: IndexMap::new() };
+            for (option, property) in &properties.options {
+                let Some(found) = self.sheet.get(self.name, property, self.diagnostics) else { continue };
+                let Some(text) = found.value.filter(|text| !text.is_empty() && &**text != "False") else { continue };
+                let option_value = self.offer_option(Some(declaration), option, &text, text.whole());
+                offer.options.extend(option_value.map(|value| (option.clone(), value)));
+            }
+            let offers = capabilities.entry(declaration.name.clone()).or_default();
+            match offers.iter().find(|other| other.version == offer.version) {
+                Some(other) => {
+                    let problem = Problem::CapabilityTwoForms { capability: declaration.name.clone() };
+                    self.diagnostics.push(problem, offer.span).label(other.span, Label::FirstHere);
+                }
+                None => offers.push(offer),
+            }
+        }
+        taken
+    }
+
+    /// Everything else that the section says.
+    fn properties(&mut self, old: &[String]) -> IndexMap<String, String> {
+        let (sheet, name) = (self.sheet, self.name);
+        let mut properties = IndexMap::new();
+        for option in sheet.names(name) {
+            if !self.options.contains_key(option) && !old.iter().any(|old| old == option) {
+                let value = self.text(option);
+                properties.extend(value.map(|value| (option.to_owned(), value.to_string())));
+            }
+        }
+        properties
+    }
+}
+
+/// Options of one version on two lines come together; two values of one option are a conflict.
+fn merge(first: &mut Offer, second: Offer, diagnostics: &mut Diagnostics) {
+    for (key, option) in second.options {
+        match first.options.get(&key) {
+            Some(other) if other.value != option.value => {
+                let problem = Problem::CapabilityConflict { option: key };
+                diagnostics.push(problem, option.span).label(other.span, Label::FirstHere);
+            }
+            Some(_) => {}
+            None => {
+                first.options.insert(key, option);
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! `buildout` and `watch`: where a buildout comes from, and what to watch.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::Rewrite;
+use crate::diagnostic::{Diagnostics, Problem};
+use crate::model::{Buildout, BuildoutSource, Vcs, Watch};
+use crate::source::Text;
+use crate::syntax::words::{self, Word};
+
+/// The kinds of sources and how they are written.
+const KINDS: [(&str, &str); 6] = [
+    ("archive", "archive SUBDIR_PROPERTY NAME_PROPERTY PATH"),
+    ("bzr", "bzr URL PATH [subdir=D]"),
+    ("git", "git URL BRANCH PATH [subdir=D]"),
+    ("hg", "hg URL BRANCH PATH"),
+    ("hgtag", "hgtag URL PATH"),
+    ("standalone", "standalone PATH [with=DIRECTORY]"),
+];
+
+/// Lines of `watch` and how they are written.
+const WATCHES: [(&str, &str); 3] = [("bzr", "bzr URL"), ("git", "git URL BRANCH"), ("hg", "hg URL BRANCH")];
+
+/// The directories that a standalone configuration is looked for in.
+pub(super) struct Places<'a> {
+    /// The manifest's own.
+    pub manifest: &'a Utf8Path,
+    /// The farm's, tried second: the oldest manifests were written that way.
+    pub farm: &'a Utf8Path,
+}
+
+/// Reads the value of `buildout`; none if it has a mistake.
+pub(super) fn buildout(value: &Text, places: &Places<'_>, diagnostics: &mut Diagnostics) -> Option<Buildout> {
+    let mut words = Words::new(value, value, &KINDS, diagnostics)?;
+    let plain = words.plain.clone();
+    let text = |index: usize| plain.get(index).map(|word| (*word).to_owned());
+    let subdir = |words: &mut Words<'_, '_>| words.option("subdir").map(str::to_owned);
+    let source = match words.kind {
+        "archive" => {
+            words.expect(3)?;
+            BuildoutSource::Archive { directory_property: text(0)?, name_property: text(1)?, path: text(2)? }
+        }
+        "bzr" => {
+            words.expect(2)?;
+            let subdir = subdir(&mut words);
+            BuildoutSource::Vcs { vcs: Vcs::Bzr, url: text(0)?, branch: None, path: text(1)?, subdir }
+        }
+        "hgtag" => {
+            words.expect(2)?;
+            BuildoutSource::HgTag { url: text(0)?, path: text(1)? }
+        }
+        "standalone" => {
+            words.expect(1)?;
+            let (base, file) = words.file(plain[0], places)?;
+            let with = match words.option("with") {
+                Some(directory) => Some(words.directory(directory, &base)?),
+                None => None,
+            };
+            BuildoutSource::Standalone { file, with }
+        }
+        kind => {
+            words.expect(3)?;
+            let (vcs, subdir) = if kind == "git" { (Vcs::Git, subdir(&mut words)) } else { (Vcs::Hg, None) };
+            BuildoutSource::Vcs { vcs, url: text(0)?, branch: text(1), path: text(2)?, subdir }
+        }
+    };
+    words.no_more_options()?;
+    let written = value.split_whitespace().collect::<Vec<_>>().join(" ");
+    Some(Buildout { written, span: value.whole(), source })
+}
+
+/// Reads the lines of `watch`; one with a mistake is reported and left out.
+pub(super) fn watches(value: &Text, rewrites: &[Rewrite], diagnostics: &mut Diagnostics) -> Vec<Watch> {
+    let mut watches = Vec::new();
+    for line in value.lines() {
+        let Some(mut words) = Words::new(value, line, &WATCHES, diagnostics) else { continue };
+        let vcs = match words.kind {
+            "bzr" => Vcs::Bzr,
+            "git" => Vcs::Git,
+            _ => Vcs::Hg,
+        };
+        let plain = words.plain.clone();
+        let expected = if vcs == Vcs::Bzr { 1 } else { 2 };
+        if words.expect(expected).and_then(|()| words.no_more_options()).is_some() {
+            let watch = Watch {
+                vcs,
+                url: resolve_url(vcs, plain[0], rewrites),
+                branch: plain.get(1).map(|branch| (*branch).to_owned()),
+            };
+            if !watches.contains(&watch) {
+                watches.push(watch);
+            }
+        }
+    }
+    watches
+}
+
+/// The address by which a repository is reached: `lp:NAME` is Launchpad's public HTTPS address of the branch, and the
+/// farm's rewrites apply one after the other.
+pub fn resolve_url(vcs: Vcs, url: &str, rewrites: &[Rewrite]) -> String {
+    let mut resolved = match url.strip_prefix("lp:") {
+        Some(name) if vcs == Vcs::Bzr && name.starts_with('~') => format!("https://bazaar.launchpad.net/{name}"),
+        Some(name) if vcs == Vcs::Bzr => format!("https://bazaar.launchpad.net/+branch/{name}"),
+        _ => url.to_owned(),
+    };
+    for rewrite in rewrites {
+        if let Some(rest) = resolved.strip_prefix(&rewrite.from) {
+            resolved = format!("{}{rest}", rewrite.to);
+        }
+    }
+    resolved
+}
+
+/// The words of a source or a watch, being checked.
+struct Words<'a, 'd> {
+    value: &'a Text,
+    line: &'a str,
+    kind: &'a str,
+    usage: &'static str,
+    plain: Vec<&'a str>,
+    options: Vec<(&'a str, &'a str)>,
+    diagnostics: &'d mut Diagnostics,
+}
+
+impl<'a, 'd> Words<'a, 'd> {
+    fn new(
+        value: &'a Text,
+        line: &'a str,
+        kinds: &[(&'static str, &'static str)],
+        diagnostics: &'d mut Diagnostics,
+    ) -> Option<Self> {
+        let mut plain = Vec::new();
+        let mut options = Vec::new();
+        for word in words::source(line) {
+            match word {
+                Word::Plain(word) => plain.push(word),
+                Word::Option(key, text) => options.push((key, text)),
+            }
+        }
+        let kind = if plain.is_empty() { "" } else { plain.remove(0) };
+        let Some((_, usage)) = kinds.iter().find(|(name, _)| *name == kind) else {
+            let known = kinds.iter().map(|(name, _)| (*name).to_owned()).collect();
+            let span = if kind.is_empty() { value.whole() } else { value.span_of(kind) };
+            diagnostics.push(Problem::SourceKind { kind: kind.to_owned(), known }, span);
+            return None;
+        };
+        Some(Self { value, line, kind, usage, plain, options, diagnostics })
+    }
+
+    /// Reports a wrong number of words.
+    fn expect(&mut self, count: usize) -> Option<()> {
+        if self.plain.len() == count {
+            return Some(());
+        }
+        let at = self.plain.get(count).copied().unwrap_or(self.line);
+        let problem = Problem::SourceWords { usage: self.usage, extra: self.plain.len() > count };
+        self.diagnostics.push(problem, self.value.span_of(at));
+        None
+    }
+
+    /// Takes an option out.
+    fn option(&mut self, key: &str) -> Option<&'a str> {
+        let index = self.options.iter().position(|(name, _)| *name == key)?;
+        Some(self.options.remove(index).1)
+    }
+
+    /// Reports the options that nobody took out.
+    fn no_more_options(&mut self) -> Option<()> {
+        for (key, text) in &self.options {
+            let span = self.value.span_of(key).to(self.value.span_of(text));
+            self.diagnostics.push(Problem::SourceOption { option: (*key).to_owned(), usage: self.usage }, span);
+        }
+        self.options.is_empty().then_some(())
+    }
+
+    /// Looks for a standalone configuration; gives the directory that it is relative to, too.
+    fn file(&mut self, written: &str, places: &Places<'_>) -> Option<(Utf8PathBuf, Utf8PathBuf)> {
+        for base in [places.manifest, places.farm] {
+            let file = base.join(written);
+            if file.is_file() {
+                return Some((base.to_owned(), file));
+            }
+        }
+        let looked = [places.manifest, places.farm].map(|base| base.join(written).to_string());
+        let near = nearest_file(places.manifest, written);
+        self.diagnostics.push(Problem::SourceMissing { looked: looked.to_vec(), near }, self.value.span_of(written));
+        None
+    }
+
+    /// Looks for a directory that is sent along. It stays below the one that the configuration is in, so that it has
+    /// the same place beside it on the slave.
+    fn directory(&mut self, written: &str, base: &Utf8Path) -> Option<Utf8PathBuf> {
+        let beside = base.join(self.plain.first()?);
+        let directory = beside.parent().unwrap_or(base).join(written);
+        let inside = Utf8Path::new(written).components().all(|part| matches!(part, camino::Utf8Component::Normal(_)));
+        if inside && directory.is_dir() {
+            return Some(directory);
+        }
+        let problem = Problem::SourceDirectory { directory: directory.to_string(), inside };
+        self.diagnostics.push(problem, self.value.span_of(written));
+        None
+    }
+}
+
+fn nearest_file(directory: &Utf8Path, written: &str) -> Option<String> {
+    let wanted = Utf8Path::new(written);
+    let folder = directory.join(wanted.parent().unwrap_or(Utf8Path::new("")));
+    let mut names: Vec<String> = folder
+        .read_dir_utf8()
+        .ok()?
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| entry.file_name().to_owned())
+        .collect();
+    names.sort();
+    let near = crate::diagnostic::suggest::nearest(wanted.file_name()?, names.iter().map(String::as_str))?;
+    Some(wanted.with_file_name(near).to_string())
+}

@@ -1,0 +1,157 @@
+//! A string that knows where each of its bytes was written, through continuation lines and interpolation.
+
+use std::ops::{Deref, Range};
+
+use super::Span;
+
+/// A string made of pieces of the user's files.
+///
+/// A value's lines come from several lines of a file, and interpolation puts parts of other values in: each piece
+/// remembers its place, so that a mistake inside the string can be shown where it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    string: String,
+    /// Ordered by `at`; what lies between two pieces (the line ends that join lines) belongs to the one before.
+    pieces: Vec<Piece>,
+    /// Where the whole value stands; also the place of an empty text.
+    whole: Span,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Piece {
+    /// Where it begins in the string.
+    at: usize,
+    /// Where it was written.
+    span: Span,
+    /// Whether string and file are the same, byte by byte (an escape such as `%%` is not).
+    literal: bool,
+}
+
+impl Text {
+    /// An empty text whose place is `whole`.
+    pub fn empty(whole: Span) -> Self {
+        Self { string: String::new(), pieces: Vec::new(), whole }
+    }
+
+    /// The text `string` that stands at `span` as it is.
+    pub fn literal(string: &str, span: Span) -> Self {
+        let mut text = Self::empty(span);
+        text.push(string, span);
+        text
+    }
+
+    /// Appends what stands literally at `span`.
+    pub fn push(&mut self, string: &str, span: Span) {
+        self.piece(string, span, true);
+    }
+
+    /// Appends what stands for something written differently at `span`.
+    pub fn push_derived(&mut self, string: &str, span: Span) {
+        self.piece(string, span, false);
+    }
+
+    /// Appends another text, keeping its places.
+    pub fn push_text(&mut self, other: &Self) {
+        let at = self.string.len();
+        self.string.push_str(&other.string);
+        self.pieces.extend(other.pieces.iter().map(|piece| Piece { at: at + piece.at, ..*piece }));
+    }
+
+    /// Appends a line end, which has no place of its own, and grows the whole to `span`'s end.
+    pub fn push_line(&mut self, line: &str, span: Span) {
+        self.string.push('\n');
+        self.whole = self.whole.to(span);
+        self.push(line, span);
+    }
+
+    fn piece(&mut self, string: &str, span: Span, literal: bool) {
+        if !string.is_empty() {
+            self.pieces.push(Piece { at: self.string.len(), span, literal });
+            self.string.push_str(string);
+        }
+    }
+
+    /// Where the whole value stands.
+    pub fn whole(&self) -> Span {
+        self.whole
+    }
+
+    /// Where a range of the string was written. A range over several places is shown up to the end of its first.
+    pub fn span(&self, range: Range<usize>) -> Span {
+        let Some(index) = self.pieces.partition_point(|piece| piece.at <= range.start).checked_sub(1) else {
+            return self.whole;
+        };
+        let piece = self.pieces[index];
+        if !piece.literal {
+            return piece.span;
+        }
+        let length = piece.span.range().len();
+        let place = |at: usize| piece.span.range().start + (at - piece.at).min(length);
+        Span::new(piece.span.source, place(range.start)..place(range.end.max(range.start)))
+    }
+
+    /// The range of bytes of `part`, which is a slice of this text.
+    pub fn range_of(&self, part: &str) -> Range<usize> {
+        let start = (part.as_ptr() as usize).saturating_sub(self.string.as_ptr() as usize);
+        start..start + part.len()
+    }
+
+    /// Where `part`, a slice of this text, was written.
+    pub fn span_of(&self, part: &str) -> Span {
+        self.span(self.range_of(part))
+    }
+
+    /// The part `part` of this text as a text of its own.
+    pub fn part(&self, part: &str) -> Self {
+        let range = self.range_of(part);
+        let whole = self.span(range.clone());
+        let mut text = Self { string: part.to_owned(), pieces: Vec::new(), whole };
+        for (index, piece) in self.pieces.iter().enumerate() {
+            let end = self.pieces.get(index + 1).map_or(self.string.len(), |next| next.at);
+            if piece.at < range.end && range.start < end {
+                let from = piece.at.max(range.start);
+                let span = if piece.literal { self.span(from..end.min(range.end)) } else { piece.span };
+                text.pieces.push(Piece { at: from - range.start, span, literal: piece.literal });
+            }
+        }
+        text
+    }
+
+    /// The lines that say something, each trimmed.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.string.lines().map(str::trim).filter(|line| !line.is_empty())
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.string
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Sources;
+
+    #[test]
+    fn places_survive_joining_and_interpolation() {
+        let mut sources = Sources::default();
+        let id = sources.add("x", "a = one\n    two %% three\n");
+        let at = |range: Range<usize>| Span::new(id, range);
+        let mut text = Text::literal("one", at(4..7));
+        text.push_line("two ", at(12..16));
+        text.push_derived("%", at(16..18));
+        text.push(" three", at(18..24));
+        assert_eq!(&*text, "one\ntwo % three");
+        assert_eq!(text.span(0..3), at(4..7));
+        assert_eq!(text.span(4..7), at(12..15));
+        assert_eq!(text.span(8..9), at(16..18));
+        assert_eq!(sources.slice(text.span(10..15)), "three");
+        assert_eq!(text.whole(), at(4..16));
+        let part = text.part(&text[8..15]);
+        assert_eq!((&*part, sources.slice(part.span(2..7))), ("% three", "three"));
+    }
+}

@@ -1,0 +1,187 @@
+//! Filling in step templates at compile time, by minijinja.
+
+use indexmap::IndexMap;
+use minijinja::value::ValueKind;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+
+use super::template::{Argument, StepTemplate, Template};
+use crate::model::Value;
+use crate::plan::{OnFailure, Phase, Step, placeholder};
+
+/// Steps have a default limit, so that nothing hangs for ever: an hour without output.
+const IDLE: u64 = 3600;
+
+/// The environment of all templates: unknown names are errors, and nothing that is filled in can be a placeholder.
+pub(super) fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_formatter(|output, state, value| {
+        if value.is_undefined() {
+            return minijinja::escape_formatter(output, state, value);
+        }
+        output.write_str(&placeholder::escape(&value.to_string())).map_err(minijinja::Error::from)
+    });
+    environment
+}
+
+/// The values of options, as expressions see them: `option['openerp-addons']`.
+pub fn values(options: &IndexMap<String, Value>) -> minijinja::Value {
+    let value = |value: &Value| match value {
+        Value::Boolean(value) => minijinja::Value::from(*value),
+        Value::Integer(value) => minijinja::Value::from(*value),
+        Value::List(value) => minijinja::Value::from(value.clone()),
+        Value::Text(value) => minijinja::Value::from(value),
+    };
+    minijinja::Value::from_pairs(options.iter().map(|(name, given)| (name.clone(), value(given))))
+}
+
+/// The default of an option.
+pub(super) fn default(
+    environment: &Environment<'_>,
+    template: &str,
+    option: &IndexMap<String, Value>,
+) -> Result<String, String> {
+    if !template.contains("{{") {
+        return Ok(template.to_owned());
+    }
+    environment.render_str(template, minijinja::context! { option => values(option) }).map_err(|error| describe(&error))
+}
+
+/// The first expression of a template that cannot be read, and why.
+pub(super) fn first_mistake(environment: &Environment<'_>, template: &Template) -> Option<(String, String)> {
+    let text = |text: &str| environment.template_from_str(text).err().map(|error| (text.to_owned(), describe(&error)));
+    let expression =
+        |text: &str| environment.compile_expression(text).err().map(|error| (text.to_owned(), describe(&error)));
+    template.steps.iter().chain(&template.clean_up).find_map(|step| {
+        let arguments = step.run.iter().find_map(|argument| match argument {
+            Argument::One(one) => text(one),
+            Argument::When { when, arguments } => {
+                expression(when).or_else(|| arguments.iter().find_map(|argument| text(argument)))
+            }
+            Argument::Each { each } => expression(each),
+        });
+        let when = || step.when.as_deref().and_then(expression);
+        let directory = || step.directory.as_deref().and_then(text);
+        arguments.or_else(when).or_else(directory).or_else(|| step.environment.values().find_map(|value| text(value)))
+    })
+}
+
+fn describe(error: &minijinja::Error) -> String {
+    error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()))
+}
+
+/// Why a template makes no steps.
+#[derive(Debug, thiserror::Error)]
+#[error("step `{step}` of template `{template}`: {message}")]
+pub struct ExpandError {
+    /// The template.
+    pub template: String,
+    /// The step.
+    pub step: String,
+    /// What minijinja says.
+    pub message: String,
+}
+
+/// A template being filled in for one builder.
+#[derive(Debug)]
+pub struct Expansion<'a> {
+    /// The environment.
+    pub environment: &'a Environment<'static>,
+    /// The template.
+    pub template: &'a Template,
+    /// What its expressions see.
+    pub context: &'a minijinja::Value,
+    /// Where its steps run unless they say otherwise, with placeholders.
+    pub directory: &'a str,
+}
+
+impl Expansion<'_> {
+    /// The template's steps.
+    ///
+    /// # Errors
+    /// An expression that cannot be evaluated.
+    pub fn steps(&self) -> Result<Vec<Step>, ExpandError> {
+        let phase = self.template.place.phase(&self.template.name);
+        self.all(&self.template.steps, phase)
+    }
+
+    /// The template's clean-up steps.
+    ///
+    /// # Errors
+    /// An expression that cannot be evaluated.
+    pub fn clean_up(&self) -> Result<Vec<Step>, ExpandError> {
+        self.all(&self.template.clean_up, Phase::CleanUp)
+    }
+
+    fn all(&self, steps: &[StepTemplate], phase: Phase) -> Result<Vec<Step>, ExpandError> {
+        steps.iter().filter_map(|step| self.step(step, phase).transpose()).collect()
+    }
+
+    fn step(&self, step: &StepTemplate, phase: Phase) -> Result<Option<Step>, ExpandError> {
+        let failed = |error: minijinja::Error| ExpandError {
+            template: self.template.name.clone(),
+            step: step.name.clone(),
+            message: describe(&error),
+        };
+        let text = |text: &str| self.text(text).map_err(failed);
+        if let Some(when) = &step.when
+            && !self.value(when).map_err(failed)?.is_true()
+        {
+            return Ok(None);
+        }
+        let environment = step.environment.iter().map(|(name, value)| Ok((name.clone(), text(value)?)));
+        let clean_up = phase == Phase::CleanUp;
+        Ok(Some(Step {
+            name: step.name.clone(),
+            phase,
+            template: self.template.name.clone(),
+            help: step.help.clone(),
+            run: self.command(&step.run).map_err(failed)?,
+            write: step.write,
+            directory: step.directory.as_deref().map_or_else(|| Ok(self.directory.to_owned()), text)?,
+            environment: environment.collect::<Result<_, _>>()?,
+            lock: step.lock.clone(),
+            idle_timeout: Some(step.idle_timeout.unwrap_or(IDLE)),
+            timeout: step.timeout,
+            on_failure: step.on_failure.unwrap_or(if clean_up { OnFailure::Warn } else { OnFailure::Halt }),
+            always_run: clean_up,
+            property: step.property.clone(),
+        }))
+    }
+
+    fn text(&self, text: &str) -> Result<String, minijinja::Error> {
+        if text.contains('{') { self.environment.render_str(text, self.context.clone()) } else { Ok(text.to_owned()) }
+    }
+
+    fn value(&self, expression: &str) -> Result<minijinja::Value, minijinja::Error> {
+        self.environment.compile_expression(expression)?.eval(self.context.clone())
+    }
+
+    fn command(&self, arguments: &[Argument]) -> Result<Vec<String>, minijinja::Error> {
+        let mut command = Vec::new();
+        for argument in arguments {
+            match argument {
+                Argument::One(one) => command.push(self.text(one)?),
+                Argument::When { when, arguments } => {
+                    if self.value(when)?.is_true() {
+                        for argument in arguments {
+                            command.push(self.text(argument)?);
+                        }
+                    }
+                }
+                Argument::Each { each } => {
+                    let list = self.value(each)?;
+                    if list.kind() != ValueKind::Seq {
+                        let kind = minijinja::ErrorKind::InvalidOperation;
+                        return Err(minijinja::Error::new(kind, format!("`{each}` is no list")));
+                    }
+                    for item in list.try_iter()? {
+                        command.push(placeholder::escape(&item.to_string()));
+                    }
+                }
+            }
+        }
+        Ok(command)
+    }
+}

@@ -1,0 +1,173 @@
+//! Manifests and slave fragments: the INI dialect that Python 2's ConfigParser reads (see `grammar/ini.pest`).
+
+use pest::Parser as _;
+use pest::iterators::Pair;
+
+use grammar::{Parser, Rule};
+
+use crate::diagnostic::{Diagnostics, Label, Problem};
+use crate::source::{SourceId, Sources, Span, Text};
+
+#[allow(missing_docs)]
+mod grammar {
+    #[derive(pest_derive::Parser)]
+    #[grammar = "../grammar/ini.pest"]
+    pub(super) struct Parser;
+}
+
+/// The section whose options all sections of its file see.
+pub const DEFAULT: &str = "DEFAULT";
+
+/// A file as it is written: nothing merged, nothing resolved.
+#[derive(Debug, Default)]
+pub struct Document {
+    /// The sections in order, duplicates included.
+    pub sections: Vec<Section>,
+}
+
+/// A section as it is written.
+#[derive(Debug)]
+pub struct Section {
+    /// Its name, in its own case.
+    pub name: String,
+    /// Where the name stands.
+    pub span: Span,
+    /// The options in order, duplicates included.
+    pub options: Vec<Setting>,
+}
+
+/// An option and its value as they are written.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The name in lower case.
+    pub name: String,
+    /// Where the name stands.
+    pub span: Span,
+    /// The value: trimmed lines, joined by line ends.
+    pub value: Text,
+}
+
+/// Reads one source. Mistakes are reported, and everything else is read all the same.
+pub fn parse(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> Document {
+    let text = sources.get(id).text();
+    let mut reading = Reading { id, text, document: Document::default(), diagnostics, misplaced: false };
+    if let Some(at) = text.bytes().position(|byte| byte == 0) {
+        reading.diagnostics.push(Problem::IniBinary, Span::new(id, at..at + 1));
+        return reading.document;
+    }
+    // The grammar takes every text: what is none of the known lines is `junk`.
+    if let Ok(mut pairs) = Parser::parse(Rule::file, text)
+        && let Some(file) = pairs.next()
+    {
+        for line in file.into_inner() {
+            reading.line(line);
+        }
+    }
+    reading.document
+}
+
+struct Reading<'a> {
+    id: SourceId,
+    text: &'a str,
+    document: Document,
+    diagnostics: &'a mut Diagnostics,
+    /// Whether the lines before the first section have been reported: they are one mistake.
+    misplaced: bool,
+}
+
+impl Reading<'_> {
+    fn line(&mut self, line: Pair<'_, Rule>) {
+        let span = self.span(line.as_str());
+        let (rule, whole) = (line.as_rule(), line.as_str());
+        let mut parts = line.into_inner();
+        match (rule, parts.next(), parts.next()) {
+            (Rule::section, Some(header), _) => {
+                let (name, span) = (header.as_str().to_owned(), self.span(header.as_str()));
+                self.document.sections.push(Section { name, span, options: Vec::new() });
+            }
+            (Rule::option, Some(name), Some(value)) => self.option(name.as_str(), value.as_str(), span),
+            (Rule::indented, Some(words), _) => self.continuation(words.as_str(), span),
+            (Rule::junk, ..) if !whole.trim().is_empty() => {
+                if self.inside(span) {
+                    let problem = if whole.starts_with('[') {
+                        Problem::IniSectionHeader { written: whole.trim().to_owned() }
+                    } else {
+                        Problem::IniSyntax
+                    };
+                    self.diagnostics.push(problem, span);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn option(&mut self, name: &str, value: &str, line: Span) {
+        let trimmed = name.trim();
+        if !self.inside(line) {
+            return;
+        }
+        let first = value.trim_start();
+        let skipped = value.len() - first.len();
+        // ` ;` begins a comment on the first line of a value; `#` never does.
+        let comment = value.match_indices(';').map(|(at, _)| at).find(|at| {
+            let before = value[..*at].chars().next_back();
+            before.is_some_and(char::is_whitespace)
+        });
+        let written = &value[skipped.min(comment.unwrap_or(value.len()))..comment.unwrap_or(value.len())];
+        let written = if written.trim() == "\"\"" { "" } else { written.trim() };
+        let place = if written.is_empty() { self.span(value).beginning() } else { self.span(written) };
+        self.hash(written);
+        let setting =
+            Setting { name: trimmed.to_lowercase(), span: self.span(trimmed), value: Text::literal(written, place) };
+        if let Some(section) = self.document.sections.last_mut() {
+            section.options.push(setting);
+        }
+    }
+
+    fn continuation(&mut self, words: &str, line: Span) {
+        let words = words.trim();
+        if words.is_empty() {
+            return;
+        }
+        let place = self.span(words);
+        let option = self.document.sections.last_mut().and_then(|section| section.options.last_mut());
+        let Some(option) = option else {
+            if self.inside(line) {
+                self.diagnostics.push(Problem::IniIndented, place);
+            }
+            return;
+        };
+        option.value.push_line(words, place);
+        let (name, at) = (option.name.clone(), option.span);
+        if words.starts_with(['#', ';']) {
+            self.diagnostics.push(Problem::IniIndentedComment { option: name }, place).label(at, Label::ItsOption);
+        } else {
+            self.hash(words);
+        }
+    }
+
+    /// People believe that ` #` begins a comment.
+    fn hash(&mut self, value: &str) {
+        let found = value.match_indices('#').find(|(at, _)| value[..*at].ends_with(char::is_whitespace));
+        if let Some((at, _)) = found {
+            let span = self.span(&value[at..]);
+            self.diagnostics.push(Problem::IniHashInValue, span);
+        }
+    }
+
+    /// Whether a section has begun; if not, the first such line is reported.
+    fn inside(&mut self, line: Span) -> bool {
+        let inside = !self.document.sections.is_empty();
+        if !inside && !self.misplaced {
+            self.misplaced = true;
+            self.diagnostics.push(Problem::IniNoSection, line);
+        }
+        inside
+    }
+
+    /// The span of `part`, a slice of the text, without the line's carriage return.
+    fn span(&self, part: &str) -> Span {
+        let start = part.as_ptr() as usize - self.text.as_ptr() as usize;
+        Span::new(self.id, start..start + part.trim_end_matches('\r').len())
+    }
+}
