@@ -20,21 +20,18 @@ pub(super) struct Arguments {
 enum Command {
     /// Print a slaves.cfg for this machine: its PostgreSQL servers, Pythons and tools
     ///
-    /// Looks for PostgreSQL (`/usr/lib/postgresql`, PATH and other usual places), for Pythons (PATH, /usr/bin, /opt,
-    /// pyenv, uv, asdf and mise) and for wkhtmltopdf, asks each for its version, and prints a fragment that offers all
-    /// that works. Each PostgreSQL is offered as a private cluster that a run starts and removes; no server that runs is
-    /// touched.
+    /// Looks for PostgreSQL (/usr/lib/postgresql, PATH and other usual places), for Pythons (PATH, /usr/bin, /opt, pyenv,
+    /// uv, asdf and mise) and for wkhtmltopdf, asks each for its version, and prints a fragment that offers all that
+    /// works: `farmout slave detect > slaves.cfg`. Each PostgreSQL is offered as a private cluster that a run starts and
+    /// removes; no server that runs is touched.
     ///
-    ///     farmout slave detect > slaves.cfg
-    ///
-    /// The fragment has a new random password each time. Comments tell what else was found, such as a Python below
+    /// The fragment has a new random password each time. Comments in it tell what else was found, such as a Python below
     /// root's home that builds cannot use, and what to do about it.
     ///
     /// Run by root, this looks with the eyes of the user that builds will run as: the one of --user, else the system
-    /// account `farmout`, which is made if it is missing. PostgreSQL's servers and OpenERP refuse to run as root.
+    /// account `farmout`, which is made if it is missing. PostgreSQL's server and OpenERP refuse to run as root.
     ///
     /// Exit codes: 0 printed, 1 something does not work (a download, the account), 2 wrong use.
-    #[command(verbatim_doc_comment)]
     Detect(Detect),
 }
 
@@ -50,7 +47,7 @@ struct Detect {
     #[arg(long, value_name = "MAJOR")]
     embedded: Vec<String>,
     /// The directory for all that farmout keeps: downloads, builds, logs
-    #[arg(long, value_name = "DIR", default_value = ".farmout", env = "FARMOUT_STATE")]
+    #[arg(long, value_name = "DIR", default_value = ".farmout")]
     state: Utf8PathBuf,
     /// The user that builds run as, where root starts them
     #[arg(long, value_name = "NAME")]

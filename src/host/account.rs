@@ -48,6 +48,7 @@ pub fn choose(requested: Option<&str>) -> Result<Option<Account>, Failure> {
         let Some(requested) = requested else { return Ok(None) };
         return match lookup(requested)? {
             Some(user) if user.uid == caller => Ok(None),
+            Some(user) if user.uid.is_root() => Err(root(requested)),
             Some(_) => Err(Failure::misuse(format!("only root can run builds as {requested}, and you are not root"))
                 .help(format!("leave --user out, or run it as that user: sudo -u {requested} farmout …"))),
             None => Err(missing(requested)),
@@ -57,8 +58,7 @@ pub fn choose(requested: Option<&str>) -> Result<Option<Account>, Failure> {
         Some(name) => {
             let user = lookup(name)?.ok_or_else(|| missing(name))?;
             if user.uid.is_root() {
-                return Err(Failure::misuse(format!("builds cannot run as {name}: its user number is 0, it is root"))
-                    .help("PostgreSQL and OpenERP refuse root; name an ordinary user, or leave --user out"));
+                return Err(root(name));
             }
             account(user, false)
         }
@@ -83,6 +83,11 @@ fn account(user: User, created: bool) -> Account {
 
 fn lookup(name: &str) -> Result<Option<User>, Failure> {
     User::from_name(name).map_err(|error| Failure::error(format!("the user {name} cannot be looked up: {error}")))
+}
+
+fn root(name: &str) -> Failure {
+    Failure::misuse(format!("builds cannot run as {name}: its user number is 0"))
+        .help("PostgreSQL and OpenERP refuse to run as root; name an ordinary user, or leave --user out")
 }
 
 fn missing(name: &str) -> Failure {

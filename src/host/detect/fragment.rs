@@ -132,15 +132,18 @@ impl Machine {
     }
 }
 
-/// A line of the value, or a comment where a path would be cut at its white space.
+/// Whether a path can be the value of a capability's option: white space would end it, and `%` has a meaning of its own
+/// where anything else in the value interpolates.
+pub(super) fn is_writable(path: &Utf8Path) -> bool {
+    !path.as_str().contains(|c: char| c.is_whitespace() || c.is_control() || c == '%')
+}
+
+/// A line of the value, or a comment where its path cannot be written there.
 fn add(capabilities: &mut String, comments: &mut String, text: &str, path: &Utf8Path) {
-    if path.as_str().contains(char::is_whitespace) {
-        line(comments, format_args!("# Left out, a capability's option cannot hold white space: {text}"));
-    } else if path.as_str().contains('%') {
-        // Doubling it would only be right where something else in the value interpolates.
-        line(comments, format_args!("# Left out, % has a meaning of its own here: {text}"));
-    } else {
+    if is_writable(path) {
         line(capabilities, format_args!("    {text}"));
+    } else {
+        line(comments, format_args!("# Left out, as an option's value cannot hold white space or %: {text}"));
     }
 }
 

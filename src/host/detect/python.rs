@@ -4,6 +4,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::executable;
+use super::fragment::is_writable;
 use super::postgresql::who;
 use super::search::{Search, directories, natural};
 use crate::host::Account;
@@ -149,9 +150,9 @@ fn ask(path: &Utf8Path, probe: &Probe) -> Result<Python, String> {
     })
 }
 
-/// How good a Python is for making environments.
-fn rank(python: &Python) -> u8 {
-    u8::from(python.venv || python.virtualenv) * 2 + u8::from(python.pip)
+/// How good a Python is: a capability can hold its path, it makes environments, it has pip.
+fn rank(python: &Python) -> (bool, bool, bool) {
+    (is_writable(&python.path), python.venv || python.virtualenv, python.pip)
 }
 
 /// The minor version by the name of the file, or of a directory above it as pyenv and others name theirs:
