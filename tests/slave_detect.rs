@@ -269,6 +269,15 @@ fn accounts_and_names_that_cannot_be() {
 }
 
 #[test]
+fn a_container_without_the_right_to_switch() {
+    need_root();
+    // Root in a user namespace that has no other user.
+    let mut command = Command::new("unshare");
+    let output = command.args(["-rU", env!("CARGO_BIN_EXE_farmout"), "slave", "detect", "--user", "daemon"]).output();
+    snapshot("slave-user-namespace", &output.unwrap());
+}
+
+#[test]
 fn help_is_for_the_reader() {
     let output = Command::new(env!("CARGO_BIN_EXE_farmout")).args(["slave", "detect", "--help"]).env_clear().output();
     snapshot("slave-detect-help", &output.unwrap());

@@ -3,6 +3,7 @@
 //!
 //! PostgreSQL's server and OpenERP refuse to run as root, and a build has no business having root's rights.
 
+use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -97,6 +98,12 @@ fn missing(name: &str) -> Failure {
 
 /// Makes the account [`DEFAULT`]. Two processes may try at once: whoever loses finds the account there.
 fn create() -> Result<Account, Failure> {
+    // useradd looks whether the name is free before it locks anything: two at once both succeed, and leave two lines.
+    let mut lock = File::open("/etc").ok().map(fd_lock::RwLock::new);
+    let _held = lock.as_mut().and_then(|lock| lock.write().ok());
+    if let Some(user) = lookup(DEFAULT)? {
+        return Ok(account(user, false));
+    }
     let mut problem = "neither useradd nor a busybox adduser is installed".to_owned();
     let mut created = false;
     if let Some(mut command) = creation() {
@@ -106,7 +113,7 @@ fn create() -> Result<Account, Failure> {
             Err(error) => problem = format!("{}: {error}", command.get_program().to_string_lossy()),
         }
     }
-    // The winner of a race holds the lock on /etc/passwd for a moment.
+    // Somebody else's useradd may hold the lock on /etc/passwd for a moment, and be making this very account.
     for wait in [0, 50, 100, 200, 400, 800] {
         std::thread::sleep(Duration::from_millis(wait));
         if let Some(user) = lookup(DEFAULT)? {

@@ -24,6 +24,9 @@ const DOWNLOAD: Duration = Duration::from_secs(15 * 60);
 /// Unpacking, making an environment, asking for versions.
 const LOCAL: Duration = Duration::from_secs(120);
 
+/// How the message begins where no other Python would help.
+const UNREACHABLE: &str = "the package index cannot be reached";
+
 /// The file that tells a complete installation; it names the package.
 const STAMP: &str = "farmout-package";
 
@@ -113,7 +116,7 @@ pub fn majors() -> impl Iterator<Item = &'static str> {
 /// Comes in: the major version ([`DEFAULT`] if none); the cache directory, which the account must own (see
 /// [`super::place::cache`]); the Pythons to use pip of, as [`super::detect()`] finds them; the account, if builds do not
 /// run as the caller. Goes out: the installation in `<cache>/postgresql/<major>`, which was seen to run as the account.
-/// pip runs as the account too, with the caller's `PIP_…` variables. Of two processes one waits for the other. An
+/// A download takes from a second to minutes in silence, so say so before. pip runs as the account too, with the caller's `PIP_…` variables. Of two processes one waits for the other. An
 /// installation that an older farmout made stays in use, as slave fragments have its path.
 ///
 /// # Errors
@@ -214,7 +217,13 @@ fn download(
     for (number, python) in able.into_iter().take(2).enumerate() {
         match fetch(package, python, &work.join(format!("try-{number}")), &requirements, (&online, &local)) {
             Ok(unpacked) => return Ok(unpacked),
-            Err(problem) => first = first.or(Some(problem)),
+            Err(problem) => {
+                let hopeless = problem.starts_with(UNREACHABLE);
+                first = first.or(Some(problem));
+                if hopeless {
+                    break;
+                }
+            }
         }
     }
     let problem = first.unwrap_or_default();
@@ -277,9 +286,13 @@ fn reason(package: &Package, interpreter: &Utf8Path, stderr: &str) -> String {
         || stderr.lines().filter(|line| line.contains("ERROR")).map(str::trim).next_back().unwrap_or(stderr.trim());
     if let Some(line) = stderr.lines().find(|line| line.contains("Retrying (") || line.contains("Could not fetch URL"))
     {
-        format!("the package index cannot be reached: {}", line.trim())
+        format!("{UNREACHABLE}: {}", line.trim())
     } else if stderr.contains("No matching distribution") {
-        format!("there is no package for this platform ({}); there are for {}", platform(), package.platforms)
+        format!(
+            "there is no package for this platform ({}), or pip is too old to know it ({interpreter}); there are for {}",
+            platform(),
+            package.platforms
+        )
     } else {
         format!("{interpreter} -m pip failed: {}", last())
     }
