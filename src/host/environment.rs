@@ -50,7 +50,7 @@ const TEMPORARY: &[&str] = &["TMPDIR", "TMP", "TEMP", "TEMPDIR"];
 /// and without the caller's `XDG_…` directories.
 pub fn clean(account: Option<&Account>) -> Vec<(OsString, OsString)> {
     let mut variables: Vec<_> = env::vars_os().filter(|(name, value)| keep(name, value, account)).collect();
-    let path = env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+    let path = search_path();
     let mut path = free_of_virtualenv(&path, env::var_os("VIRTUAL_ENV").as_deref());
     if let Some(account) = account {
         path = join(env::split_paths(&path).filter(|element| account.can_reach(element)));
@@ -58,6 +58,11 @@ pub fn clean(account: Option<&Account>) -> Vec<(OsString, OsString)> {
     variables.push(("PATH".into(), path));
     variables.sort();
     variables
+}
+
+/// The value of `PATH`, or the usual one where cron or a service manager set none.
+pub(super) fn search_path() -> OsString {
+    env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into())
 }
 
 fn keep(name: &OsStr, value: &OsStr, account: Option<&Account>) -> bool {

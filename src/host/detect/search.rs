@@ -38,7 +38,7 @@ impl Default for Search {
         }
         pythons.extend(home.map(|home| Utf8Path::new(&home).join(".local/share/mise/installs/python/*/bin")));
         Self {
-            path: env::var_os("PATH").unwrap_or_default(),
+            path: environment::search_path(),
             postgresql: [
                 "/usr/lib/postgresql/*/bin",
                 "/usr/pgsql-*/bin",
