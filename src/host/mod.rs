@@ -1,1 +1,15 @@
-//! x
+//! This machine as a build slave. In: the caller's environment, its user and what is installed. Out: the account that
+//! builds run as, a clean environment, a base directory, and what the machine offers. Nothing here reads a farm, and
+//! nothing here changes a file or a user that farmout did not make.
+
+mod access;
+pub mod account;
+pub mod detect;
+pub mod embedded;
+pub mod environment;
+pub mod place;
+pub mod probe;
+
+pub use account::Account;
+pub use detect::{Machine, Search, detect};
+pub use place::Place;

@@ -1,0 +1,204 @@
+//! The account that builds run as. In: the name the user asked for, and who runs farmout. Out: an [`Account`], or
+//! nothing where the caller is good enough. It may add the system account `farmout`, and changes no other user.
+//!
+//! PostgreSQL's server and OpenERP refuse to run as root, and a build has no business having root's rights.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use nix::unistd::{User, geteuid};
+
+use super::access::Identity;
+use crate::diagnostic::Failure;
+
+/// The account that farmout makes for itself when root runs it.
+pub const DEFAULT: &str = "farmout";
+
+/// A user that is not the caller and that steps and servers run as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The login name.
+    pub name: String,
+    /// The user's number, never 0.
+    pub uid: u32,
+    /// The number of the user's main group.
+    pub gid: u32,
+    /// What its processes see as `HOME`: at first the one of the user database, which often does not exist; a
+    /// [`super::Place`] has a better one (see [`Account::at_home`]).
+    pub home: Utf8PathBuf,
+    /// Whether this call made the account.
+    pub created: bool,
+}
+
+/// Finds the account for builds.
+///
+/// Comes in: the name asked for, if any. Goes out: nothing where builds run as the caller, who is not root; for root the
+/// account asked for, else [`DEFAULT`], which is made as a system account (no login, no home directory) when it is
+/// missing.
+///
+/// # Errors
+/// Not root, and another user is asked for; the user asked for does not exist or is root; the account cannot be made, or
+/// this process may not switch to it.
+pub fn choose(requested: Option<&str>) -> Result<Option<Account>, Failure> {
+    let caller = geteuid();
+    if !caller.is_root() {
+        let Some(requested) = requested else { return Ok(None) };
+        return match lookup(requested)? {
+            Some(user) if user.uid == caller => Ok(None),
+            Some(user) if user.uid.is_root() => Err(root(requested)),
+            Some(_) => Err(Failure::misuse(format!("only root can run builds as {requested}, and you are not root"))
+                .help(format!("leave --user out, or run it as that user: sudo -u {requested} farmout …"))),
+            None => Err(missing(requested)),
+        };
+    }
+    let account = match requested {
+        Some(name) => {
+            let user = lookup(name)?.ok_or_else(|| missing(name))?;
+            if user.uid.is_root() {
+                return Err(root(name));
+            }
+            account(user, false)
+        }
+        None => match lookup(DEFAULT)? {
+            Some(user) if user.uid.is_root() => {
+                return Err(Failure::error(format!("the account {DEFAULT} has the user number 0, it is root"))
+                    .help("name an ordinary user with --user"));
+            }
+            Some(user) => account(user, false),
+            None => create()?,
+        },
+    };
+    account.check()?;
+    Ok(Some(account))
+}
+
+fn account(user: User, created: bool) -> Account {
+    // A home that is no UTF-8 is as good as none; a Place gives the account its own.
+    let home = Utf8PathBuf::from_path_buf(user.dir).unwrap_or_else(|_| Utf8PathBuf::from("/nonexistent"));
+    Account { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw(), home, created }
+}
+
+fn lookup(name: &str) -> Result<Option<User>, Failure> {
+    User::from_name(name).map_err(|error| Failure::error(format!("the user {name} cannot be looked up: {error}")))
+}
+
+fn root(name: &str) -> Failure {
+    Failure::misuse(format!("builds cannot run as {name}: its user number is 0"))
+        .help("PostgreSQL and OpenERP refuse to run as root; name an ordinary user, or leave --user out")
+}
+
+fn missing(name: &str) -> Failure {
+    Failure::misuse(format!("there is no user {name} on this machine"))
+        .help(format!("add it with `useradd --system {name}`, or name one that exists"))
+}
+
+/// Makes the account [`DEFAULT`]. Two processes may try at once: whoever loses finds the account there.
+fn create() -> Result<Account, Failure> {
+    // useradd looks whether the name is free before it locks anything: two at once both succeed, and leave two lines.
+    let mut lock = File::open("/etc").ok().map(fd_lock::RwLock::new);
+    let _held = lock.as_mut().and_then(|lock| lock.write().ok());
+    if let Some(user) = lookup(DEFAULT)? {
+        return Ok(account(user, false));
+    }
+    let mut problem = "neither useradd nor a busybox adduser is installed".to_owned();
+    let mut created = false;
+    if let Some(mut command) = creation() {
+        match command.stdin(Stdio::null()).output() {
+            Ok(output) if output.status.success() => created = true,
+            Ok(output) => problem = String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            Err(error) => problem = format!("{}: {error}", command.get_program().to_string_lossy()),
+        }
+    }
+    // Somebody else's useradd may hold the lock on /etc/passwd for a moment, and be making this very account.
+    for wait in [0, 50, 100, 200, 400, 800] {
+        std::thread::sleep(Duration::from_millis(wait));
+        if let Some(user) = lookup(DEFAULT)? {
+            return Ok(account(user, created));
+        }
+    }
+    Err(Failure::error(format!("the account {DEFAULT} that builds run as cannot be made: {problem}"))
+        .help(format!("make it yourself: {}\nor name another one with --user; or do not run farmout as root", typed())))
+}
+
+/// The command to type, for the message.
+fn typed() -> String {
+    match creation() {
+        Some(command) => std::iter::once(command.get_program())
+            .chain(command.get_args())
+            .map(|part| part.to_string_lossy().into_owned())
+            .collect::<Vec<_>>()
+            .join(" "),
+        None => format!("useradd --system --no-create-home --shell /usr/sbin/nologin {DEFAULT}"),
+    }
+}
+
+fn creation() -> Option<Command> {
+    let shell = ["/usr/sbin/nologin", "/sbin/nologin"].into_iter().find(|path| Path::new(path).exists());
+    let shell = shell.unwrap_or("/bin/false");
+    if let Some(useradd) = administration("useradd") {
+        let mut command = Command::new(useradd);
+        command.args(["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", shell]);
+        command.arg(DEFAULT);
+        return Some(command);
+    }
+    // Debian has another program of this name with other options.
+    let adduser = administration("adduser")
+        .filter(|path| path.canonicalize().is_ok_and(|real| real.to_string_lossy().contains("busybox")))?;
+    let mut command = Command::new(adduser);
+    command.args(["-S", "-D", "-H", "-h", "/nonexistent", "-s", shell, DEFAULT]);
+    Some(command)
+}
+
+/// An administrator's program; their directories are often not on `PATH`.
+fn administration(name: &str) -> Option<PathBuf> {
+    ["/usr/sbin", "/sbin", "/usr/bin", "/bin"].into_iter().map(|dir| Path::new(dir).join(name)).find(|p| p.is_file())
+}
+
+impl Account {
+    /// The same account with another home directory.
+    #[must_use]
+    pub fn at_home(&self, home: impl Into<Utf8PathBuf>) -> Self {
+        Self { home: home.into(), ..self.clone() }
+    }
+
+    /// Whether the account gets to `path`: it exists, and every directory on the way may be searched by the account.
+    pub fn can_reach(&self, path: impl AsRef<Path>) -> bool {
+        self.identity().can_reach(path.as_ref())
+    }
+
+    /// Whether the account can start the program at `path`.
+    pub fn can_execute(&self, path: impl AsRef<Path>) -> bool {
+        self.identity().can_execute(path.as_ref())
+    }
+
+    /// Makes `command` start as this account: user, group, no other groups, `HOME`, `USER` and `LOGNAME`. The rest of the
+    /// environment is the caller's business (see [`super::environment::clean`]); call this after setting it.
+    pub fn apply(&self, command: &mut Command) {
+        // The standard library drops root's supplementary groups by itself when it changes the user.
+        command.uid(self.uid).gid(self.gid);
+        command.env("HOME", &self.home).env("USER", &self.name).env("LOGNAME", &self.name);
+    }
+
+    fn identity(&self) -> Identity {
+        Identity { uid: self.uid, gid: self.gid }
+    }
+
+    /// Root in a container may lack the right to become somebody else; better said now than by each step.
+    fn check(&self) -> Result<(), Failure> {
+        let Some(program) = ["/bin/true", "/usr/bin/true"].into_iter().find(|path| self.can_execute(path)) else {
+            return Ok(());
+        };
+        let mut command = Command::new(program);
+        self.apply(&mut command);
+        command.env_clear().current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        match command.status() {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::error(format!("this root may not become the user {}: {error}", self.name))
+                .help("in a container: give it the capabilities SETUID and SETGID, or start it as an ordinary user")),
+        }
+    }
+}
