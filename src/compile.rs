@@ -21,6 +21,8 @@ pub struct Compilation {
     pub graph: Graph,
     /// The step templates.
     pub templates: Templates,
+    /// Whether there is a slave fragment at all.
+    pub has_fragments: bool,
 }
 
 /// Compiles a farm: reads its files, and checks everything that they say.
@@ -60,7 +62,8 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
         }
     }
     let graph = dispatch(Farm { builds, slaves, declarations }, &mut diagnostics);
-    Ok(Compilation { sources, diagnostics, graph, templates })
+    let has_fragments = !fragments.is_empty();
+    Ok(Compilation { sources, diagnostics, graph, templates, has_fragments })
 }
 
 /// Reads a slave fragment. What it keeps secret is never shown, not even in a message about its neighbour.

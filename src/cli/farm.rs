@@ -28,10 +28,9 @@ impl FarmArguments {
     }
 }
 
-/// Compiles a farm for a command that needs it to be right: prints what is wrong, and ends there if it is an error.
-/// Warnings are `compile`'s to print.
-pub(super) fn compiled(layout: &Layout) -> Result<Compilation, Failure> {
-    let compilation = read(layout)?;
+/// For a command that needs the farm to be right: prints what is wrong, and ends there if it is an error. Warnings are
+/// `compile`'s to print.
+pub(super) fn right(compilation: Compilation) -> Result<Compilation, Failure> {
     if compilation.diagnostics.has_errors() {
         let counts = diagnostic::print(&compilation.diagnostics, &compilation.sources);
         return Err(Failure::error(format!("the farm does not compile: {counts}")));

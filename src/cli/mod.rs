@@ -2,6 +2,7 @@
 
 mod compile;
 mod farm;
+mod machine;
 mod plan;
 mod run;
 mod slave;

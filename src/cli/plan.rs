@@ -4,13 +4,16 @@ use camino::Utf8PathBuf;
 
 use super::Exit;
 use super::compile::print;
-use super::farm::{FarmArguments, Pick, compiled, slave};
+use super::farm::{FarmArguments, Pick, read, right, slave};
+use super::machine::{Embedded, LOCAL, local, look};
 use crate::Compilation;
 use crate::diagnostic::Failure;
 use crate::dispatch::why_not;
+use crate::host::account;
 use crate::model::Slave;
 use crate::plan::{Plan, bind, lower};
 use crate::render::{dry_run, summary};
+use crate::resolve::Layout;
 
 /// Prints exactly what would be done on a slave: every step with its command, environment, directory, locks, limits and
 /// what its failure does. Nothing is run.
@@ -18,8 +21,9 @@ use crate::render::{dry_run, summary};
 pub(super) struct Arguments {
     #[command(flatten)]
     farm: FarmArguments,
-    #[command(flatten)]
-    slave: super::run::SlaveArguments,
+    /// The slave [default: the farm's only one; without slave fragments, this machine as it is found]
+    #[arg(long, value_name = "NAME")]
+    slave: Option<String>,
     /// The builders, by name or by pattern such as 'demo-*' [default: all that the slave takes]
     #[arg(value_name = "BUILDER")]
     builders: Vec<String>,
@@ -45,11 +49,14 @@ enum Format {
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
-    let layout = arguments.slave.layout(arguments.farm.layout())?;
-    let compilation = compiled(&layout)?;
+    let layout = arguments.farm.layout();
+    let mut compilation = right(read(&layout)?)?;
+    if !compilation.has_fragments {
+        compilation = as_found(&layout)?;
+    }
     let pick = Pick::new(&arguments.builders)?;
     pick.check(&compilation.graph.builders)?;
-    let (index, slave) = slave(&compilation, arguments.slave.name())?;
+    let (index, slave) = slave(&compilation, arguments.slave.as_deref())?;
     if arguments.why {
         print(&why(&compilation, index, slave, &pick))?;
         return Ok(Exit::Fine);
@@ -60,6 +67,16 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         None => print(&render(&plans, arguments.format)?)?,
     }
     Ok(Exit::Fine)
+}
+
+/// The farm with this machine, as it is found, as its only slave. A dry run makes no account and downloads nothing.
+fn as_found(layout: &Layout) -> Result<Compilation, Failure> {
+    let mut note = |text: &str| anstream::eprintln!("{text}");
+    let account = account::existing()?;
+    let embedded = Embedded { majors: &[], fallback: false, state: "".into() };
+    let machine = look(&embedded, account.as_ref(), &mut note)?;
+    note(&format!("no slave fragments in this farm: this machine is the slave `{LOCAL}`"));
+    right(local(layout, &machine)?)
 }
 
 /// The plans of the picked builders that the slave takes.

