@@ -1,0 +1,209 @@
+//! Events of a run in, lines for a person who watches, or for the log of whatever called farmout, out.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+
+use super::duration;
+use super::excerpt::{Excerpt, Lines, Window};
+use crate::runner::{Event, Outcome, Stream};
+
+/// How much is said, and to whom.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// All output is shown as it comes, each line with its builder.
+    pub verbose: bool,
+    /// Somebody watches: the line of the step at work is shown too, and rewritten when it ends.
+    pub interactive: bool,
+}
+
+/// Reports a run in text. Give it a stream of [`anstream`]'s, which leaves the colours out where they do not belong.
+///
+/// What cannot be written is left unwritten: a closed terminal is no reason to end a run.
+#[derive(Debug)]
+pub struct Terminal<W> {
+    out: W,
+    manner: Manner,
+    excerpt: Excerpt,
+    lines: HashMap<Stream, Lines>,
+    /// Steps that were skipped for the same reason, told in one line.
+    skipped: Option<(String, Vec<String>)>,
+    /// The builders that ended: name, outcome, time, why.
+    ended: Vec<(String, Outcome, Duration, Option<String>)>,
+    /// Whether the line of the step at work is there to be rewritten.
+    transient: bool,
+}
+
+const ORDINARY: Window = Window { first: 0, last: 30 };
+/// Of an analysis every finding counts, the first ones most, and the total is at the end.
+const ANALYSIS: Window = Window { first: 50, last: 10 };
+
+const DIM: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+
+impl<W: Write> Terminal<W> {
+    /// Reports to `out`.
+    pub fn new(out: W, manner: Manner) -> Self {
+        let (excerpt, lines) = (Excerpt::new(ORDINARY), HashMap::new());
+        Self { out, manner, excerpt, lines, skipped: None, ended: Vec::new(), transient: false }
+    }
+
+    /// Takes the next event.
+    pub fn observe(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { run, folder, builders } => {
+                let count = builders.len();
+                let plural = if count == 1 { "" } else { "s" };
+                self.say(&format!("run {run}: {count} builder{plural}, logs in {folder}"));
+            }
+            Event::Recovering { run, builder } => {
+                self.say(&format!("cleaning up {BOLD}{builder}{BOLD:#} of run {run}, whose runner was killed"));
+            }
+            Event::Recovered { run, builder, problem } => {
+                self.flush_skipped();
+                if let Some(problem) = problem {
+                    let yellow = style(Outcome::Warnings);
+                    self.say(&format!(
+                        "{yellow}warning{yellow:#}: {builder} of run {run} is not cleaned up: {problem}"
+                    ));
+                }
+            }
+            Event::Interrupted { again: false } => {
+                self.say("interrupted: ending this step and cleaning up; once more to kill everything");
+            }
+            Event::Interrupted { again: true } => self.say("interrupted again: the next run will clean up"),
+            Event::BuilderStarted { builder, index, total } => {
+                self.say(&format!("\n[{index}/{total}] {BOLD}{builder}{BOLD:#}"));
+            }
+            Event::Waiting { lock, holder, .. } => {
+                let holder = holder.as_ref().map(|holder| format!(", held by {holder}")).unwrap_or_default();
+                self.say(&format!("  {DIM}waiting for the lock `{lock}`{holder}{DIM:#}"));
+            }
+            Event::StepStarted { step, index, total, .. } => self.step_started(step, *index, *total),
+            Event::Output { builder, stream, bytes, .. } => self.output(builder, *stream, bytes),
+            Event::StepFinished { step, outcome: Outcome::Skipped, reason, .. } => {
+                self.step_skipped(step, reason.as_deref().unwrap_or_default());
+            }
+            Event::StepFinished { builder, step, outcome, duration, reason, log } => {
+                self.end_of_output(builder);
+                self.step_finished(step, *outcome, *duration, reason.as_deref());
+                if matches!(outcome, Outcome::Failure | Outcome::Warnings) {
+                    self.show_excerpt();
+                    if let Some(log) = log {
+                        self.say(&format!("    {DIM}log: {log}{DIM:#}"));
+                    }
+                }
+            }
+            Event::BuilderFinished { builder, outcome, duration, reason, .. } => {
+                self.flush_skipped();
+                self.ended.push((builder.clone(), *outcome, *duration, reason.clone()));
+            }
+            Event::RunFinished { folder, .. } => {
+                self.table();
+                self.say(&format!("\nlogs and result.json: {folder}"));
+            }
+        }
+        let _ = self.out.flush();
+    }
+
+    fn step_started(&mut self, step: &str, index: usize, total: usize) {
+        self.flush_skipped();
+        let analysis = step == "analysis" || step.ends_with("-analysis") || step.starts_with("analyse");
+        self.excerpt = Excerpt::new(if analysis { ANALYSIS } else { ORDINARY });
+        if self.manner.interactive && !self.manner.verbose {
+            self.transient = write!(self.out, "  {DIM}…         {step} ({index} of {total}){DIM:#}").is_ok();
+        }
+    }
+
+    fn step_skipped(&mut self, step: &str, reason: &str) {
+        match &mut self.skipped {
+            Some((before, steps)) if before == reason => steps.push(step.to_owned()),
+            _ => {
+                self.flush_skipped();
+                self.skipped = Some((reason.to_owned(), vec![step.to_owned()]));
+            }
+        }
+    }
+
+    fn flush_skipped(&mut self) {
+        if let Some((reason, steps)) = self.skipped.take() {
+            self.say(&format!("  {DIM}skipped   {}: {reason}{DIM:#}", steps.join(", ")));
+        }
+    }
+
+    fn step_finished(&mut self, step: &str, outcome: Outcome, time: Duration, reason: Option<&str>) {
+        let style = style(outcome);
+        let word = match outcome {
+            Outcome::Success => "ok",
+            Outcome::Warnings => "warning",
+            Outcome::Failure => "failed",
+            Outcome::Interrupted | Outcome::Skipped => "stopped",
+        };
+        let reason = reason.map(|reason| format!("  {reason}")).unwrap_or_default();
+        self.say(&format!("  {style}{word:<9}{style:#} {step:<34} {:>8}{reason}", duration(time)));
+    }
+
+    fn output(&mut self, builder: &str, stream: Stream, bytes: &[u8]) {
+        let mut fresh = Vec::new();
+        self.lines.entry(stream).or_default().push(bytes, |line| fresh.push(line));
+        for line in fresh {
+            self.line(builder, line);
+        }
+    }
+
+    fn end_of_output(&mut self, builder: &str) {
+        for stream in [Stream::Out, Stream::Err] {
+            if let Some(line) = self.lines.remove(&stream).and_then(|mut lines| lines.finish()) {
+                self.line(builder, line);
+            }
+        }
+    }
+
+    fn line(&mut self, builder: &str, line: String) {
+        if self.manner.verbose {
+            self.say(&format!("{DIM}{builder} |{DIM:#} {line}"));
+        } else {
+            self.excerpt.push(line);
+        }
+    }
+
+    fn show_excerpt(&mut self) {
+        let lines: Vec<String> = self.excerpt.lines().collect();
+        for line in lines {
+            self.say(&format!("    {DIM}|{DIM:#} {line}"));
+        }
+    }
+
+    fn table(&mut self) {
+        let ended = std::mem::take(&mut self.ended);
+        let widest = ended.iter().map(|(builder, ..)| builder.chars().count()).fold("BUILDER".len(), usize::max);
+        let time = |time: Duration, outcome| if outcome == Outcome::Skipped { "-".to_owned() } else { duration(time) };
+        self.say(&format!("\n{BOLD}{:<widest$}  {:<11}  {:>7}{BOLD:#}", "BUILDER", "RESULT", "TIME"));
+        for (builder, outcome, took, reason) in ended {
+            let style = style(outcome);
+            let reason = reason.map(|reason| format!("  {reason}")).unwrap_or_default();
+            let (word, took) = (outcome.word(), time(took, outcome));
+            self.say(&format!("{builder:<widest$}  {style}{word:<11}{style:#}  {took:>7}{reason}"));
+        }
+    }
+
+    /// Writes a line, in the place of a transient one.
+    fn say(&mut self, line: &str) {
+        if std::mem::take(&mut self.transient) {
+            let _ = write!(self.out, "\r\x1b[2K");
+        }
+        let _ = writeln!(self.out, "{line}");
+    }
+}
+
+fn style(outcome: Outcome) -> Style {
+    match outcome {
+        Outcome::Success => AnsiColor::Green.on_default(),
+        Outcome::Warnings => AnsiColor::Yellow.on_default(),
+        Outcome::Failure => AnsiColor::Red.on_default().bold(),
+        Outcome::Interrupted => AnsiColor::Magenta.on_default(),
+        Outcome::Skipped => DIM,
+    }
+}

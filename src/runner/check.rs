@@ -1,0 +1,67 @@
+//! Whether plans can be executed at all. They may come from a file that somebody edited; nothing is touched before all
+//! of them have passed.
+
+use camino::Utf8Path;
+
+use super::files::is_plain;
+use crate::diagnostic::Failure;
+use crate::plan::{FORMAT, Plan, Step};
+
+/// Checks all plans of a run.
+///
+/// # Errors
+/// The first thing that is wrong, as a misuse that names the builder.
+pub(super) fn check(plans: &[Plan]) -> Result<(), Failure> {
+    for (index, plan) in plans.iter().enumerate() {
+        check_plan(plan).map_err(|what| Failure::misuse(format!("the plan of builder `{}` {what}", plan.builder)))?;
+        if let Some(other) = plans[..index].iter().find(|other| other.directory == plan.directory) {
+            return Err(Failure::misuse(format!(
+                "the builders `{}` and `{}` have the same directory, `{}`",
+                other.builder, plan.builder, plan.directory
+            ))
+            .help("run them one after the other"));
+        }
+    }
+    Ok(())
+}
+
+fn check_plan(plan: &Plan) -> Result<(), String> {
+    if plan.farmout_plan != FORMAT {
+        return Err(format!("has format {}, and this farmout reads {FORMAT}", plan.farmout_plan));
+    }
+    // These two are what the slave has beside the builders' directories.
+    if !is_name(&plan.directory) || ["locks", "buildout-caches"].contains(&plan.directory.as_str()) {
+        return Err(format!("has the directory `{}`, which cannot be one of a builder", plan.directory));
+    }
+    for file in &plan.files {
+        if file.path.as_str().is_empty() || !is_plain(&file.path) {
+            return Err(format!("has a file `{}`: its path must be relative, without `..`", file.path));
+        }
+    }
+    for (index, step) in plan.steps.iter().enumerate() {
+        check_step(step).map_err(|what| format!("has a step `{}` that {what}", step.name))?;
+        if plan.steps[..index].iter().any(|other| other.name == step.name) {
+            return Err(format!("has two steps `{}`", step.name));
+        }
+    }
+    Ok(())
+}
+
+fn check_step(step: &Step) -> Result<(), String> {
+    let fits = |character: char| matches!(character, 'a'..='z' | '0'..='9' | '-');
+    if step.name.is_empty() || step.name.len() > 50 || !step.name.chars().all(fits) {
+        return Err("should have a name of at most 50 of the characters a-z, 0-9 and -".to_owned());
+    }
+    if step.write != step.run.is_empty() {
+        return Err("should have one of `run` and `write`".to_owned());
+    }
+    match &step.lock {
+        Some(lock) if !is_name(lock) => Err(format!("has the lock `{lock}`, which cannot be the name of a file")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether this is the plain name of a visible file.
+fn is_name(name: &str) -> bool {
+    !name.starts_with('.') && !name.contains('\0') && name.len() <= 200 && Utf8Path::new(name).file_name() == Some(name)
+}

@@ -1,0 +1,90 @@
+//! The record of a builder at work, `active/RUN--DIRECTORY.json`: what a later runner needs to know to clean up after
+//! this one, should it be killed.
+
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::group::ProcessId;
+use super::save::save_json;
+use super::site::StepUser;
+
+/// The version of the records that this farmout writes and reads.
+pub(super) const FORMAT: u32 = 1;
+
+/// What is known of a builder at work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Record {
+    pub(super) format: u32,
+    /// The run it is part of.
+    pub(super) run: String,
+    pub(super) builder: String,
+    /// Its directory, on the slave and in the run's folder.
+    pub(super) directory: String,
+    /// Where its plan is, absolute.
+    pub(super) plan: Utf8PathBuf,
+    /// The slave's base directory, absolute.
+    pub(super) basedir: Utf8PathBuf,
+    pub(super) account: Option<StepUser>,
+    /// The runner at work.
+    pub(super) runner: ProcessId,
+    /// The runner lives, but will not clean up: the user wanted it to end at once.
+    #[serde(default)]
+    pub(super) abandoned: bool,
+    /// The folder for sockets.
+    pub(super) sockets: Option<Utf8PathBuf>,
+    /// The step that runs, or ran last.
+    pub(super) step: Option<String>,
+    /// The leader of that step's process group.
+    pub(super) leader: Option<ProcessId>,
+    /// What steps have reported.
+    pub(super) properties: IndexMap<String, String>,
+    /// How often cleaning up was tried.
+    #[serde(default)]
+    pub(super) attempts: u32,
+}
+
+/// A record and the file that holds it.
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: Utf8PathBuf,
+    pub(super) record: Record,
+}
+
+impl Journal {
+    /// Begins a record in the folder `active`.
+    pub(super) fn create(active: &Utf8Path, record: Record) -> io::Result<Self> {
+        let path = active.join(format!("{}--{}.json", record.run, record.directory));
+        let journal = Self { path, record };
+        save_json(&journal.path, &journal.record)?;
+        Ok(journal)
+    }
+
+    /// Reads one back; none if it is gone meanwhile.
+    pub(super) fn read(path: &Utf8Path) -> io::Result<Option<Self>> {
+        let bytes = match std::fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes?,
+        };
+        let record: Record = serde_json::from_slice(&bytes)?;
+        if record.format != FORMAT {
+            return Err(io::Error::other(format!("it has format {}, this farmout reads {FORMAT}", record.format)));
+        }
+        Ok(Some(Self { path: path.to_owned(), record }))
+    }
+
+    /// Changes the record. One that cannot be written stays as it was: the work goes on, and a full disk ends it soon
+    /// enough.
+    pub(super) fn update(&mut self, change: impl FnOnce(&mut Record)) {
+        change(&mut self.record);
+        let _ = save_json(&self.path, &self.record);
+    }
+
+    /// Ends the record: nothing is left to clean up.
+    pub(super) fn remove(self) -> io::Result<()> {
+        std::fs::remove_file(&self.path)
+    }
+}

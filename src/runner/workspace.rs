@@ -1,0 +1,133 @@
+//! The folders of one builder on the slave: made before its steps, tidied after them. Everything is below the slave's
+//! base directory, but for the short folder for sockets.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::folder::{Folder, Owner};
+use super::site::StepUser;
+
+/// The folders of one builder.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    base: Folder,
+    /// `${basedir}`, absolute.
+    pub(super) basedir: Utf8PathBuf,
+    /// `${builder-dir}`.
+    pub(super) builder: Utf8PathBuf,
+    /// `${socket-dir}`, if the plan wants one.
+    pub(super) sockets: Option<Utf8PathBuf>,
+    directory: String,
+    owner: Owner,
+}
+
+/// Where folders for sockets are made: the path of a socket has at most 107 bytes, and base directories are deep.
+const SOCKETS: &str = "/tmp";
+/// How their names begin.
+const SOCKETS_PREFIX: &str = "fo-";
+
+impl Workspace {
+    /// Makes the slave's base directory if it is missing, and opens it for the builder that works in `directory`.
+    pub(super) fn open(basedir: &Utf8Path, directory: &str, owner: Owner) -> io::Result<Self> {
+        let basedir = camino::absolute_utf8(basedir)?;
+        let told = |error: io::Error| io::Error::new(error.kind(), format!("{basedir}: {error}"));
+        if !basedir.exists() {
+            std::fs::create_dir_all(&basedir).map_err(told)?;
+            if let Some((user, group)) = owner {
+                std::os::unix::fs::lchown(&basedir, Some(user), Some(group)).map_err(told)?;
+            }
+        }
+        let base = Folder::open(&basedir)?;
+        let builder = basedir.join(directory);
+        Ok(Self { base, basedir, builder, sockets: None, directory: directory.to_owned(), owner })
+    }
+
+    /// Makes what is missing of the layout.
+    pub(super) fn lay_out(&self) -> io::Result<()> {
+        self.make_caches()?;
+        let builder = self.base.make(&self.directory, 0o755, self.owner)?;
+        builder.make("build", 0o755, self.owner)?;
+        if builder.is_link("tmp") {
+            builder.remove_file("tmp")?;
+        }
+        builder.make("tmp", 0o700, self.owner).map(drop)
+    }
+
+    fn make_caches(&self) -> io::Result<()> {
+        // Caches are shared, large, and often on another disk: a link to a folder stands for it, as it is.
+        let folder = |parent: &Folder, name: &str| {
+            if parent.is_link(name) && parent.path().join(name).is_dir() {
+                return Ok(None);
+            }
+            parent.make(name, 0o755, self.owner).map(Some)
+        };
+        if let Some(caches) = folder(&self.base, "buildout-caches")? {
+            folder(&caches, "eggs")?;
+            folder(&caches, "openerp")?;
+        }
+        Ok(())
+    }
+
+    /// Empties the temporary directory, which [`Self::lay_out`] has made.
+    pub(super) fn tidy(&self) -> io::Result<()> {
+        self.base.enter(&self.directory)?.enter("tmp")?.empty()
+    }
+
+    /// The folder of the slave's locks.
+    pub(super) fn locks(&self) -> io::Result<Folder> {
+        self.base.make("locks", 0o755, self.owner)
+    }
+
+    /// The folder of the locks that keep two runs out of one builder's directory.
+    pub(super) fn builder_locks(&self) -> io::Result<Folder> {
+        self.locks()?.make("builders", 0o755, self.owner)
+    }
+
+    /// The builder's own folder.
+    pub(super) fn builder_folder(&self) -> io::Result<Folder> {
+        self.base.make(&self.directory, 0o755, self.owner)
+    }
+
+    /// The base directory, open.
+    pub(super) fn base(&self) -> &Folder {
+        &self.base
+    }
+
+    /// Whom files in it belong to.
+    pub(super) fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// Makes the folder for sockets.
+    pub(super) fn make_sockets(&mut self) -> io::Result<Utf8PathBuf> {
+        let mut making = tempfile::Builder::new();
+        let mode = std::fs::Permissions::from_mode(0o700);
+        let made = making.prefix(SOCKETS_PREFIX).rand_bytes(6).permissions(mode).tempdir_in(SOCKETS)?.keep();
+        let made = Utf8PathBuf::try_from(made).map_err(io::Error::other)?;
+        if let Some((user, group)) = self.owner {
+            std::os::unix::fs::lchown(&made, Some(user), Some(group))?;
+        }
+        self.sockets = Some(made.clone());
+        Ok(made)
+    }
+}
+
+/// Removes a folder that [`Workspace::make_sockets`] made, now or in an earlier run.
+///
+/// # Errors
+/// The path is none that a runner makes, or something in it cannot be removed.
+pub(super) fn remove_sockets(path: &Utf8Path) -> io::Result<()> {
+    match path.strip_prefix(SOCKETS) {
+        Ok(name) if name.as_str().starts_with(SOCKETS_PREFIX) => {
+            Folder::open(Utf8Path::new(SOCKETS))?.remove_all(name.as_str())
+        }
+        _ => Err(io::Error::other(format!("{path} is no folder for sockets"))),
+    }
+}
+
+/// Whom files are given to: the account, if the runner can give anything away.
+pub(super) fn owner(user: Option<&StepUser>) -> Owner {
+    user.filter(|_| nix::unistd::Uid::effective().is_root()).map(|user| (user.uid, user.gid))
+}

@@ -1,0 +1,11 @@
+//! The runner against real processes. Steps are `sh` scripts; as root they run as an unprivileged user, as they do in
+//! earnest.
+
+mod account;
+mod killed;
+mod limits;
+mod locks;
+mod output;
+mod report;
+mod steps;
+mod support;
