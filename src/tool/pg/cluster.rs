@@ -185,7 +185,7 @@ fn clear(data: &Path, pg_ctl: Option<&Path>) -> Result<(), Error> {
     postmaster::end(data, pg_ctl)?;
     if let Ok(socket) = String::from_utf8(marker)
         && socket.contains("/.s.PGSQL.")
-        && lock_is_stale(Path::new(&socket))
+        && is_ours(Path::new(&socket), data)
     {
         remove(Path::new(&socket))?;
         remove(&with_suffix(Path::new(&socket), ".lock"))?;
@@ -195,11 +195,12 @@ fn clear(data: &Path, pg_ctl: Option<&Path>) -> Result<(), Error> {
     remove(&old)
 }
 
-/// Whether no live process holds the socket: another server may have taken it over since.
-fn lock_is_stale(socket: &Path) -> bool {
+/// Whether the socket is this data directory's, or nobody's: another server may have taken it over since.
+fn is_ours(socket: &Path, data: &Path) -> bool {
     let Ok(text) = fs::read_to_string(with_suffix(socket, ".lock")) else { return true };
-    let pid = text.lines().next().and_then(|line| line.trim().parse::<i32>().ok()).filter(|&pid| pid > 1);
-    pid.is_none_or(|pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_err())
+    // The process, the data directory, and more.
+    let holder = text.lines().nth(1).map(|line| Path::new(line).canonicalize());
+    holder.is_some_and(|holder| holder.is_ok_and(|holder| data.canonicalize().is_ok_and(|data| data == holder)))
 }
 
 /// Makes the socket's directory, for its owner only.
