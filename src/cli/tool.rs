@@ -1,10 +1,16 @@
 //! `farmout tool`: the commands that steps call.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 
 use super::Exit;
 use crate::diagnostic::Failure;
+use crate::tool::{analyze, bootstrap, fetch, pg, say};
 
+/// They run as an unprivileged user in a build's directory, and what they print is for the reader of the step's log.
+///
+/// Exit codes: 0 fine, 1 it did not work, 2 wrong use or unreadable files, 130 interrupted.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -12,8 +18,174 @@ pub(super) struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Look for what went wrong in the log of a server that exits 0 for everything
+    AnalyzeLog(AnalyzeLog),
+    /// Make a private Python environment with the right zc.buildout, and bin/buildout
+    Bootstrap(Bootstrap),
+    /// Bring a working directory to the head of a branch
+    #[command(subcommand)]
+    Fetch(Fetch),
+    /// Make and remove testing databases and throw-away PostgreSQL clusters
+    #[command(subcommand)]
+    Pg(Pg),
+}
+
+/// Prints each finding under its label with the lines of the log, and the total.
+///
+/// Exits 1 if the log shows an error, 0 if it shows none, 2 if it cannot be read.
+#[derive(Debug, clap::Args)]
+struct AnalyzeLog {
+    /// What to look for: a file of rules, or `server`, the built-in rules for OpenERP and Odoo
+    #[arg(long, value_name = "FILE|server", default_value = "server")]
+    rules: String,
+    /// The log
+    log: PathBuf,
+}
+
+/// Makes a private virtual environment for a Python, never the caller's, with zc.buildout and setuptools in it, and
+/// bin/buildout in the current directory. An environment made from the same inputs is used again.
+///
+/// The version of zc.buildout is --version, else the configuration's own pin, else the newest that works with the Python.
+/// The PIP_* variables of the environment count.
+#[derive(Debug, clap::Args)]
+struct Bootstrap {
+    /// A Python: a name looked up on PATH, or a path
+    #[arg(long)]
+    python: String,
+    /// The buildout configuration
+    #[arg(long, value_name = "FILE")]
+    configuration: PathBuf,
+    /// Where the environment is made
+    #[arg(long, value_name = "DIR")]
+    environment: PathBuf,
+    /// The version of zc.buildout
+    #[arg(long, value_name = "VERSION")]
+    version: Option<String>,
+    /// Given to zc.buildout as buildout:eggs-directory
+    #[arg(long, value_name = "DIR")]
+    eggs_directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Fetch {
+    /// Clone a Git repository, or bring its clone up to date
+    Git(Git),
+}
+
+/// Brings DIR to the head of the branch. DIR belongs to the build: what a former build changed or left in it is discarded,
+/// except files that the repository ignores, repositories in it, and what --keep names. A clone of another repository,
+/// and one that was killed half-way, is replaced. Submodules are ignored, and no hooks run.
+///
+/// The last line of the output is the full revision.
+#[derive(Debug, clap::Args)]
+struct Git {
+    /// The repository's address
+    #[arg(long, allow_hyphen_values = true)]
+    url: String,
+    /// A branch, a tag, or HEAD
+    #[arg(long, allow_hyphen_values = true)]
+    branch: String,
+    /// The working directory
+    #[arg(long, value_name = "DIR")]
+    into: PathBuf,
+    /// Get the last commit only; a clone that is whole already stays so
+    #[arg(long)]
+    shallow: bool,
+    /// A path in DIR that is not cleaned away; may be repeated
+    #[arg(long, value_name = "PATH")]
+    keep: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Pg {
+    /// Create a database; an old one of that name is dropped, whoever is connected to it
+    CreateDatabase(CreateDatabase),
+    /// Drop a database, whoever is connected to it; none of that name is fine
+    DropDatabase(DropDatabase),
+    /// Make and start a private PostgreSQL that is not meant to survive anything
+    StartCluster(StartCluster),
+    /// Stop a private PostgreSQL and remove its data; already gone is fine
+    StopCluster(StopCluster),
+}
+
+/// The server is that of PGHOST, PGPORT, PGUSER and PGPASSWORD, as for psql.
+#[derive(Debug, clap::Args)]
+struct CreateDatabase {
+    /// The database's name
+    #[arg(long, value_name = "NAME")]
+    database: String,
+    /// The database to copy
+    #[arg(long, value_name = "NAME", default_value = "template1")]
+    template: String,
+}
+
+/// The server is that of PGHOST, PGPORT, PGUSER and PGPASSWORD, as for psql.
+#[derive(Debug, clap::Args)]
+struct DropDatabase {
+    /// The database's name
+    #[arg(long, value_name = "NAME")]
+    database: String,
+}
+
+/// Data that a former run of this command left is stopped and wiped; any other directory with files in it is refused.
+///
+/// The server listens on a Unix socket only, lets its own user in without a password, and does not care for crashes.
+#[derive(Debug, clap::Args)]
+struct StartCluster {
+    /// Where initdb, pg_ctl and postgres are; empty for those on PATH
+    #[arg(long, value_name = "DIR")]
+    bin: String,
+    /// The data directory
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Where the socket goes; made readable for its owner only
+    #[arg(long, value_name = "DIR")]
+    socket_dir: PathBuf,
+    /// The port, which is part of the socket's name
+    #[arg(long, default_value_t = 5432, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// The database user
+    #[arg(long, value_name = "USER", default_value = "farmout")]
+    superuser: String,
+}
+
+/// Stops it fast, then at once, then for good, and removes its data directory and socket.
+#[derive(Debug, clap::Args)]
+struct StopCluster {
+    /// Where pg_ctl is, for systems that do not show what a process is; empty for that on PATH
+    #[arg(long, value_name = "DIR")]
+    bin: String,
+    /// The data directory
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+}
 
 pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
-    match arguments.command {}
+    crate::tool::exit_on_signals().map_err(|error| Failure::error(format!("cannot listen for signals: {error}")))?;
+    match arguments.command {
+        Command::AnalyzeLog(AnalyzeLog { rules, log }) => {
+            let report = analyze::analyze(&rules, &log)?;
+            say(&report);
+            return Ok(if report.failed() { Exit::Errors } else { Exit::Fine });
+        }
+        Command::Bootstrap(arguments) => {
+            let Bootstrap { python, configuration, environment, version, eggs_directory } = arguments;
+            let wanted = bootstrap::Bootstrap { python, configuration, environment, version, eggs_directory };
+            bootstrap::bootstrap(&wanted)?;
+        }
+        Command::Fetch(Fetch::Git(Git { url, branch, into, shallow, keep })) => {
+            let url = fetch::Address::new(url);
+            say(fetch::fetch(&fetch::Fetch { url, branch, into, shallow, keep })?);
+        }
+        Command::Pg(Pg::CreateDatabase(CreateDatabase { database, template })) => {
+            pg::create_database(&database, &template)?;
+        }
+        Command::Pg(Pg::DropDatabase(DropDatabase { database })) => pg::drop_database(&database)?,
+        Command::Pg(Pg::StartCluster(StartCluster { bin, data, socket_dir, port, superuser })) => {
+            pg::Cluster { bin, data, socket_dir, port, superuser }.start()?;
+        }
+        Command::Pg(Pg::StopCluster(StopCluster { bin, data })) => pg::stop(&bin, &data)?,
+    }
+    Ok(Exit::Fine)
 }

@@ -1,5 +1,6 @@
 //! Texts to syntax trees with spans, by the grammars of `grammar/`. Knows what is written, not what it means.
 
+pub mod buildout;
 pub mod filter;
 pub mod ini;
 pub mod words;

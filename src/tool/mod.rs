@@ -1,1 +1,13 @@
-//! x
+//! The commands that the steps of a plan call: each takes plain values, does its work in the directories and servers that it
+//! is given, and returns an error of its own, which becomes a [`Failure`](crate::diagnostic::Failure). They know nothing of
+//! farms and plans, so that the bundled runner, a shell script and Buildbot can call the same ones.
+
+pub mod analyze;
+pub mod bootstrap;
+pub mod fetch;
+pub mod pg;
+
+mod files;
+mod process;
+
+pub use process::{exit_on_signals, say};

@@ -1,0 +1,28 @@
+//! `farmout tool analyze-log`: a log and rules in, findings out. Reads one file, writes to standard output only.
+
+mod error;
+mod report;
+mod rules;
+mod scan;
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+pub use error::Error;
+pub use report::Report;
+pub use rules::{Block, Line, Rule, Rules, Severity};
+pub use scan::{Finding, Findings, scan};
+
+/// Looks through the log at `log` with the rules called `rules` (`server`, or a file) and returns what to print.
+///
+/// # Errors
+/// Rules or a log that cannot be read, malformed rules.
+pub fn analyze(rules: &str, log: &Path) -> Result<Report, Error> {
+    let rules = Rules::load(rules)?;
+    let unreadable = |error| Error::UnreadableLog { log: log.display().to_string(), error };
+    // Opening a directory works, and only reading it fails: the message is the same.
+    let file = File::open(log).map_err(unreadable)?;
+    let findings = scan(&rules, BufReader::with_capacity(1 << 16, file)).map_err(unreadable)?;
+    Ok(Report { log: log.display().to_string(), findings })
+}

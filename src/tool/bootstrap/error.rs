@@ -1,0 +1,159 @@
+//! What can go wrong with a bootstrap: the wording of all of it.
+
+use std::io;
+use std::path::Path;
+
+use crate::diagnostic::Failure;
+
+/// A bootstrap that did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// zc.buildout is installed and fails.
+    #[error("{buildout} with {setuptools} on Python {python} did not make bin/buildout: {said}")]
+    Bootstrap {
+        /// What is installed.
+        buildout: String,
+        /// What is installed with it.
+        setuptools: String,
+        /// The Python's version.
+        python: String,
+        /// The last line of its output.
+        said: String,
+    },
+    /// zc.buildout cannot be installed.
+    #[error("{buildout} did not fit Python {python} and {setuptools}: {said}")]
+    Buildout {
+        /// What was asked for.
+        buildout: String,
+        /// What is installed.
+        setuptools: String,
+        /// The Python's version.
+        python: String,
+        /// The last line of pip's output.
+        said: String,
+    },
+    /// Files that extend each other.
+    #[error("{path} extends itself")]
+    Circle {
+        /// The file.
+        path: String,
+    },
+    /// A configuration that cannot be read.
+    #[error("cannot read the buildout configuration {path}: {error}")]
+    Configuration {
+        /// The file.
+        path: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// A file operation.
+    #[error("cannot {what} {path}: {error}")]
+    File {
+        /// The operation, as in "cannot …".
+        what: &'static str,
+        /// The path.
+        path: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// A directory that is not ours to wipe.
+    #[error("{0} holds files that `farmout tool bootstrap` did not put there")]
+    Foreign(String),
+    /// No environment can be made.
+    #[error("Python {python} cannot make a virtual environment: {said}")]
+    NoEnvironment {
+        /// The Python's version.
+        python: String,
+        /// Whether it is a Python 2.
+        two: bool,
+        /// The last line of what was tried last.
+        said: String,
+    },
+    /// No such Python.
+    #[error("there is no Python `{python}` that runs{}{said}", if said.is_empty() { "" } else { ": " })]
+    NoPython {
+        /// What was asked for.
+        python: String,
+        /// What the last one that was tried said.
+        said: String,
+    },
+    /// bin/buildout is somewhere else.
+    #[error("zc.buildout made its bin/buildout elsewhere than in the current directory")]
+    NoScript {
+        /// The configuration.
+        configuration: String,
+    },
+    /// A Python that nothing is made for any more.
+    #[error("`{python}` is Python {version}, and 2.7 is the oldest that works")]
+    OldPython {
+        /// What was asked for.
+        python: String,
+        /// Its version.
+        version: String,
+    },
+    /// setuptools cannot be installed.
+    #[error("{setuptools} did not fit Python {python}: {said}")]
+    Setuptools {
+        /// What was asked for.
+        setuptools: String,
+        /// The Python's version.
+        python: String,
+        /// The last line of pip's output.
+        said: String,
+    },
+    /// A line that zc.buildout would refuse.
+    #[error("{path}:{line}: this is neither a section nor an option: {text}")]
+    Syntax {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+        /// The line's text.
+        text: String,
+    },
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::Bootstrap { .. } => {
+                Self::error(message).help("pin versions that fit each other in the configuration's [versions]: zc.buildout and setuptools")
+            }
+            Error::Buildout { .. } => Self::error(message)
+                .help("give the build another `bootstrap-version`, or pin another setuptools in the configuration's [versions]"),
+            Error::Circle { .. } | Error::Syntax { .. } => Self::misuse(message),
+            Error::Configuration { .. } => Self::misuse(message).help("the path is relative to the current directory"),
+            Error::File { .. } => Self::error(message),
+            Error::Foreign(_) => Self::misuse(message).help("give a directory that does not exist yet, or remove that one"),
+            Error::NoEnvironment { two: false, .. } => {
+                Self::error(message).help("install its venv module (Debian: apt install python3-venv), or pip")
+            }
+            Error::NoEnvironment { two: true, .. } => {
+                Self::error(message).help("virtualenv 16.7.12 must come from PyPI: install pip for any Python (Debian: apt install python3-venv python3-pip), and see that the index answers")
+            }
+            Error::NoPython { .. } => {
+                Self::misuse(message).help("give its path, or put its directory on PATH: that is the slave's `python` capability with `bin`")
+            }
+            Error::NoScript { configuration } => Self::error(message).help(format!(
+                "zc.buildout works in the directory of its configuration ({configuration}): run the build there (`subdir`), or set `directory` in its [buildout]"
+            )),
+            Error::OldPython { .. } => Self::misuse(message),
+            Error::Setuptools { .. } => {
+                Self::error(message).help("pin another setuptools in the configuration's [versions], and see that the index answers")
+            }
+        }
+    }
+}
+
+pub(super) fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
+    let path = path.display().to_string();
+    move |error| Error::File { what, path, error }
+}
+
+/// The line that says what is wrong: the last one with a word for it, else the last.
+pub(super) fn last_line(text: &str) -> String {
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let error = lines().rfind(|line| line.contains("No matching distribution") || line.starts_with("Error:"));
+    error.or_else(|| lines().next_back()).unwrap_or("it said nothing").to_owned()
+}

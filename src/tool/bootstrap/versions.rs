@@ -1,0 +1,134 @@
+//! Pins and a Python in, the versions to install out. The table is data: `versions.yaml`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Pins, Python};
+
+const TABLE: &str = include_str!("versions.yaml");
+
+/// What goes into the environment; each is a version, or a requirement like `>=2.2`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    /// zc.buildout's.
+    pub buildout: String,
+    /// setuptools'; none: pip's choice.
+    pub setuptools: Option<String>,
+    /// wheel's; none: pip's choice.
+    pub wheel: Option<String>,
+    /// Where the version of zc.buildout comes from, for people.
+    #[serde(skip)]
+    pub reason: &'static str,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    buildout: Vec<Newest>,
+    setuptools: Vec<Companions>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Newest {
+    python: [String; 2],
+    version: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Companions {
+    python: [String; 2],
+    buildout: [String; 2],
+    setuptools: String,
+    wheel: String,
+}
+
+impl Versions {
+    /// Chooses: `asked`, else the pins, else what the table says for the Python.
+    pub fn choose(python: &Python, asked: Option<String>, pins: &Pins) -> Self {
+        // The table is part of the program, and a test reads it.
+        let table: Table = serde_yaml::from_str(TABLE).unwrap_or_default();
+        let number = [python.version.0, python.version.1];
+        let newest = || table.buildout.iter().find(|row| within(&number, &row.python)).map(|row| row.version.clone());
+        let (buildout, reason) = match (asked, &pins.buildout) {
+            (Some(version), _) => (version, "asked for"),
+            (None, Some(version)) => (version.clone(), "pinned by the configuration"),
+            (None, None) => (newest().unwrap_or_default(), "the newest for this Python"),
+        };
+        let parts = numbers(&buildout);
+        let row = table.setuptools.iter().find(|row| within(&number, &row.python) && within(&parts, &row.buildout));
+        let setuptools = pins.setuptools.clone().or_else(|| row.map(|row| row.setuptools.clone()));
+        Self { buildout, setuptools, wheel: row.map(|row| row.wheel.clone()), reason }
+    }
+
+    /// zc.buildout as pip wants it.
+    pub(super) fn buildout_requirement(&self) -> String {
+        requirement("zc.buildout", Some(&self.buildout).filter(|version| !version.is_empty()))
+    }
+
+    /// setuptools as pip wants it.
+    pub(super) fn setuptools_requirement(&self) -> String {
+        requirement("setuptools", self.setuptools.as_ref())
+    }
+
+    /// wheel as pip wants it.
+    pub(super) fn wheel_requirement(&self) -> String {
+        requirement("wheel", self.wheel.as_ref())
+    }
+}
+
+impl fmt::Display for Versions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "zc.buildout {} ({})", self.buildout, self.reason)?;
+        match &self.setuptools {
+            Some(version) => write!(f, ", setuptools {version}"),
+            None => write!(f, ", the newest setuptools"),
+        }
+    }
+}
+
+fn requirement(name: &str, version: Option<&String>) -> String {
+    match version {
+        None => name.to_owned(),
+        Some(version) if version.starts_with(|c: char| c.is_ascii_alphanumeric()) => format!("{name}=={version}"),
+        Some(version) => format!("{name}{version}"),
+    }
+}
+
+/// The numbers at the beginning of a version or requirement.
+fn numbers(version: &str) -> Vec<u32> {
+    let version = version.trim_start_matches(|c: char| !c.is_ascii_digit());
+    version.split('.').map_while(|part| part.parse().ok()).collect()
+}
+
+fn within(number: &[u32], [from, below]: &[String; 2]) -> bool {
+    number >= &numbers(from)[..] && number < &numbers(below)[..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(python: (u32, u32, u32), asked: Option<&str>, pins: Pins) -> String {
+        let python = Python { version: python, ..Python::default() };
+        let versions = Versions::choose(&python, asked.map(str::to_owned), &pins);
+        format!("{} {}", versions.buildout_requirement(), versions.setuptools_requirement())
+    }
+
+    #[test]
+    fn every_python_gets_what_fits() {
+        let pinned = |version: &str| Pins { buildout: Some(version.to_owned()), ..Pins::default() };
+        let none = Pins::default;
+        assert_eq!(chosen((2, 7, 18), None, none()), "zc.buildout==2.13.8 setuptools==44.1.1");
+        assert_eq!(chosen((3, 6, 0), None, none()), "zc.buildout==3.0.1 setuptools==59.6.0");
+        assert_eq!(chosen((3, 11, 7), None, none()), "zc.buildout==4.1.12 setuptools==80.9.0");
+        assert_eq!(chosen((3, 13, 0), None, none()), "zc.buildout==4.1.12 setuptools==80.9.0");
+        assert_eq!(chosen((2, 7, 18), None, pinned("1.7.1")), "zc.buildout==1.7.1 setuptools==36.8.0");
+        assert_eq!(chosen((2, 7, 18), Some("2.13.8"), pinned("1.7.1")), "zc.buildout==2.13.8 setuptools==44.1.1");
+        assert_eq!(chosen((3, 11, 7), None, pinned(">=2.13")), "zc.buildout>=2.13 setuptools==44.1.1");
+        let both = Pins { buildout: Some("4.1".into()), setuptools: Some("70.0".into()), ..Pins::default() };
+        assert_eq!(chosen((3, 12, 1), None, both), "zc.buildout==4.1 setuptools==70.0");
+    }
+}

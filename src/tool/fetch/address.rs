@@ -1,0 +1,112 @@
+//! A repository's address: what may be shown of it, and how its secrets are taken out of other programs' output.
+
+/// Where a repository is. It has no `Display`: [`Address::shown`] is what may be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address {
+    text: String,
+    /// The byte range of `user:password` before the `@`, where that is secret.
+    secret: Option<std::ops::Range<usize>>,
+}
+
+impl Address {
+    /// Takes an address apart. In `https://user:password@host/` and `https://token@host/` all before the `@` is secret; the
+    /// user of `ssh://git@host/` is not.
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let secret = text.find("://").and_then(|at| {
+            let start = at + 3;
+            let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |end| start + end);
+            let at = start + text[start..end].rfind('@')?;
+            let web = text[..start].to_ascii_lowercase().starts_with("http");
+            (web || text[start..at].contains(':')).then_some(start..at)
+        });
+        Self { text, secret }
+    }
+
+    /// The address itself, for the program that fetches.
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+
+    /// The address for people: `https://****@host/path`.
+    pub fn shown(&self) -> String {
+        match &self.secret {
+            Some(range) => format!("{}****{}", &self.text[..range.start], &self.text[range.end..]),
+            None => self.text.clone(),
+        }
+    }
+
+    /// The address without what is secret, to be written to disk: `https://host/path`.
+    pub fn bare(&self) -> String {
+        match &self.secret {
+            Some(range) => format!("{}{}", &self.text[..range.start], &self.text[range.end + 1..]),
+            None => self.text.clone(),
+        }
+    }
+
+    /// Takes what is secret out of a line of output, as it is written in the address and decoded.
+    pub fn hide(&self, line: &str) -> String {
+        let Some(range) = &self.secret else { return line.to_owned() };
+        let credentials = &self.text[range.clone()];
+        let mut line = line.replace(credentials, "****").replace(&decoded(credentials), "****");
+        let parts = credentials.split_once(':').map_or([credentials, ""], |(user, password)| [password, user]);
+        // A user's name may be any word ("git"); the password goes wherever it stands.
+        let password = parts[0];
+        if password.len() > 2 {
+            line = line.replace(password, "****").replace(&decoded(password), "****");
+        }
+        line
+    }
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Address({})", self.shown())
+    }
+}
+
+/// Undoes `%40` and the like.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, more)) = rest.split_first() {
+        let code = more.get(..2).and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) if first == b'%' => {
+                bytes.push(byte);
+                rest = &more[2..];
+            }
+            _ => {
+                bytes.push(first);
+                rest = more;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_hidden() {
+        let address = Address::new("https://me:p%40ss@host.example/a@b");
+        assert_eq!(address.shown(), "https://****@host.example/a@b");
+        assert_eq!(address.bare(), "https://host.example/a@b");
+        assert_eq!(address.hide("fatal: me:p%40ss, p@ss, p%40ss"), "fatal: ****, ****, ****");
+        let token = Address::new("https://t0ken@host.example/a");
+        assert_eq!(token.shown(), "https://****@host.example/a");
+        assert_eq!(token.hide("no t0ken"), "no ****");
+        assert_eq!(format!("{token:?}"), "Address(https://****@host.example/a)");
+    }
+
+    #[test]
+    fn what_is_not_secret_stays() {
+        for text in ["ssh://git@host/a", "git@host:a/b", "/srv/a@b", "https://host/a@b", "-x", "", "file:///a", "é://@"]
+        {
+            assert_eq!(Address::new(text).shown(), text);
+            assert_eq!(Address::new(text).bare(), text);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The `git` program: commands in, its words and its success out. No hook of anybody runs, nothing asks questions, and nothing
+//! secret is on the command line or in the output.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::{Address, Error};
+use crate::tool::process::{self, Streamed};
+use crate::tool::say;
+
+/// Runs git for one repository and one directory.
+pub(super) struct Client<'a> {
+    url: &'a Address,
+    into: &'a Path,
+    ssh: Option<String>,
+}
+
+impl<'a> Client<'a> {
+    /// The name of the remote, which exists only in git's environment: the address may hold a password.
+    pub(super) const REMOTE: &'static str = "farmout";
+
+    pub(super) fn new(url: &'a Address, into: &'a Path) -> Result<Self, Error> {
+        Ok(Self { url, into, ssh: ssh()? })
+    }
+
+    /// A git that works with the repository `git`, the directory as its working tree.
+    pub(super) fn on(&self, git: &Path) -> Command {
+        let mut command = self.plain();
+        command.arg("--git-dir").arg(git).arg("--work-tree").arg(self.into);
+        command
+    }
+
+    /// A git that makes and configures the repository `git`; with a working tree named it would write that one's path down.
+    pub(super) fn make(&self, git: &Path) -> Command {
+        let mut command = self.plain();
+        command.arg("--git-dir").arg(git);
+        command
+    }
+
+    /// A git that talks to the remote only: a broken clone in the directory must not keep it from that.
+    pub(super) fn remote(&self) -> Command {
+        let mut command = self.plain();
+        command.env("GIT_DIR", "/nonexistent");
+        command
+    }
+
+    fn plain(&self) -> Command {
+        let mut command = Command::new("git");
+        command.current_dir(self.into);
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if LOCAL.contains(&&*name) || name.starts_with("GIT_TRACE") {
+                command.env_remove(&*name);
+            }
+        }
+        for setting in SETTINGS {
+            command.args(["-c", setting]);
+        }
+        // What `-c` would set, but where `ps` does not show it. GIT_CONFIG_COUNT needs git 2.31, this works with any.
+        let setting = format!("remote.{}.url={}", Self::REMOTE, self.url.expose());
+        command.env("GIT_CONFIG_PARAMETERS", quoted(&setting));
+        if let Some(ssh) = &self.ssh {
+            command.env("GIT_SSH_COMMAND", ssh);
+        }
+        command.env("GIT_TERMINAL_PROMPT", "0").env_remove("SSH_ASKPASS").env("LC_ALL", "C");
+        command
+    }
+
+    /// Runs git and passes on what it says.
+    pub(super) fn stream(&self, command: &mut Command) -> Result<Streamed, Error> {
+        process::stream(command, |line| self.url.hide(line)).map_err(Error::NoGit)
+    }
+
+    /// Runs git quietly and returns its output without the last line's end.
+    pub(super) fn succeed(&self, command: &mut Command) -> Result<String, Error> {
+        let name = command
+            .get_args()
+            .filter_map(|argument| argument.to_str())
+            .find(|argument| COMMANDS.contains(argument))
+            .unwrap_or_default()
+            .to_owned();
+        let output = process::capture(command).map_err(Error::NoGit)?;
+        let text = self.url.hide(&String::from_utf8_lossy(&output.stderr));
+        if !output.status.success() {
+            text.lines().for_each(say);
+        }
+        self.check(&name, output.status.success(), &text)?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    }
+
+    /// An error with git's own words, unless it was a success.
+    pub(super) fn check(&self, command: &str, success: bool, text: &str) -> Result<(), Error> {
+        if success {
+            return Ok(());
+        }
+        Err(Error::Git { command: command.to_owned(), directory: self.into.display().to_string(), said: said(text) })
+    }
+}
+
+/// The ssh command that asks no questions: the user's own choice with `BatchMode`, where it is OpenSSH's.
+fn ssh() -> Result<Option<String>, Error> {
+    let configured = || {
+        let found = process::capture(Command::new("git").args(["config", "--get", "core.sshCommand"]));
+        found.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).map_err(Error::NoGit)
+    };
+    let base = match std::env::var("GIT_SSH_COMMAND") {
+        Ok(command) if !command.trim().is_empty() => command,
+        _ if std::env::var_os("GIT_SSH").is_some() => return Ok(None),
+        _ => configured()?,
+    };
+    let base = if base.is_empty() { "ssh".to_owned() } else { base };
+    let program = base.split_whitespace().next().unwrap_or_default().rsplit('/').next();
+    Ok(Some(if program == Some("ssh") { format!("{base} -o BatchMode=yes") } else { base }))
+}
+
+/// Settings of every git here: no hooks, nothing that goes on in the background with our output open, no submodules.
+const SETTINGS: [&str; 8] = [
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "gc.autoDetach=false",
+    "maintenance.autoDetach=false",
+    "submodule.recurse=false",
+    "fetch.recurseSubmodules=false",
+    "fetch.prune=false",
+    "advice.detachedHead=false",
+];
+
+/// Variables that say which repository git works on: a fetch inside a git hook has them set.
+const LOCAL: [&str; 17] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_ATTR_SOURCE",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_TEMPLATE_DIR",
+    "GIT_WORK_TREE",
+];
+
+/// git's commands that [`Client::succeed`] runs, to name them in errors.
+const COMMANDS: [&str; 8] =
+    ["init", "config", "rev-parse", "update-ref", "for-each-ref", "symbolic-ref", "reset", "clean"];
+
+/// Quotes for a shell, as git reads it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''").replace('!', r"'\!'"))
+}
+
+/// The line of git's output that says what is wrong: the first fatal one, else the last.
+pub(super) fn said(text: &str) -> String {
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let ssh = lines().find(|line| {
+        line.starts_with("ssh:") || line.contains("Permission denied") || line.contains("Host key verification failed")
+    });
+    let fatal = || lines().find(|line| line.starts_with("fatal:"));
+    let said = ssh.or_else(fatal).or_else(|| lines().next_back()).unwrap_or("it said nothing");
+    said.trim_start_matches("fatal: ").to_owned()
+}

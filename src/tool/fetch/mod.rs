@@ -1,0 +1,10 @@
+//! `farmout tool fetch`: a repository's address in, its files in a directory out. Touches that directory only.
+
+mod address;
+mod client;
+mod error;
+mod git;
+
+pub use address::Address;
+pub use error::Error;
+pub use git::{Fetch, fetch};
