@@ -83,7 +83,7 @@ impl Pick {
             })?;
             Ok((pattern.clone(), glob.compile_matcher()))
         };
-        Ok(Self { patterns: patterns.iter().map(matcher).collect::<Result<_, _>>()? })
+        Ok(Self { patterns: patterns.iter().map(matcher).collect::<Result<_, Failure>>()? })
     }
 
     /// Whether a name matches.

@@ -71,7 +71,8 @@ pub(super) fn local(layout: &Layout, machine: &Machine) -> Result<Compilation, F
 pub(super) fn offers(compilation: &Compilation, slave: &str) -> String {
     let Some((_, slave)) = compilation.graph.slave(slave) else { return String::new() };
     let capability = |(name, offers): (&String, &Vec<crate::model::Offer>)| {
-        let versions: Vec<_> = offers.iter().filter_map(|offer| offer.version.as_ref()).map(ToString::to_string).collect();
+        let versions: Vec<_> =
+            offers.iter().filter_map(|offer| offer.version.as_ref()).map(ToString::to_string).collect();
         format!("{name} {}", versions.join(" "))
     };
     slave.capabilities.iter().map(capability).map(|text| text.trim_end().to_owned()).collect::<Vec<_>>().join(", ")

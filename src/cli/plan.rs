@@ -148,8 +148,8 @@ fn why(compilation: &Compilation, index: usize, slave: &Slave, pick: &Pick) -> S
 fn render(plans: &[Plan], format: Format) -> Result<String, Failure> {
     Ok(match format {
         Format::Text => plans.iter().map(dry_run).collect::<Vec<_>>().join("\n"),
-        Format::Yaml => plans.iter().map(|plan| Ok(format!("---\n{}", yaml(plan)?))).collect::<Result<_, _>>()?,
-        Format::Json => plans.iter().map(|plan| Ok(format!("{}\n", json(plan)?))).collect::<Result<_, _>>()?,
+        Format::Yaml => plans.iter().map(|plan| Ok(format!("---\n{}", yaml(plan)?))).collect::<Result<_, Failure>>()?,
+        Format::Json => plans.iter().map(|plan| Ok(format!("{}\n", json(plan)?))).collect::<Result<_, Failure>>()?,
     })
 }
 

@@ -1,5 +1,7 @@
 //! `farmout run`: build and test on this machine.
 
+use std::io::IsTerminal as _;
+
 use camino::Utf8PathBuf;
 
 use super::Exit;
@@ -10,7 +12,7 @@ use crate::Compilation;
 use crate::compile::database_secrets;
 use crate::diagnostic::Failure;
 use crate::host::{Account, account, environment, place};
-use crate::report::Terminal;
+use crate::report::{Manner, Terminal};
 use crate::resolve::Layout;
 use crate::runner::{self, Outcome, RunResult, Site, StepUser};
 
@@ -64,14 +66,20 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     let (index, slave) = slave(&compilation, arguments.slave.as_deref())?;
     let plans = plans(&compilation, index, slave, &pick)?;
     let site = site(&compilation, &state, &slave.name, account)?;
-    let mut report = Terminal::new(arguments.verbose);
-    let result = runner::run(&plans, &site, &mut |event| report.event(event))?;
+    let manner = Manner { verbose: arguments.verbose, interactive: std::io::stdout().is_terminal() };
+    let mut report = Terminal::new(anstream::stdout(), manner);
+    let result = runner::run(&plans, &site, &mut |event| report.observe(event))?;
     Ok(exit(&result))
 }
 
 fn introduce(account: &Account) {
-    let made = if account.created { format!(", made just now; `userdel {}` removes it", account.name) } else { String::new() };
-    anstream::println!("running as root: servers and steps run as the user {} (uid {}{made})", account.name, account.uid);
+    let made =
+        if account.created { format!(", made just now; `userdel {}` removes it", account.name) } else { String::new() };
+    anstream::println!(
+        "running as root: servers and steps run as the user {} (uid {}{made})",
+        account.name,
+        account.uid
+    );
 }
 
 /// The farm with its slaves; where it has no fragments, with this machine as it is found.
@@ -94,7 +102,10 @@ fn on_this_machine(
     let embedded = Embedded { majors: &arguments.embedded, fallback: true, state };
     let machine = look(&embedded, account, &mut note)?;
     let compilation = right(local(layout, &machine)?)?;
-    note(&format!("no slave fragments in this farm: this machine is the slave `{LOCAL}`, with {}", offers(&compilation, LOCAL)));
+    note(&format!(
+        "no slave fragments in this farm: this machine is the slave `{LOCAL}`, with {}",
+        offers(&compilation, LOCAL)
+    ));
     Ok(compilation)
 }
 

@@ -1,0 +1,1 @@
+"""Tests of the base module: every ``test_*`` file is run."""

@@ -1,0 +1,1 @@
+"""Tests of the invoice module: every ``test_*`` file is run."""

@@ -1,0 +1,1 @@
+"""Tests of the partner module: every ``test_*`` file is run."""
