@@ -2,7 +2,8 @@
 
 use camino::Utf8PathBuf;
 
-use crate::diagnostic::{Diagnostics, Failure, Problem};
+use crate::check::check;
+use crate::diagnostic::{Diagnostics, Failure};
 use crate::dispatch::{Graph, dispatch};
 use crate::model::{Farm, OfferValue};
 use crate::resolve::{Files, Knowledge, Layout, Manifest, Sheet, builds, slaves};
@@ -50,18 +51,10 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
         .collect();
 
     let slaves = slaves(&fragments, &options.slave, &declarations, &mut diagnostics);
-    let knowledge =
-        Knowledge { root: &layout.root, farm: &files.farm, options: &options.manifest, templates: &templates };
+    let knowledge = Knowledge { root: &layout.root, farm: &files.farm, options: &options, templates: &templates };
     let builds = builds(&manifests, &knowledge, &mut diagnostics);
-    for build in &builds {
-        if let Some(buildout) = &build.buildout
-            && templates.find(buildout.source.template()).is_none()
-        {
-            let problem = Problem::SourceNoTemplate { kind: buildout.source.template() };
-            diagnostics.push(problem, buildout.span);
-        }
-    }
-    let graph = dispatch(Farm { builds, slaves, declarations }, &mut diagnostics);
+    let graph = dispatch(Farm { builds, slaves, declarations });
+    check(&graph, &templates, &mut diagnostics);
     let has_fragments = !fragments.is_empty();
     Ok(Compilation { sources, diagnostics, graph, templates, has_fragments })
 }

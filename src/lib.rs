@@ -12,6 +12,7 @@ pub mod model;
 pub mod resolve;
 pub mod steps;
 
+pub mod check;
 pub mod dispatch;
 
 mod compile;

@@ -57,6 +57,11 @@ impl Diagnostics {
         }
     }
 
+    /// Takes back what an error at the same place says better.
+    pub fn retract(&mut self, code: &str, span: Span) {
+        self.list.retain(|diagnostic| diagnostic.span != span || diagnostic.problem.wording().code != code);
+    }
+
     /// Whether there is an error among them.
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.problem.wording().severity == Severity::Error)

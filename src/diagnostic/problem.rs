@@ -34,6 +34,7 @@ pub enum Problem {
     DispatchNoBuilder { build: String, reasons: Vec<String> },
     DispatchTwice { capability: String },
     FarmYaml { message: String },
+    FilterComment,
     FilterKeyword { keyword: String },
     FilterNoCapability,
     FilterNotUsed,
@@ -182,7 +183,10 @@ impl Problem {
                 Error,
                 &format!("`{found}` is neither a version nor an option"),
                 "not expected here",
-                "a capability is written `NAME [VERSION] [OPTION=VALUE]…`, with no space around `=`",
+                &match found.split_once('=') {
+                    Some((key, value)) => format!("write `{}={}`, with no space around `=`", key.trim(), value.trim()),
+                    None => "a capability is written `NAME [VERSION] [OPTION=VALUE]…`".to_owned(),
+                },
             ),
             Self::DispatchBuilderTwice { builder } => word(
                 "dispatch::builder-twice",
@@ -216,6 +220,13 @@ impl Problem {
                 "write one line, its filters joined by `OR`",
             ),
             Self::FarmYaml { message } => word("farm::yaml", Error, "this file cannot be read", message, ""),
+            Self::FilterComment => word(
+                "filter::comment",
+                Error,
+                "`#` begins no comment here",
+                "this would be part of the filter",
+                "begin the comment with ` ;`, which works on the option's first line, or put it on a line of its own",
+            ),
             Self::FilterKeyword { keyword } => word(
                 "filter::keyword",
                 Error,
@@ -442,7 +453,7 @@ impl Problem {
                 &format!("{why}: remove it"),
             ),
             Self::OptionValue { option, expected } => {
-                word("option::value", Error, &format!("`{option}` is {expected}"), &format!("not {expected}"), "")
+                word("option::value", Error, &format!("`{option}` must be {expected}"), &format!("not {expected}"), "")
             }
             Self::SlaveDuplicate { slave } => word(
                 "slave::duplicate",

@@ -7,7 +7,6 @@ mod reason;
 use fixedbitset::FixedBitSet;
 use indexmap::IndexMap;
 
-use crate::diagnostic::{Diagnostics, Problem};
 use crate::model::{Build, Dispatch, Farm, Requirement, Slave, Version};
 
 pub use graph::{Builder, Graph, Scheduler};
@@ -17,7 +16,7 @@ pub use reason::{Reason, refusal, why_not};
 pub type Chosen = IndexMap<String, Option<Version>>;
 
 /// Dispatches every build over the slaves.
-pub fn dispatch(farm: Farm, diagnostics: &mut Diagnostics) -> Graph {
+pub fn dispatch(farm: Farm) -> Graph {
     let mut builders: Vec<Builder> = Vec::new();
     let by_rank = ranked(&farm.slaves);
     for (index, build) in farm.builds.iter().enumerate() {
@@ -26,27 +25,11 @@ pub fn dispatch(farm: Farm, diagnostics: &mut Diagnostics) -> Graph {
         }
         let mut able = FixedBitSet::with_capacity(farm.slaves.len());
         able.extend((0..farm.slaves.len()).filter(|slave| refusal(build, &farm.slaves[*slave]).is_none()));
-        let before = builders.len();
         split(&farm, build, &build.dispatch, Chosen::new(), able, &mut |chosen, slaves| {
             let slaves = by_rank.iter().copied().filter(|slave| slaves.contains(*slave)).collect();
             builders.push(Builder { name: name(&farm, build, &chosen), build: index, chosen, slaves });
         });
-        if builders.len() == before && !farm.slaves.is_empty() {
-            let reasons = farm.slaves.iter().map(|slave| {
-                let reason = why_not(build, slave).map_or_else(String::new, |reason| reason.to_string());
-                format!("{}: {reason}", slave.name)
-            });
-            let problem = Problem::DispatchNoBuilder { build: build.name.clone(), reasons: reasons.collect() };
-            diagnostics.push(problem, build.span);
-        }
-        report_highest(&farm, build, &builders[before..], diagnostics);
     }
-    if farm.slaves.is_empty()
-        && let Some(build) = farm.builds.iter().find(|build| build.buildout.is_some())
-    {
-        diagnostics.push(Problem::SlaveNone, build.span);
-    }
-    report_twice(&farm, &builders, diagnostics);
     Graph::new(farm, builders)
 }
 
@@ -125,49 +108,12 @@ pub fn required(requires: &[Requirement], chosen: &Chosen, slave: &Slave) -> Cho
 }
 
 /// The versions of a required capability that a slave offers and that will do, lowest first.
-fn candidates(requires: &[Requirement], capability: &str, slave: &Slave) -> Vec<Option<Version>> {
+pub fn candidates(requires: &[Requirement], capability: &str, slave: &Slave) -> Vec<Option<Version>> {
     let offers = slave.capabilities.get(capability).into_iter().flatten();
     let mut versions: Vec<_> = offers.map(|offer| offer.version.clone()).collect();
     versions.retain(|version| allowed(requires, capability, version.as_ref()));
     versions.sort();
     versions
-}
-
-fn report_highest(farm: &Farm, build: &Build, builders: &[Builder], diagnostics: &mut Diagnostics) {
-    for requirement in &build.requires {
-        let capability = &requirement.capability;
-        if build.dispatch.iter().any(|dispatch| dispatch.requirement.capability == *capability && !dispatch.not_used) {
-            continue;
-        }
-        let taking = farm
-            .slaves
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| builders.iter().any(|builder| builder.slaves.contains(index)));
-        for (_, slave) in taking {
-            let versions: Vec<_> = candidates(&build.requires, capability, slave).into_iter().flatten().collect();
-            if let [.., _, highest] = versions.as_slice() {
-                let problem = Problem::DispatchHighest {
-                    slave: slave.name.clone(),
-                    capability: capability.clone(),
-                    taken: highest.to_string(),
-                    offered: versions.iter().map(Version::to_string).collect(),
-                };
-                diagnostics.push(problem, requirement.span);
-            }
-        }
-    }
-}
-
-fn report_twice(farm: &Farm, builders: &[Builder], diagnostics: &mut Diagnostics) {
-    let mut known: IndexMap<&str, usize> = IndexMap::new();
-    for builder in builders {
-        if let Some(first) = known.insert(&builder.name, builder.build) {
-            let problem = Problem::DispatchBuilderTwice { builder: builder.name.clone() };
-            let diagnostic = diagnostics.push(problem, farm.builds[builder.build].span);
-            diagnostic.label(farm.builds[first].span, crate::diagnostic::Label::FirstHere);
-        }
-    }
 }
 
 /// `build-pg9.0-py2.6`.

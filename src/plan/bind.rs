@@ -201,7 +201,11 @@ fn directory(builder: &str) -> String {
         return builder.to_owned();
     }
     let name: String = builder.chars().map(|c| if plain(c) { c } else { '_' }).take(90).collect();
-    format!("{}-{}", name.trim_start_matches(['.', '-']), short_hash(builder))
+    let name = match name.trim_start_matches(['.', '-']) {
+        "" => "builder",
+        name => name,
+    };
+    format!("{name}-{}", short_hash(builder))
 }
 
 fn short_hash(text: &str) -> String {

@@ -9,9 +9,9 @@ use super::sheet::Found;
 use super::source::{Places, buildout, watches};
 use super::{FarmFile, Sheet, requirement};
 use crate::diagnostic::{Diagnostics, Label, Problem, suggest};
-use crate::model::{Build, Buildout, BuildoutSource, DeclaredOptions, Dispatch, Requirement, StepUse, Value, Watch};
+use crate::model::{Build, Buildout, BuildoutSource, Dispatch, Requirement, StepUse, Value, Watch};
 use crate::source::{Span, Text};
-use crate::steps::{Templates, Use};
+use crate::steps::{CoreOptions, Templates, Use};
 
 /// A manifest, resolved.
 pub struct Manifest {
@@ -30,7 +30,7 @@ pub struct Knowledge<'a> {
     /// What the farm says about itself.
     pub farm: &'a FarmFile,
     /// The options of manifests.
-    pub options: &'a DeclaredOptions,
+    pub options: &'a CoreOptions,
     /// The step templates.
     pub templates: &'a Templates,
 }
@@ -41,6 +41,7 @@ pub fn builds(manifests: &[Manifest], knowledge: &Knowledge<'_>, diagnostics: &m
     let mut builds: Vec<Build> = Vec::new();
     let mut known: HashMap<String, Span> = HashMap::new();
     for manifest in manifests {
+        let mut unclear = HashSet::new();
         for (name, span) in manifest.sheet.sections() {
             if let Some(first) = known.get(name) {
                 let problem = Problem::BuildDuplicate { build: name.to_owned() };
@@ -48,21 +49,26 @@ pub fn builds(manifests: &[Manifest], knowledge: &Knowledge<'_>, diagnostics: &m
                 continue;
             }
             known.insert(name.to_owned(), span);
-            builds.extend(Reading { manifest, name, span, knowledge, diagnostics }.build());
+            builds.extend(Reading { manifest, name, span, knowledge, unclear: &mut unclear, diagnostics }.build());
         }
-        unread(manifest, knowledge, diagnostics);
+        unread(manifest, knowledge, &unclear, diagnostics);
     }
     builds
 }
 
 /// Reports the options that nothing reads, each with the nearest name that would be read.
-fn unread(manifest: &Manifest, knowledge: &Knowledge<'_>, diagnostics: &mut Diagnostics) {
+fn unread(manifest: &Manifest, knowledge: &Knowledge<'_>, unclear: &HashSet<String>, diagnostics: &mut Diagnostics) {
     for (section, setting) in manifest.sheet.unread() {
         let readers = knowledge.templates.readers(&setting.name);
-        let problem = if readers.is_empty() {
-            let core = knowledge.options.keys().map(String::as_str);
+        let problem = if let Some(why) = knowledge.options.deprecated(&setting.name) {
+            Problem::OptionUnused { option: setting.name.clone(), why: why.to_owned() }
+        } else if readers.is_empty() {
+            let core = knowledge.options.manifest.keys().map(String::as_str);
             let near = suggest::nearest(&setting.name, core.chain(knowledge.templates.option_names()));
             Problem::OptionUnread { option: setting.name.clone(), near: near.map(str::to_owned) }
+        } else if unclear.contains(section) {
+            // One of its step templates could not be found: it may be the one that reads this.
+            continue;
         } else {
             let section = section.to_owned();
             Problem::OptionOfOtherTemplate { option: setting.name.clone(), section, readers }
@@ -76,6 +82,8 @@ struct Reading<'a> {
     name: &'a str,
     span: Span,
     knowledge: &'a Knowledge<'a>,
+    /// The sections of which not all step templates are known.
+    unclear: &'a mut HashSet<String>,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -126,7 +134,7 @@ impl Reading<'_> {
 
     /// The value of one of the manifest's own options, its default where it has one.
     fn value(&mut self, option: &str) -> Option<Value> {
-        let declared = self.knowledge.options.get(option)?;
+        let declared = self.knowledge.options.manifest.get(option)?;
         match self.text(option) {
             Some(text) => {
                 let value = declared.kind.read(&text);
@@ -169,7 +177,8 @@ impl Reading<'_> {
         match self.found("build-for") {
             Some(found) => found.value.map_or_else(Vec::new, |text| requirement::dispatch(&text, self.diagnostics)),
             None => {
-                let default = self.knowledge.options.get("build-for").and_then(|declared| declared.default.as_deref());
+                let default =
+                    self.knowledge.options.manifest.get("build-for").and_then(|declared| declared.default.as_deref());
                 default.map_or_else(Vec::new, |default| {
                     requirement::dispatch(&Text::literal(default, self.span), self.diagnostics)
                 })
@@ -193,7 +202,8 @@ impl Reading<'_> {
         let text = match self.found(option) {
             Some(found) => found.value,
             None => {
-                let default = self.knowledge.options.get(option).and_then(|declared| declared.default.as_deref());
+                let default =
+                    self.knowledge.options.manifest.get(option).and_then(|declared| declared.default.as_deref());
                 default.map(|default| Text::literal(default, self.span))
             }
         };
@@ -208,6 +218,7 @@ impl Reading<'_> {
                 let problem =
                     Problem::StepUnknown { step: line.to_owned(), option: option.to_owned(), known, elsewhere };
                 self.diagnostics.push(problem, span);
+                self.unclear.insert(self.name.to_owned());
                 continue;
             };
             if template.name != line {

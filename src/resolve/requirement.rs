@@ -63,7 +63,7 @@ fn filter(value: &Text, tokens: &[(Kind, &str)], diagnostics: &mut Diagnostics) 
     let mut rest = tokens.iter().copied().peekable();
     // The keyword that waits for a criterion.
     let mut open: Option<&str> = None;
-    let mut mistake = |problem: Problem, at: &str| {
+    let mut mistake = |diagnostics: &mut Diagnostics, problem: Problem, at: &str| {
         diagnostics.push(problem, value.span_of(at));
         good = false;
     };
@@ -73,34 +73,43 @@ fn filter(value: &Text, tokens: &[(Kind, &str)], diagnostics: &mut Diagnostics) 
                 open = None;
                 let operator = Operator::parse(text);
                 if operator.is_none() {
-                    mistake(Problem::FilterOperator { operator: text.to_owned() }, text);
+                    mistake(diagnostics, Problem::FilterOperator { operator: text.to_owned() }, text);
                 }
                 match rest.next_if(|(next, _)| matches!(next, Kind::Version | Kind::WrongWord)) {
                     Some((_, version)) => match (operator, Version::parse(version)) {
                         (Some(operator), Some(version)) => criteria.push(Criterion { operator, version }),
-                        (_, None) => mistake(Problem::VersionSyntax { version: version.to_owned() }, version),
+                        (_, None) => {
+                            mistake(diagnostics, Problem::VersionSyntax { version: version.to_owned() }, version)
+                        }
                         (None, _) => {}
                     },
-                    None => mistake(Problem::FilterNoVersion { operator: text.to_owned() }, text),
+                    None => mistake(diagnostics, Problem::FilterNoVersion { operator: text.to_owned() }, text),
                 }
             }
             Kind::And | Kind::Or => {
                 if open.is_some() || criteria.is_empty() && filter.alternatives.is_empty() {
-                    mistake(Problem::FilterKeyword { keyword: text.to_owned() }, text);
+                    mistake(diagnostics, Problem::FilterKeyword { keyword: text.to_owned() }, text);
                 }
                 open = Some(text);
                 if kind == Kind::Or && !criteria.is_empty() {
                     filter.alternatives.push(std::mem::take(&mut criteria));
                 }
             }
-            Kind::Version => mistake(Problem::FilterNoOperator { version: text.to_owned() }, text),
+            Kind::Version => mistake(diagnostics, Problem::FilterNoOperator { version: text.to_owned() }, text),
+            Kind::WrongWord if text.starts_with('#') => {
+                let comment = &value[value.range_of(text).start..];
+                let comment = comment.lines().next().unwrap_or(comment).trim_end();
+                diagnostics.retract("ini::hash-in-value", value.span_of(comment));
+                mistake(diagnostics, Problem::FilterComment, comment);
+                break;
+            }
             Kind::Name | Kind::NotUsed | Kind::WrongWord => {
-                mistake(Problem::FilterWord { word: text.to_owned() }, text)
+                mistake(diagnostics, Problem::FilterWord { word: text.to_owned() }, text)
             }
         }
     }
     if let Some(keyword) = open {
-        mistake(Problem::FilterKeyword { keyword: keyword.to_owned() }, keyword);
+        mistake(diagnostics, Problem::FilterKeyword { keyword: keyword.to_owned() }, keyword);
     }
     if !criteria.is_empty() {
         filter.alternatives.push(criteria);

@@ -100,14 +100,16 @@ impl Sheet {
             }
         }
         let mut parents = HashMap::new();
+        let mut reported: HashSet<&str> = HashSet::new();
         for name in self.sections.keys() {
             let mut chain: Vec<&str> = Vec::new();
             let mut known: HashSet<&str> = HashSet::from([name.as_str()]);
             let mut at = name.as_str();
             while let Some((parent, place)) = direct.get(at) {
                 if !known.insert(parent) {
-                    // Reported for the sections of the cycle, not for all those that lead to it.
-                    if parent == name {
+                    // Reported once, for the first section of the cycle, and not for those that only lead to it.
+                    if parent == name && reported.insert(name) {
+                        reported.extend(chain.iter().copied());
                         let names = [&[name.as_str()], &chain[..], &[name.as_str()]].concat();
                         let problem =
                             Problem::InheritCycle { chain: names.iter().map(|name| (*name).to_owned()).collect() };

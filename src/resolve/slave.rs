@@ -48,9 +48,11 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn slave(mut self) -> Slave {
-        let passwords = [self.text("password"), self.text("passwd")];
-        let password = passwords.into_iter().flatten().find(|password| !password.is_empty());
-        if password.is_none() {
+        let given = ["password", "passwd"].map(|option| self.sheet.get(self.name, option, self.diagnostics));
+        let wrong = given.iter().flatten().any(|found| found.value.is_none());
+        let password =
+            given.into_iter().flatten().filter_map(|found| found.value).find(|password| !password.is_empty());
+        if password.is_none() && !wrong {
             self.diagnostics.push(Problem::SlaveNoPassword { slave: self.name.to_owned() }, self.span);
         }
         let mut capabilities = self.capabilities();
@@ -146,6 +148,7 @@ impl Reading<'_> {
             offer.version = Some(version);
             words.next();
         }
+        let mut stray: Option<&str> = None;
         for word in words {
             match word {
                 Word::Option(key, text) => {
@@ -158,11 +161,22 @@ impl Reading<'_> {
                     }
                 }
                 Word::Plain(text) => {
-                    self.diagnostics.push(Problem::CapabilityWord { word: text.to_owned() }, value.span_of(text));
+                    // Words that follow each other are one mistake, most often `port = 5433`.
+                    let start = value.range_of(stray.unwrap_or(text)).start;
+                    stray = Some(&value[start..value.range_of(text).end]);
+                    continue;
                 }
             }
+            self.stray(value, stray.take());
         }
+        self.stray(value, stray);
         Some((name.to_owned(), offer))
+    }
+
+    fn stray(&mut self, value: &Text, words: Option<&str>) {
+        if let Some(words) = words {
+            self.diagnostics.push(Problem::CapabilityWord { word: words.to_owned() }, value.span_of(words));
+        }
     }
 
     fn offer_option(

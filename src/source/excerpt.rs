@@ -28,11 +28,11 @@ impl SourceCode for Source {
                 self.boundary((to.min(from + LONG) + MARGIN).min(end_of(last))),
             )
         } else {
-            // Context lines are shown while they are short.
+            // Context lines are shown while they are short. Without any, the place itself is asked for, column and all.
             let top = (first.saturating_sub(before)..first).rev().take_while(|line| !too_long(*line)).last();
             let bottom =
                 (last + 1..=last + after).take_while(|line| *line < self.lines().len() && !too_long(*line)).last();
-            (self.lines()[top.unwrap_or(first)], end_of(bottom.unwrap_or(last)))
+            (if before == 0 { from } else { self.lines()[top.unwrap_or(first)] }, end_of(bottom.unwrap_or(last)))
         };
         let line = self.line_of(start);
         let column = start - self.lines()[line];

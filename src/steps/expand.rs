@@ -142,7 +142,10 @@ impl Expansion<'_> {
             directory: step.directory.as_deref().map_or_else(|| Ok(self.directory.to_owned()), text)?,
             environment: environment.collect::<Result<_, _>>()?,
             lock: step.lock.clone(),
-            idle_timeout: Some(step.idle_timeout.unwrap_or(IDLE)),
+            // A limit on the whole time that is no longer needs no other.
+            idle_timeout: step
+                .idle_timeout
+                .or((!step.write && step.timeout.is_none_or(|total| total > IDLE)).then_some(IDLE)),
             timeout: step.timeout,
             on_failure: step.on_failure.unwrap_or(if clean_up { OnFailure::Warn } else { OnFailure::Halt }),
             always_run: clean_up,

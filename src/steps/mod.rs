@@ -43,6 +43,8 @@ pub struct CoreOptions {
     pub manifest: DeclaredOptions,
     /// Of slave fragments.
     pub slave: DeclaredOptions,
+    /// Of manifests, once; why they do nothing any more. A `*` at the end stands for any rest of a name.
+    pub deprecated: IndexMap<String, String>,
 }
 
 /// Reads data that is built in. That it is well formed is proved by a test, not hoped for.
@@ -57,6 +59,15 @@ impl CoreOptions {
     /// Those that are built in: all of them.
     pub fn builtin() -> Self {
         builtin(OPTIONS)
+    }
+
+    /// Why an option does nothing any more, if it did something once.
+    pub fn deprecated(&self, option: &str) -> Option<&str> {
+        let is = |pattern: &str| match pattern.strip_suffix('*') {
+            Some(beginning) => option.starts_with(beginning),
+            None => option == pattern,
+        };
+        self.deprecated.iter().find(|(pattern, _)| is(pattern)).map(|(_, why)| why.as_str())
     }
 }
 

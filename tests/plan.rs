@@ -1,0 +1,99 @@
+//! `farmout plan` through the binary: the dry run, the plan files, and why.
+
+use assert_cmd::Command;
+
+fn plan(arguments: &[&str]) -> std::process::Output {
+    Command::cargo_bin("farmout")
+        .unwrap()
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["plan", "--farm", "fixtures/historic"])
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+macro_rules! snapshot {
+    ($name:expr, $text:expr) => {
+        insta::with_settings!({
+            snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, { insta::assert_snapshot!($name, $text) })
+    };
+}
+
+#[test]
+fn the_dry_run_is_readable() {
+    let output = plan(&["--slave", "cellar", "openerp-7.0-matrix-*"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    snapshot!("plan-text", text(&output.stdout));
+}
+
+#[test]
+fn a_plan_is_a_file_that_reads_back_the_same() {
+    let output = plan(&["--slave", "attic", "openerp-6.1-pg8.4", "--format", "yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let written = text(&output.stdout);
+    assert!(!written.contains("fake-"), "a password is in the plan:\n{written}");
+    let plan: farmout::plan::Plan = serde_yaml::from_str(&written).unwrap();
+    assert_eq!(format!("---\n{}", serde_yaml::to_string(&plan).unwrap()), written);
+    snapshot!("plan-yaml", written);
+}
+
+#[test]
+fn why_says_it_for_every_builder_and_build() {
+    let output = plan(&["--slave", "shed", "--why"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    snapshot!("plan-why", text(&output.stdout));
+}
+
+#[test]
+fn files_are_written_one_a_builder() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = plan(&["--slave", "cellar", "openerp-6.1-*", "-o", folder.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let mut names: Vec<_> =
+        folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "openerp-6.1-nightly-pg9.1.yaml",
+            "openerp-6.1-pg8.4.yaml",
+            "openerp-6.1-pg9.0.yaml",
+            "openerp-6.1-pg9.1.yaml"
+        ]
+    );
+}
+
+#[test]
+fn mistakes_in_names_are_told_with_the_nearest() {
+    let told = |arguments: &[&str]| {
+        let output = plan(arguments);
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stdout));
+        text(&output.stderr)
+    };
+    snapshot!(
+        "plan-wrong-names",
+        [
+            told(&["--slave", "celar"]),
+            told(&["--slave", "zebra"]),
+            told(&[]),
+            told(&["--slave", "cellar", "openerp-6.1-pg8.5"]),
+            told(&["--slave", "cellar", "nothing-*"]),
+            told(&["--slave", "cellar", "a[b"]),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn a_source_that_cannot_be_fetched_is_said_when_it_is_planned() {
+    let output = plan(&["--slave", "cellar", "apiary"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("farmout cannot fetch `hg` sources yet"), "{}", text(&output.stderr));
+}
