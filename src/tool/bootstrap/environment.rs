@@ -41,7 +41,7 @@ impl Environment {
         let stamp = Stamp {
             python: python.executable.clone(),
             python_version: python.version_text(),
-            versions: Versions { reason: "", ..versions.clone() },
+            versions: Versions { reason: "", advice: Vec::new(), ..versions.clone() },
         };
         if environment.is(&stamp) {
             say(format_args!("Using the environment {} again", directory.display()));

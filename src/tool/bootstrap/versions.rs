@@ -19,6 +19,9 @@ pub struct Versions {
     pub wheel: Option<String>,
     /// pip's; none: the one that comes with the Python.
     pub pip: Option<String>,
+    /// What the configuration should pin, and does not; zc.buildout 1 replaces itself and setuptools by the newest otherwise.
+    #[serde(skip)]
+    pub advice: Vec<String>,
     /// Where the version of zc.buildout comes from, for people.
     #[serde(skip)]
     pub reason: &'static str,
@@ -46,6 +49,7 @@ struct Companions {
     setuptools: String,
     wheel: String,
     pip: Option<String>,
+    recipe: Option<String>,
 }
 
 impl Versions {
@@ -65,7 +69,15 @@ impl Versions {
         let setuptools = pins.setuptools.clone().or_else(|| row.map(|row| row.setuptools.clone()));
         let wheel = row.map(|row| row.wheel.clone());
         let pip = row.and_then(|row| row.pip.clone());
-        Self { buildout, setuptools, wheel, pip, reason }
+        let recipe = row.and_then(|row| row.recipe.clone());
+        let pairs = [
+            ("zc.buildout", &pins.buildout, Some(&buildout)),
+            ("setuptools", &pins.setuptools, setuptools.as_ref()),
+            ("zc.recipe.egg", &pins.recipe, recipe.as_ref()),
+        ];
+        let missing = pairs.into_iter().filter(|(_, pin, _)| pin.is_none());
+        let advice = missing.filter_map(|(name, _, version)| Some(format!("{name} = {}", version?))).collect();
+        Self { buildout, setuptools, wheel, pip, advice, reason }
     }
 
     /// zc.buildout as pip wants it.
