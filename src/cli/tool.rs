@@ -8,10 +8,11 @@ use super::Exit;
 use crate::diagnostic::Failure;
 use crate::tool::{analyze, bootstrap, fetch, pg, say};
 
-/// They run as an unprivileged user in a build's directory, and what they print is for the reader of the step's log.
-///
-/// Exit codes: 0 fine, 1 it did not work, 2 wrong use or unreadable files, 130 interrupted.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "They run as an unprivileged user in a build's directory, and what they print is for the reader of the \
+    step's log.\nExit codes: 0 fine, 1 it did not work, 2 wrong use or unreadable files, 130 interrupted."
+)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -20,8 +21,18 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Look for what went wrong in the log of a server that exits 0 for everything
+    ///
+    /// Prints each finding under its label with the lines of the log, and the total.
+    ///
+    /// Exits 1 if the log shows an error, 0 if it shows none, 2 if it cannot be read.
     AnalyzeLog(AnalyzeLog),
     /// Make a private Python environment with the right zc.buildout, and bin/buildout
+    ///
+    /// Makes a private virtual environment for a Python, never the caller's, with zc.buildout and setuptools in it, and
+    /// bin/buildout in the current directory. An environment made from the same inputs is used again.
+    ///
+    /// The version of zc.buildout is --version, else the configuration's own pin, else the newest that works with the Python.
+    /// The PIP_* variables of the environment count.
     Bootstrap(Bootstrap),
     /// Bring a working directory to the head of a branch
     #[command(subcommand)]
@@ -31,9 +42,6 @@ enum Command {
     Pg(Pg),
 }
 
-/// Prints each finding under its label with the lines of the log, and the total.
-///
-/// Exits 1 if the log shows an error, 0 if it shows none, 2 if it cannot be read.
 #[derive(Debug, clap::Args)]
 struct AnalyzeLog {
     /// What to look for: a file of rules, or `server`, the built-in rules for OpenERP and Odoo
@@ -43,11 +51,6 @@ struct AnalyzeLog {
     log: PathBuf,
 }
 
-/// Makes a private virtual environment for a Python, never the caller's, with zc.buildout and setuptools in it, and
-/// bin/buildout in the current directory. An environment made from the same inputs is used again.
-///
-/// The version of zc.buildout is --version, else the configuration's own pin, else the newest that works with the Python.
-/// The PIP_* variables of the environment count.
 #[derive(Debug, clap::Args)]
 struct Bootstrap {
     /// A Python: a name looked up on PATH, or a path
@@ -70,14 +73,15 @@ struct Bootstrap {
 #[derive(Debug, Subcommand)]
 enum Fetch {
     /// Clone a Git repository, or bring its clone up to date
+    ///
+    /// Brings DIR to the head of the branch. DIR belongs to the build: what a former build changed or left in it is discarded,
+    /// except files that the repository ignores, repositories in it, and what --keep names. A clone of another repository,
+    /// and one that was killed half-way, is replaced. Submodules are ignored, and no hooks run.
+    ///
+    /// The last line of the output is the full revision.
     Git(Git),
 }
 
-/// Brings DIR to the head of the branch. DIR belongs to the build: what a former build changed or left in it is discarded,
-/// except files that the repository ignores, repositories in it, and what --keep names. A clone of another repository,
-/// and one that was killed half-way, is replaced. Submodules are ignored, and no hooks run.
-///
-/// The last line of the output is the full revision.
 #[derive(Debug, clap::Args)]
 struct Git {
     /// The repository's address
@@ -100,16 +104,25 @@ struct Git {
 #[derive(Debug, Subcommand)]
 enum Pg {
     /// Create a database; an old one of that name is dropped, whoever is connected to it
+    ///
+    /// The server is that of PGHOST, PGPORT, PGUSER and PGPASSWORD, as for psql.
     CreateDatabase(CreateDatabase),
     /// Drop a database, whoever is connected to it; none of that name is fine
+    ///
+    /// The server is that of PGHOST, PGPORT, PGUSER and PGPASSWORD, as for psql.
     DropDatabase(DropDatabase),
     /// Make and start a private PostgreSQL that is not meant to survive anything
+    ///
+    /// Data that a former run of this command left is stopped and wiped; any other directory with files in it is refused.
+    ///
+    /// The server listens on a Unix socket only, lets its own user in without a password, and does not care for crashes.
     StartCluster(StartCluster),
     /// Stop a private PostgreSQL and remove its data; already gone is fine
+    ///
+    /// Stops it fast, then at once, then for good, and removes its data directory and socket.
     StopCluster(StopCluster),
 }
 
-/// The server is that of PGHOST, PGPORT, PGUSER and PGPASSWORD, as for psql.
 #[derive(Debug, clap::Args)]
 struct CreateDatabase {
     /// The database's name
@@ -120,7 +133,6 @@ struct CreateDatabase {
     template: String,
 }
 
-/// The server is that of PGHOST, PGPORT, PGUSER and PGPASSWORD, as for psql.
 #[derive(Debug, clap::Args)]
 struct DropDatabase {
     /// The database's name
@@ -128,9 +140,6 @@ struct DropDatabase {
     database: String,
 }
 
-/// Data that a former run of this command left is stopped and wiped; any other directory with files in it is refused.
-///
-/// The server listens on a Unix socket only, lets its own user in without a password, and does not care for crashes.
 #[derive(Debug, clap::Args)]
 struct StartCluster {
     /// Where initdb, pg_ctl and postgres are; empty for those on PATH
@@ -150,7 +159,6 @@ struct StartCluster {
     superuser: String,
 }
 
-/// Stops it fast, then at once, then for good, and removes its data directory and socket.
 #[derive(Debug, clap::Args)]
 struct StopCluster {
     /// Where pg_ctl is, for systems that do not show what a process is; empty for that on PATH

@@ -204,14 +204,15 @@ mod tests {
     fn the_forms_of_all_series_are_known() {
         let today = |rest: &str| label(&format!("2026-11-22 16:25:24,372 11306 {rest}"));
         let failing = Some("Failing tests");
+        let failed = Some("The server says that tests failed");
         assert_eq!(today("ERROR db odoo.addons.sale.tests.test_sale: FAIL: TestSale.test_total"), failing);
         assert_eq!(
             today("ERROR db odoo.tests.result: 1 failed, 0 error(s) of 31 tests when loading database 'db'"),
-            failing
+            failed
         );
         assert_eq!(
             today("ERROR db odoo.tests.runner: 0 failed, 12 error(s) of 31 tests when loading database 'db'"),
-            failing
+            failed
         );
         assert_eq!(
             today("INFO db odoo.tests.result: 0 failed, 0 error(s) of 31 tests when loading database 'db'"),

@@ -30,6 +30,8 @@ pub struct Pins {
     pub buildout: Option<String>,
     /// setuptools'.
     pub setuptools: Option<String>,
+    /// zc.recipe.egg's, the recipe that nearly every configuration uses.
+    pub recipe: Option<String>,
 }
 
 impl Configuration {
@@ -63,8 +65,8 @@ impl Configuration {
             let value = options.get(&(&*section, name)).map(|value| value.trim());
             value.filter(|value| !value.is_empty() && !value.contains(['$', '\n'])).map(str::to_owned)
         };
-        let (buildout, setuptools) = (pin("zc.buildout"), pin("setuptools"));
-        Pins { section, buildout, setuptools }
+        let (buildout, setuptools, recipe) = (pin("zc.buildout"), pin("setuptools"), pin("zc.recipe.egg"));
+        Pins { section, buildout, setuptools, recipe }
     }
 }
 

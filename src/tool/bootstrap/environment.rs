@@ -41,7 +41,7 @@ impl Environment {
         let stamp = Stamp {
             python: python.executable.clone(),
             python_version: python.version_text(),
-            versions: Versions { reason: "", ..versions.clone() },
+            versions: Versions { reason: "", advice: Vec::new(), ..versions.clone() },
         };
         if environment.is(&stamp) {
             say(format_args!("Using the environment {} again", directory.display()));
@@ -150,7 +150,9 @@ impl Environment {
     /// setuptools first and alone, so that a failure tells which of the two did not fit.
     fn install(&self, python: &Python, versions: &Versions) -> Result<(), Error> {
         let setuptools = versions.setuptools_requirement();
-        let ran = self.pip(&[&setuptools, &versions.wheel_requirement()])?;
+        let others = versions.others();
+        let wanted = std::iter::once(&setuptools).chain(&others).map(String::as_str);
+        let ran = self.pip(&wanted.collect::<Vec<_>>())?;
         let version = python.version_text();
         if !ran.status.success() {
             return Err(Error::Setuptools { setuptools, python: version, said: last_line(&ran.text()) });

@@ -51,6 +51,9 @@ pub fn bootstrap(wanted: &Bootstrap) -> Result<(), Error> {
     let versions = Versions::choose(&python, wanted.version.clone(), &pins);
     say(format_args!("Python {} ({})", python.version_text(), python.executable.display()));
     say(&versions);
+    if !versions.advice.is_empty() {
+        say(format_args!("Not pinned by the configuration's [{}]: {}", pins.section, versions.advice.join(", ")));
+    }
     let directory = absolute(&wanted.environment).map_err(error::file("find", &wanted.environment))?;
     let environment = Environment::make(&directory, &python, &versions)?;
 

@@ -17,6 +17,11 @@ pub struct Versions {
     pub setuptools: Option<String>,
     /// wheel's; none: pip's choice.
     pub wheel: Option<String>,
+    /// pip's; none: the one that comes with the Python.
+    pub pip: Option<String>,
+    /// What the configuration should pin, and does not; zc.buildout 1 replaces itself and setuptools by the newest otherwise.
+    #[serde(skip)]
+    pub advice: Vec<String>,
     /// Where the version of zc.buildout comes from, for people.
     #[serde(skip)]
     pub reason: &'static str,
@@ -43,6 +48,8 @@ struct Companions {
     buildout: [String; 2],
     setuptools: String,
     wheel: String,
+    pip: Option<String>,
+    recipe: Option<String>,
 }
 
 impl Versions {
@@ -60,7 +67,17 @@ impl Versions {
         let parts = numbers(&buildout);
         let row = table.setuptools.iter().find(|row| within(&number, &row.python) && within(&parts, &row.buildout));
         let setuptools = pins.setuptools.clone().or_else(|| row.map(|row| row.setuptools.clone()));
-        Self { buildout, setuptools, wheel: row.map(|row| row.wheel.clone()), reason }
+        let wheel = row.map(|row| row.wheel.clone());
+        let pip = row.and_then(|row| row.pip.clone());
+        let recipe = row.and_then(|row| row.recipe.clone());
+        let pairs = [
+            ("zc.buildout", &pins.buildout, Some(&buildout)),
+            ("setuptools", &pins.setuptools, setuptools.as_ref()),
+            ("zc.recipe.egg", &pins.recipe, recipe.as_ref()),
+        ];
+        let missing = pairs.into_iter().filter(|(_, pin, _)| pin.is_none());
+        let advice = missing.filter_map(|(name, _, version)| Some(format!("{name} = {}", version?))).collect();
+        Self { buildout, setuptools, wheel, pip, advice, reason }
     }
 
     /// zc.buildout as pip wants it.
@@ -73,9 +90,10 @@ impl Versions {
         requirement("setuptools", self.setuptools.as_ref())
     }
 
-    /// wheel as pip wants it.
-    pub(super) fn wheel_requirement(&self) -> String {
-        requirement("wheel", self.wheel.as_ref())
+    /// wheel, and pip itself where it must be newer, as pip wants them.
+    pub(super) fn others(&self) -> Vec<String> {
+        let pip = self.pip.as_ref().map(|version| requirement("pip", Some(version)));
+        std::iter::once(requirement("wheel", self.wheel.as_ref())).chain(pip).collect()
     }
 }
 
@@ -123,8 +141,8 @@ mod tests {
         let none = Pins::default;
         assert_eq!(chosen((2, 7, 18), None, none()), "zc.buildout==2.13.8 setuptools==44.1.1");
         assert_eq!(chosen((3, 6, 0), None, none()), "zc.buildout==3.0.1 setuptools==59.6.0");
-        assert_eq!(chosen((3, 11, 7), None, none()), "zc.buildout==4.1.12 setuptools==80.9.0");
-        assert_eq!(chosen((3, 13, 0), None, none()), "zc.buildout==4.1.12 setuptools==80.9.0");
+        assert_eq!(chosen((3, 11, 7), None, none()), "zc.buildout==4.1.12 setuptools==75.8.2");
+        assert_eq!(chosen((3, 13, 0), None, none()), "zc.buildout==4.1.12 setuptools==75.8.2");
         assert_eq!(chosen((2, 7, 18), None, pinned("1.7.1")), "zc.buildout==1.7.1 setuptools==36.8.0");
         assert_eq!(chosen((2, 7, 18), Some("2.13.8"), pinned("1.7.1")), "zc.buildout==2.13.8 setuptools==44.1.1");
         assert_eq!(chosen((3, 11, 7), None, pinned(">=2.13")), "zc.buildout>=2.13 setuptools==44.1.1");

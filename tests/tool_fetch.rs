@@ -1,0 +1,267 @@
+//! `farmout tool fetch git` with the real git.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+/// A repository `up`, and a directory `d` to fetch it into.
+struct Case {
+    root: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl Case {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let case = Self { root: directory.path().canonicalize().unwrap(), _directory: directory };
+        case.repository("up");
+        case
+    }
+
+    fn repository(&self, name: &str) {
+        fs::create_dir(self.path(name)).unwrap();
+        self.git(name, &["init", "-q", "-b", "main"]);
+        self.commit(name, "a", "1");
+    }
+
+    fn git(&self, repository: &str, arguments: &[&str]) -> String {
+        let mut command = Command::new("git");
+        command.current_dir(self.path(repository)).args(["-c", "user.name=a", "-c", "user.email=a@example.org"]);
+        let output = command.args(arguments).output().expect("git must be installed for this test");
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn commit(&self, repository: &str, file: &str, text: &str) {
+        fs::write(self.path(repository).join(file), text).unwrap();
+        self.git(repository, &["add", "--force", file]);
+        self.git(repository, &["commit", "-q", "-m", text]);
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_farmout"));
+        command.args(["tool", "fetch", "git"]).args(arguments).current_dir(&self.root).env("NO_COLOR", "1");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Fetches a branch of `up` into `d` and checks that it is what the output says.
+    fn fetch(&self, branch: &str) -> String {
+        let output = self.run(&["--url", self.up(), "--branch", branch, "--into", "d"]);
+        assert!(output.status.success(), "{}", text(&output));
+        let revision = String::from_utf8(output.stdout).unwrap().lines().last().unwrap().to_owned();
+        assert_eq!(revision, self.git("d", &["rev-parse", "HEAD"]));
+        assert_eq!(self.git("d", &["status", "--porcelain"]), "");
+        revision
+    }
+
+    /// The repository's address; leaked, as it lives for one test.
+    fn up(&self) -> &'static str {
+        Box::leak(self.path("up").display().to_string().into_boxed_str())
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).unwrap()
+    }
+}
+
+fn text(output: &Output) -> String {
+    [output.stdout.as_slice(), output.stderr.as_slice()].map(String::from_utf8_lossy).concat()
+}
+
+#[test]
+fn a_clone_follows_its_branch_and_forgets_what_a_build_did() {
+    let case = Case::new();
+    case.commit("up", ".gitignore", "*.pyc\n");
+    let first = case.fetch("main");
+    assert_eq!(first, case.git("up", &["rev-parse", "main"]));
+    fs::write(case.path("d/a"), "changed").unwrap();
+    fs::write(case.path("d/left"), "behind").unwrap();
+    fs::write(case.path("d/a.pyc"), "ignored").unwrap();
+    case.commit("up", "a", "2");
+    assert_ne!(case.fetch("main"), first);
+    assert_eq!(case.read("d/a"), "2");
+    assert!(!case.path("d/left").exists() && case.path("d/a.pyc").exists());
+    // Forced back, and to a history that has nothing in common with it.
+    case.git("up", &["reset", "-q", "--hard", "HEAD~1"]);
+    assert_eq!(case.fetch("main"), first);
+    case.git("up", &["checkout", "-q", "--orphan", "other"]);
+    case.commit("up", "a", "3");
+    case.git("up", &["branch", "-M", "other", "main"]);
+    case.fetch("main");
+    assert_eq!(case.read("d/a"), "3");
+}
+
+#[test]
+fn branches_tags_and_head_are_found_whatever_their_names() {
+    let case = Case::new();
+    case.git("up", &["tag", "-a", "-m", "one", "v1"]);
+    let tagged = case.git("up", &["rev-parse", "HEAD"]);
+    case.commit("up", "a", "2");
+    let head = case.git("up", &["rev-parse", "HEAD"]);
+    for name in ["--upload-pack=touch_pwned", "-f", "deep/er"] {
+        case.git("up", &["update-ref", &format!("refs/heads/{name}"), "HEAD"]);
+    }
+    for name in ["main", "HEAD", "--upload-pack=touch_pwned", "-f", "refs/heads/main", "deep/er"] {
+        assert_eq!(case.fetch(name), head, "{name}");
+    }
+    assert_eq!(case.fetch("v1"), tagged);
+    // A branch where a branch's directory was.
+    case.fetch("deep/er");
+    case.git("up", &["update-ref", "-d", "refs/heads/deep/er"]);
+    case.git("up", &["update-ref", "refs/heads/deep", "HEAD"]);
+    assert_eq!(case.fetch("deep"), head);
+    assert!(!case.path("pwned").exists() && !case.path("d/pwned").exists());
+}
+
+#[test]
+fn a_damaged_directory_is_repaired() {
+    let case = Case::new();
+    let head = case.fetch("main");
+    // A git that was killed.
+    fs::write(case.path("d/.git/index.lock"), "").unwrap();
+    fs::write(case.path("d/.git/shallow.lock"), "").unwrap();
+    assert_eq!(case.fetch("main"), head);
+    // Objects that are gone.
+    fs::remove_dir_all(case.path("d/.git/objects")).unwrap();
+    assert_eq!(case.fetch("main"), head);
+    // A clone that was killed half-way, by git itself and by us.
+    fs::remove_dir_all(case.path("d")).unwrap();
+    fs::create_dir_all(case.path("d/.git/objects")).unwrap();
+    fs::create_dir_all(case.path("d/.git.farmout-new/objects")).unwrap();
+    assert_eq!(case.fetch("main"), head);
+    assert!(!case.path("d/.git.farmout-new").exists());
+    // Another repository's clone.
+    case.repository("other");
+    fs::remove_dir_all(case.path("d")).unwrap();
+    case.git(".", &["clone", "-q", "other", "d"]);
+    fs::write(case.path("d/old.pyc"), "").unwrap();
+    assert_eq!(case.fetch("main"), head);
+    assert!(!case.path("d/old.pyc").exists());
+}
+
+#[test]
+fn killed_at_any_moment_the_next_fetch_works() {
+    let case = Case::new();
+    for number in 0..40 {
+        fs::write(case.path("up").join(format!("f{number}")), "x".repeat(20_000)).unwrap();
+    }
+    case.git("up", &["add", "."]);
+    case.git("up", &["commit", "-q", "-m", "much"]);
+    for milliseconds in [5, 15, 25, 35, 45, 60, 80] {
+        let _ = fs::remove_dir_all(case.path("d"));
+        let mut command = case.command(&["--url", case.up(), "--branch", "main", "--into", "d"]);
+        let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        case.fetch("main");
+        assert!(case.path("d/f39").exists());
+    }
+}
+
+#[test]
+fn no_hook_runs_and_the_callers_repository_is_left_alone() {
+    let case = Case::new();
+    case.fetch("main");
+    case.repository("mine");
+    let before = case.git("mine", &["rev-parse", "HEAD"]);
+    let hooks = case.path("d/.git/hooks");
+    fs::create_dir_all(&hooks).unwrap();
+    for hook in ["post-checkout", "post-merge", "reference-transaction"] {
+        fs::write(hooks.join(hook), format!("#!/bin/sh\ntouch {}\n", case.path("pwned").display())).unwrap();
+        assert!(Command::new("chmod").arg("755").arg(hooks.join(hook)).status().unwrap().success());
+    }
+    case.commit("up", "a", "2");
+    let mut command = case.command(&["--url", case.up(), "--branch", "main", "--into", "d"]);
+    command.env("GIT_DIR", case.path("mine/.git")).env("GIT_INDEX_FILE", "x").env("GIT_WORK_TREE", case.path("mine"));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(case.read("d/a"), "2");
+    assert_eq!(case.git("mine", &["rev-parse", "HEAD"]), before);
+    assert!(!case.path("pwned").exists());
+}
+
+#[test]
+fn a_shallow_clone_is_shallow_until_it_need_not_be() {
+    let case = Case::new();
+    case.commit("up", "a", "2");
+    let url = format!("file://{}", case.up());
+    let arguments = ["--url", &url, "--branch", "main", "--into", "d", "--shallow"];
+    let count = |arguments: &[&str]| {
+        let output = case.run(arguments);
+        assert!(output.status.success(), "{}", text(&output));
+        case.git("d", &["rev-list", "--count", "HEAD"])
+    };
+    assert_eq!(count(&arguments), "1");
+    case.commit("up", "a", "3");
+    assert_eq!(count(&arguments), "1");
+    assert_eq!(count(&arguments[..6]), "3");
+}
+
+#[test]
+fn the_current_directory_and_what_is_kept() {
+    let case = Case::new();
+    fs::create_dir_all(case.path("d/parts")).unwrap();
+    fs::write(case.path("d/parts/x"), "").unwrap();
+    let arguments = ["--url", case.up(), "--branch", "main", "--into", ".", "--keep", "parts"];
+    for _ in 0..2 {
+        let output = case.command(&arguments).current_dir(case.path("d")).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        assert!(case.path("d/parts/x").exists() && case.path("d/a").exists());
+    }
+}
+
+#[test]
+fn errors_say_what_to_do_and_show_no_password() {
+    let case = Case::new();
+    case.git("up", &["branch", "release-7.0"]);
+    fs::create_dir(case.path("empty")).unwrap();
+    case.git("empty", &["init", "-q"]);
+    let empty = case.path("empty").display().to_string();
+    let cases: [(&str, &str, i32); 7] = [
+        (case.up(), "relase-7.0", 1),
+        (case.up(), "", 2),
+        (&empty, "main", 1),
+        ("-x", "main", 1),
+        ("--upload-pack=touch pwned", "main", 1),
+        ("ext::sh -c 'touch pwned'", "main", 1),
+        ("https://me:s3cret-word@localhost:1/x.git", "main", 1),
+    ];
+    let mut all = String::new();
+    for (url, branch, code) in cases {
+        let output = case.run(&["--url", url, "--branch", branch, "--into", "e"]);
+        assert_eq!(output.status.code(), Some(code), "{url}: {}", text(&output));
+        assert!(!text(&output).contains("s3cret-word"), "{}", text(&output));
+        all.push_str(&String::from_utf8(output.stderr).unwrap());
+        all.push('\n');
+    }
+    assert!(!case.path("pwned").exists() && !case.path("e/pwned").exists());
+    let root = case.root.display().to_string();
+    insta::with_settings!({
+        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+        filters => vec![(root.as_str(), "ROOT"), (r"localhost port 1.*", "localhost port 1 …")],
+    }, { insta::assert_snapshot!("tool-fetch-errors", all) });
+    let output = case.run(&["--url", case.up(), "--branch", "main", "--into", "/"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+}
+
+#[test]
+fn an_old_clone_survives_a_server_that_does_not_answer() {
+    let case = Case::new();
+    case.fetch("main");
+    fs::rename(case.path("up"), case.path("gone")).unwrap();
+    let output = case.run(&["--url", case.up(), "--branch", "main", "--into", "d"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(case.read("d/a"), "1");
+}
