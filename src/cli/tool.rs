@@ -62,6 +62,12 @@ struct Bootstrap {
     /// Where the environment is made
     #[arg(long, value_name = "DIR")]
     environment: PathBuf,
+    /// A program that makes the environment, called as virtualenv is [default: auto, farmout finds a way]
+    #[arg(long, value_name = "PROGRAM", default_value = "auto", hide_default_value = true)]
+    virtualenv: String,
+    /// Let the environment see the packages of the system's Python
+    #[arg(long)]
+    site_packages: bool,
     /// The version of zc.buildout
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
@@ -178,8 +184,11 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
             return Ok(if report.failed() { Exit::Errors } else { Exit::Fine });
         }
         Command::Bootstrap(arguments) => {
-            let Bootstrap { python, configuration, environment, version, eggs_directory } = arguments;
-            let wanted = bootstrap::Bootstrap { python, configuration, environment, version, eggs_directory };
+            let Bootstrap { python, configuration, environment, virtualenv, site_packages, version, eggs_directory } =
+                arguments;
+            let program = Some(virtualenv).filter(|program| program != "auto");
+            let manner = bootstrap::Manner { program, site_packages };
+            let wanted = bootstrap::Bootstrap { python, configuration, environment, manner, version, eggs_directory };
             bootstrap::bootstrap(&wanted)?;
         }
         Command::Fetch(Fetch::Git(Git { url, branch, into, shallow, keep })) => {

@@ -1,5 +1,5 @@
 //! What is said to the user: diagnostics with a place in a file, and failures without one. Every diagnostic's wording
-//! is in [`problem`]; nothing else in the crate words one.
+//! is in `problem.rs`; nothing else in the crate words one.
 
 mod failure;
 mod human;

@@ -196,7 +196,8 @@ fn database(prefix: &str, builder: &str) -> String {
 /// keeps apart builders whose names differ only in what was left out.
 fn directory(builder: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    let fine = builder.chars().all(plain) && !builder.starts_with(['.', '-']) && builder.len() <= 100;
+    let fine =
+        !builder.is_empty() && builder.chars().all(plain) && !builder.starts_with(['.', '-']) && builder.len() <= 100;
     if fine && !TAKEN.contains(&builder) {
         return builder.to_owned();
     }

@@ -90,6 +90,7 @@ pub fn lower(compilation: &Compilation, builder: &Builder) -> Result<Procedure, 
         configuration => &location.configuration,
         source => location.source,
         subdir => &location.subdir,
+        inside => location.subdir.strip_prefix('/').map_or(String::new(), |subdir| format!("{subdir}/")),
         option => values(&build.options),
     };
     let directory = format!("${{build-dir}}{}", super::placeholder::escape(&location.subdir));

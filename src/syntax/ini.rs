@@ -87,15 +87,13 @@ impl Reading<'_> {
             }
             (Rule::option, Some(name), Some(value)) => self.option(name.as_str(), value.as_str(), span),
             (Rule::indented, Some(words), _) => self.continuation(words.as_str(), span),
-            (Rule::junk, ..) if !whole.trim().is_empty() => {
-                if self.inside(span) {
-                    let problem = if whole.starts_with('[') {
-                        Problem::IniSectionHeader { written: whole.trim().to_owned() }
-                    } else {
-                        Problem::IniSyntax
-                    };
-                    self.diagnostics.push(problem, span);
-                }
+            (Rule::junk, ..) if !whole.trim().is_empty() && self.inside(span) => {
+                let problem = if whole.starts_with('[') {
+                    Problem::IniSectionHeader { written: whole.trim().to_owned() }
+                } else {
+                    Problem::IniSyntax
+                };
+                self.diagnostics.push(problem, span);
             }
             _ => {}
         }

@@ -26,21 +26,32 @@ pub(super) struct Environment {
     directory: PathBuf,
 }
 
+/// How an environment is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manner {
+    /// A program that makes it, called as `PROGRAM --python PYTHON DIRECTORY`, as virtualenv is; else farmout finds a way.
+    pub program: Option<String>,
+    /// Whether the packages of the system's Python are seen in it.
+    pub site_packages: bool,
+}
+
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Stamp {
     python: PathBuf,
     python_version: String,
+    manner: Manner,
     #[serde(flatten)]
     versions: Versions,
 }
 
 impl Environment {
     /// Makes the environment, or finds it made.
-    pub(super) fn make(directory: &Path, python: &Python, versions: &Versions) -> Result<Self, Error> {
+    pub(super) fn make(directory: &Path, python: &Python, manner: &Manner, versions: &Versions) -> Result<Self, Error> {
         let environment = Self { directory: directory.to_owned() };
         let stamp = Stamp {
             python: python.executable.clone(),
             python_version: python.version_text(),
+            manner: manner.clone(),
             versions: Versions { reason: "", advice: Vec::new(), ..versions.clone() },
         };
         if environment.is(&stamp) {
@@ -52,7 +63,7 @@ impl Environment {
         fs::create_dir_all(directory).map_err(file("make", directory))?;
         let marker = directory.join(MARKER);
         fs::write(&marker, "made by farmout tool bootstrap\n").map_err(file("write", &marker))?;
-        environment.create(python)?;
+        environment.create(python, manner)?;
         environment.install(python, versions)?;
         let path = directory.join(STAMP);
         let text = serde_json::to_string_pretty(&stamp).map_err(|error| file("write", &path)(error.into()))?;
@@ -104,11 +115,22 @@ impl Environment {
         }
     }
 
-    fn create(&self, python: &Python) -> Result<(), Error> {
+    fn create(&self, python: &Python, manner: &Manner) -> Result<(), Error> {
+        let site = manner.site_packages.then_some("--system-site-packages");
+        if let Some(program) = &manner.program {
+            let mut command = Command::new(program);
+            command.arg("--python").arg(&python.executable).args(site).arg(&self.directory);
+            let ran = self.run(alone(&mut command))?;
+            return if ran.status.success() {
+                Ok(())
+            } else {
+                Err(Error::Program { program: program.clone(), said: last_line(&ran.text()) })
+            };
+        }
         let mut said = String::new();
         if python.venv {
             let mut command = Python::module(&python.executable, "venv");
-            let ran = self.run(command.arg(&self.directory))?;
+            let ran = self.run(command.args(site).arg(&self.directory))?;
             if ran.status.success() {
                 return Ok(());
             }
@@ -138,7 +160,8 @@ impl Environment {
             } else {
                 command = Python::module(&python.executable, "virtualenv");
             }
-            let ran = self.run(alone(&mut command).env("PYTHONPATH", unpacked.path()).arg(&self.directory))?;
+            alone(&mut command).env("PYTHONPATH", unpacked.path()).args(site).arg(&self.directory);
+            let ran = self.run(&mut command)?;
             if ran.status.success() {
                 return Ok(());
             }

@@ -77,6 +77,14 @@ pub enum Error {
         /// What the last one that was tried said.
         said: String,
     },
+    /// The program that was to make the environment does not.
+    #[error("{program} made no virtual environment: {said}")]
+    Program {
+        /// The program.
+        program: String,
+        /// The last line of its output.
+        said: String,
+    },
     /// bin/buildout is somewhere else.
     #[error("zc.buildout made its bin/buildout elsewhere than in the current directory")]
     NoScript {
@@ -139,6 +147,8 @@ impl From<Error> for Failure {
                 "zc.buildout works in the directory of its configuration ({configuration}): run the build there (`subdir`), or set `directory` in its [buildout]"
             )),
             Error::OldPython { .. } => Self::misuse(message),
+            Error::Program { .. } => Self::error(message)
+                .help("it is the slave's `python` capability's `venv`, called as `virtualenv --python PYTHON DIRECTORY`"),
             Error::Setuptools { .. } => {
                 Self::error(message).help("pin another setuptools in the configuration's [versions], and see that the index answers")
             }

@@ -11,6 +11,7 @@ mod versions;
 use std::path::{Path, PathBuf, absolute};
 
 pub use configuration::{Configuration, Pins};
+pub use environment::Manner;
 pub use error::Error;
 pub use python::Python;
 pub use versions::Versions;
@@ -27,6 +28,8 @@ pub struct Bootstrap {
     pub configuration: PathBuf,
     /// Where the environment is made.
     pub environment: PathBuf,
+    /// How the environment is made.
+    pub manner: Manner,
     /// The version of zc.buildout, if the caller has an opinion.
     pub version: Option<String>,
     /// What `buildout:eggs-directory` is to be.
@@ -55,7 +58,7 @@ pub fn bootstrap(wanted: &Bootstrap) -> Result<(), Error> {
         say(format_args!("Not pinned by the configuration's [{}]: {}", pins.section, versions.advice.join(", ")));
     }
     let directory = absolute(&wanted.environment).map_err(error::file("find", &wanted.environment))?;
-    let environment = Environment::make(&directory, &python, &versions)?;
+    let environment = Environment::make(&directory, &python, &wanted.manner, &versions)?;
 
     let script = Path::new("bin/buildout");
     // One of a former build would pass for the one that zc.buildout fails to make.
