@@ -85,7 +85,7 @@ impl Machine {
             let advice = "Install it, or add a downloaded one: farmout slave detect --embedded 17";
             line(&mut text, format_args!("# No PostgreSQL server is installed. {advice}"));
         }
-        for python in self.pythons.iter().filter(|python| !python.venv && !python.virtualenv) {
+        for python in self.pythons.iter().filter(|python| !python.venv && !python.virtualenv && !python.pip) {
             let path = &python.path;
             let advice = if python.minor.starts_with("2.") {
                 format!("{path} -m pip install virtualenv==16.7.12")
