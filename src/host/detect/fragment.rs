@@ -88,7 +88,7 @@ impl Machine {
         for python in self.pythons.iter().filter(|python| !python.venv && !python.virtualenv && !python.pip) {
             let path = &python.path;
             let advice = if python.minor.starts_with("2.") {
-                format!("{path} -m pip install virtualenv==16.7.12")
+                format!("give it pip: {path} -m ensurepip")
             } else {
                 format!("on Debian and Ubuntu: apt-get install python{}-venv", python.minor)
             };
@@ -173,7 +173,7 @@ mod tests {
             path: path.into(),
             venv,
             virtualenv: false,
-            pip: true,
+            pip: venv,
         };
         let machine = Machine {
             postgresql: vec![
