@@ -12,6 +12,7 @@ use crate::diagnostic::{Diagnostics, Label, Problem, suggest};
 use crate::model::{Build, Buildout, BuildoutSource, Dispatch, Requirement, StepUse, Value, Watch};
 use crate::source::{Span, Text};
 use crate::steps::{CoreOptions, Templates, Use};
+use crate::syntax::ini::DEFAULT;
 
 /// A manifest, resolved.
 pub struct Manifest {
@@ -60,7 +61,10 @@ pub fn builds(manifests: &[Manifest], knowledge: &Knowledge<'_>, diagnostics: &m
 fn unread(manifest: &Manifest, knowledge: &Knowledge<'_>, unclear: &HashSet<String>, diagnostics: &mut Diagnostics) {
     for (section, setting) in manifest.sheet.unread() {
         let readers = knowledge.templates.readers(&setting.name);
-        let problem = if let Some(why) = knowledge.options.deprecated(&setting.name) {
+        let known = knowledge.options.manifest.contains_key(&setting.name) || !readers.is_empty();
+        let problem = if section == DEFAULT && known && manifest.sheet.is_set(&setting.name) {
+            Problem::OptionShadowed { option: setting.name.clone() }
+        } else if let Some(why) = knowledge.options.deprecated(&setting.name) {
             Problem::OptionUnused { option: setting.name.clone(), why: why.to_owned() }
         } else if readers.is_empty() {
             let core = knowledge.options.manifest.keys().map(String::as_str);

@@ -25,8 +25,8 @@ pub struct Files {
     pub farm: FarmFile,
     /// The manifests with the directories that they are in.
     pub manifests: Vec<(SourceId, Utf8PathBuf)>,
-    /// The slave fragments.
-    pub fragments: Vec<SourceId>,
+    /// The slave fragments, and where they are; nowhere for one that is no file.
+    pub fragments: Vec<(SourceId, Option<Utf8PathBuf>)>,
     /// The step templates of the farm's own.
     pub templates: Vec<SourceId>,
 }
@@ -54,12 +54,12 @@ impl Files {
             files.manifests.extend(id.map(|id| (id, parent.to_owned())));
         }
         match &layout.fragment {
-            Some((name, text)) => files.fragments.push(reading.sources.add(name, text)),
+            Some((name, text)) => files.fragments.push((reading.sources.add(name, text), None)),
             None => {
                 for pattern in files.farm.slaves.clone() {
                     for fragment in reading.matching(&pattern) {
-                        let id = reading.file(fragment);
-                        files.fragments.extend(id);
+                        let id = reading.file(fragment.clone());
+                        files.fragments.extend(id.map(|id| (id, Some(layout.root.join(fragment)))));
                     }
                 }
             }
