@@ -22,6 +22,11 @@ pub(super) struct FarmArguments {
 }
 
 impl FarmArguments {
+    /// Whether the farm was named, and not only looked for.
+    pub(super) fn is_named(&self) -> bool {
+        self.farm.is_some() || !self.manifest.is_empty()
+    }
+
     /// Where the farm's files are.
     pub(super) fn layout(&self) -> Layout {
         Layout { root: find_farm(self.farm.clone()), manifests: self.manifest.clone(), fragment: None }

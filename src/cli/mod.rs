@@ -1,6 +1,7 @@
 //! The command line: arguments in, a call into the passes, an [`Exit`] out. One file per subcommand.
 
 mod compile;
+mod explain;
 mod farm;
 mod machine;
 mod plan;
@@ -58,6 +59,18 @@ enum Command {
     ///
     /// Exits 0 where there is no error, 1 where there are some, 2 where a file cannot be read.
     Compile(compile::Arguments),
+    /// Say what a code, an option, a step template, a capability or a builder is
+    ///
+    /// A code of a message, such as `ini::hash-in-value`, has a page with an example, what is said about it, and the
+    /// example without the mistake; a family alone, such as `ini`, lists its codes. Of an option of manifests, slaves, step
+    /// templates or capabilities it says what it means, its values and its default. Of a builder of the farm it says how it
+    /// came about, which slaves take it, and why the others do not.
+    ///
+    /// Without a name, lists what can be explained. A farm is needed only for builders, and for the step templates and
+    /// capabilities of its own.
+    ///
+    /// Exits 0, or 2 where nothing has that name.
+    Explain(explain::Arguments),
     /// Print what would be done on a slave, step by step
     ///
     /// The dry run: every step of every builder that the slave takes, with its command, environment, directory, locks,
@@ -90,6 +103,7 @@ pub fn main() -> Exit {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Compile(arguments) => compile::main(&arguments),
+        Command::Explain(arguments) => explain::main(&arguments),
         Command::Plan(arguments) => plan::main(&arguments),
         Command::Run(arguments) => run::main(&arguments),
         Command::Slave(arguments) => slave::main(arguments),

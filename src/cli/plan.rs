@@ -68,7 +68,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// The farm with this machine, as it is found, as its only slave. A dry run makes no account and downloads nothing.
-fn as_found(layout: &Layout) -> Result<Compilation, Failure> {
+pub(super) fn as_found(layout: &Layout) -> Result<Compilation, Failure> {
     let mut note = |text: &str| anstream::eprintln!("{text}");
     let account = account::existing()?;
     let embedded = Embedded { majors: &[], fallback: false, state: "".into() };

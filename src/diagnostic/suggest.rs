@@ -2,16 +2,26 @@
 
 /// The nearest of `names` to `written`, if one is near enough to be what was meant.
 pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    ranked(written, names).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
+}
+
+/// The names that are near enough, and how far they are.
+fn ranked<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = (usize, &'a str)> {
     let normal = |name: &str| name.to_lowercase().replace(['_', ' '], "-");
     let wanted = normal(written);
     // About one slip in three characters; more than that is another word.
     let most = (wanted.chars().count() / 3).max(1);
     names
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&wanted, &normal(name)), name))
-        .filter(|(distance, _)| *distance <= most)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+        .map(move |name| (strsim::damerau_levenshtein(&wanted, &normal(name)), name))
+        .filter(move |(distance, _)| *distance <= most)
+}
+
+/// All of `names` that are near enough to `written`, the nearest first.
+pub fn near<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut found: Vec<_> = ranked(written, names).collect();
+    found.sort();
+    found.into_iter().map(|(_, name)| name).collect()
 }
 
 /// Names for a sentence: `a, b and c`; `none` where there are none.

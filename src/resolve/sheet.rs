@@ -42,6 +42,17 @@ pub struct Found {
     pub name: Span,
 }
 
+/// Where a section has an option from.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// The option.
+    pub option: &'a str,
+    /// The section that sets it.
+    pub section: &'a str,
+    /// Where its name stands there.
+    pub span: Span,
+}
+
 impl Sheet {
     /// Merges what is written twice, and reports it.
     pub fn new(document: Document, diagnostics: &mut Diagnostics) -> Self {
@@ -156,6 +167,23 @@ impl Sheet {
             .keys()
             .filter(|name| !self.sections.get(section).is_some_and(|section| section.options.contains_key(*name)));
         own.chain(inherited).map(String::as_str).collect()
+    }
+
+    /// Where a section has each of its options from: itself, its parents, then `[DEFAULT]`.
+    pub fn origins<'a>(&'a self, section: &'a str) -> Vec<Origin<'a>> {
+        let parents = self.parents.get(section).into_iter().flatten().map(String::as_str);
+        let chain = std::iter::once(section).chain(parents).filter_map(|name| Some((name, self.sections.get(name)?)));
+        let mut origins: Vec<Origin<'_>> = Vec::new();
+        for (name, written) in chain.chain(std::iter::once((DEFAULT, &self.default))) {
+            for setting in written.options.values() {
+                // A parent's `inherit` is followed, not inherited.
+                let followed = setting.name == "inherit" && name != section;
+                if !followed && !origins.iter().any(|origin| origin.option == setting.name) {
+                    origins.push(Origin { option: &setting.name, section: name, span: setting.span });
+                }
+            }
+        }
+        origins
     }
 
     /// Whether a section other than `[DEFAULT]` sets an option.

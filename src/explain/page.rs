@@ -1,0 +1,139 @@
+//! The pages of codes: prose, an example that has the problem, what is said about it, and the example without it. All of
+//! it is in `fixtures/checks/<family>/<name>/`, where a test proves that the example is one.
+
+use serde::Deserialize;
+
+use super::Writer;
+
+/// All files of `fixtures/checks`, by path.
+const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/checks.rs"));
+
+/// A page.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The code.
+    pub code: String,
+    /// Its prose.
+    pub prose: Prose,
+}
+
+/// The `page.yaml` of a code.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Prose {
+    /// `error`, `warning` or `notice`.
+    pub severity: String,
+    /// What it is, one line.
+    pub summary: String,
+    /// What it means and why it matters: paragraphs with an empty line between them.
+    pub text: String,
+    /// What has to be so around the farm, which a file cannot say: `tracked` by git, or `readable` by everybody.
+    #[serde(default)]
+    pub arrange: Option<String>,
+}
+
+impl Page {
+    fn read(folder: &str, contents: &[u8]) -> Option<Self> {
+        let prose = serde_yaml::from_slice(contents).ok()?;
+        Some(Self { code: folder.replace('/', "::"), prose })
+    }
+
+    /// The family of its code.
+    pub fn family(&self) -> &str {
+        self.code.split("::").next().unwrap_or_default()
+    }
+
+    /// The folder of its code.
+    pub fn folder(&self) -> String {
+        self.code.replace("::", "/")
+    }
+
+    /// The files of the example, or of what replaces some of them in the fixed one, with their paths in the farm.
+    pub fn files(&self, part: &str) -> impl Iterator<Item = (&'static str, String)> {
+        let beginning = format!("{}/{part}/", self.folder());
+        FILES.iter().filter_map(move |(path, contents)| Some((path.strip_prefix(&beginning)?, shown(contents))))
+    }
+
+    /// What `farmout compile` says about the example.
+    pub fn output(&self) -> String {
+        let path = format!("{}/output.txt", self.folder());
+        FILES.iter().find(|(name, _)| *name == path).map_or_else(String::new, |(_, contents)| shown(contents))
+    }
+}
+
+/// All pages, in the order of their codes.
+pub fn pages() -> impl Iterator<Item = Page> {
+    FILES.iter().filter_map(|(path, contents)| Page::read(path.strip_suffix("/page.yaml")?, contents))
+}
+
+/// The page of a code.
+pub fn page(code: &str) -> Option<Page> {
+    let path = format!("{}/page.yaml", code.replace("::", "/"));
+    let (_, contents) = FILES.iter().find(|(name, _)| *name == path)?;
+    Page::read(path.strip_suffix("/page.yaml")?, contents)
+}
+
+/// A file as it can be shown: bytes that are no text are written as `\xe9`.
+fn shown(contents: &[u8]) -> String {
+    let escape = |text: &str| {
+        let plain = |c: char| c == '\n' || c == '\t' || !c.is_control();
+        text.chars()
+            .map(|c| if plain(c) { c.to_string() } else { format!("\\x{:02x}", u32::from(c)) })
+            .collect::<String>()
+    };
+    let chunks = contents.utf8_chunks().map(|chunk| {
+        let bytes = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}"));
+        escape(chunk.valid()) + &bytes.collect::<String>()
+    });
+    chunks.collect()
+}
+
+/// Writes the page of a code; of a family, its codes.
+pub(super) fn explain(name: &str, writer: &mut Writer) {
+    let family = name.trim_end_matches('*').trim_end_matches("::");
+    if let Some(page) = page(name).filter(|page| page.code == name) {
+        write(&page, writer);
+    } else if pages().any(|page| page.family() == family) {
+        writer.head(&format!("{family}::"), "family of codes");
+        writer.blank();
+        for page in pages().filter(|page| page.family() == family) {
+            writer.fact(&format!("{:<28}", page.code), &format!("{} ({})", page.prose.summary, page.prose.severity));
+        }
+    }
+}
+
+fn write(page: &Page, writer: &mut Writer) {
+    writer.head(&page.code, &page.prose.severity);
+    writer.blank();
+    writer.paragraph(&format!("{}.", page.prose.summary));
+    for paragraph in page.prose.text.trim().split("\n\n") {
+        writer.blank();
+        writer.paragraph(&paragraph.replace('\n', " "));
+    }
+    let around = match page.prose.arrange.as_deref() {
+        Some("tracked") => " (git tracks the file)",
+        Some("readable") => " (everybody may read the file)",
+        _ => "",
+    };
+    for (path, contents) in page.files("farm") {
+        writer.blank();
+        writer.paragraph(&format!("With this {path}{around}"));
+        writer.blank();
+        writer.verbatim(&contents);
+    }
+    writer.blank();
+    writer.paragraph("`farmout compile` says");
+    writer.blank();
+    writer.verbatim(&page.output());
+    let fixed: Vec<_> = page.files("fixed").collect();
+    if fixed.is_empty() {
+        writer.blank();
+        writer.paragraph("and without that, once the help above was followed, says nothing of it.");
+    }
+    for (path, contents) in fixed {
+        writer.blank();
+        writer.paragraph(&format!("This {path} is right"));
+        writer.blank();
+        writer.verbatim(&contents);
+    }
+}
