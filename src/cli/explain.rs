@@ -6,9 +6,9 @@ use super::Exit;
 use super::compile::print;
 use super::farm::FarmArguments;
 use super::plan::as_found;
-use crate::compile;
 use crate::diagnostic::Failure;
 use crate::explain::{Knowledge, Writer};
+use crate::{Compilation, compile};
 
 /// Columns where standard output is no terminal.
 const WIDTH: usize = 100;
@@ -33,28 +33,20 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     if let Some(failure) = missing.take_if(|_| arguments.farm.is_named()) {
         return Err(failure);
     }
-    let bare = farm.as_ref().is_some_and(|(_, compilation)| !compilation.has_fragments);
-    let mut knowledge = Knowledge::new(farm);
+    // Without slave fragments, builders are those of this machine. Looking at it takes a moment.
+    if let Some((_, compilation)) = farm.as_mut()
+        && !compilation.has_fragments
+        && arguments.names.iter().any(|name| begins_with_a_build(compilation, name))
+        && let Ok(found) = as_found(&layout)
+    {
+        *compilation = found;
+    }
+    let knowledge = Knowledge::new(farm);
     let mut writer = Writer::new(width());
     if arguments.names.is_empty() {
         knowledge.list(&mut writer);
     }
-    let mut unknown: Vec<&str> = Vec::new();
-    let mut looked = false;
-    for name in &arguments.names {
-        let mut known = knowledge.explain(name, &mut writer);
-        // Without slave fragments, builders are those of this machine. Looking at it takes a moment.
-        if !known && bare && !looked {
-            looked = true;
-            if let Ok(compilation) = as_found(&layout) {
-                knowledge = Knowledge::new(Some((layout.clone(), compilation)));
-                known = knowledge.explain(name, &mut writer);
-            }
-        }
-        if !known {
-            unknown.push(name);
-        }
-    }
+    let unknown: Vec<&String> = arguments.names.iter().filter(|name| !knowledge.explain(name, &mut writer)).collect();
     print(&writer.finish())?;
     let failures = unknown.iter().map(|name| {
         let failure = Failure::misuse(format!("nothing is called `{name}`"));
@@ -69,6 +61,11 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         exit = failure.print();
     }
     Ok(exit)
+}
+
+/// Whether a name can be that of a build or of one of its builders.
+fn begins_with_a_build(compilation: &Compilation, name: &str) -> bool {
+    compilation.graph.farm.builds.iter().any(|build| name.starts_with(&build.name))
 }
 
 /// The terminal's width.

@@ -124,8 +124,11 @@ fn why(compilation: &Compilation, index: usize, slave: &Slave, pick: &Pick) -> S
                 .map(|text| text.trim_end().to_owned())
                 .collect();
             let line = if builder.slaves.contains(&index) {
-                let offers = if chosen.is_empty() { "nothing is asked of it".to_owned() } else { chosen.join(", ") };
-                format!("{}: taken by {}, which offers {offers}", builder.name, slave.name)
+                let why = match chosen.is_empty() {
+                    true => "of which nothing is asked".to_owned(),
+                    false => format!("which offers {}", chosen.join(", ")),
+                };
+                format!("{}: taken by {}, {why}", builder.name, slave.name)
             } else {
                 let offers = |(name, version): (&String, &Option<crate::model::Version>)| {
                     slave.offer(name, version.as_ref()).is_none().then(|| {

@@ -14,6 +14,7 @@ pub(super) fn explain(layout: &Layout, compilation: &Compilation, name: &str, wr
     let graph = &compilation.graph;
     for builder in graph.builders.iter().filter(|builder| builder.name == name) {
         write(layout, compilation, builder, writer);
+        errors(compilation, writer);
     }
     let named = graph.builders.iter().any(|builder| builder.name == name);
     for (index, build) in graph.farm.builds.iter().enumerate().filter(|(_, build)| build.name == name && !named) {
@@ -27,9 +28,19 @@ pub(super) fn explain(layout: &Layout, compilation: &Compilation, name: &str, wr
         } else if builders.is_empty() {
             let slaves = graph.farm.slaves.iter();
             let reason = |slave: &Slave| why_not(build, slave).map_or_else(String::new, |reason| reason.to_string());
-            writer.fact("builders", "none: no slave can take it");
+            let why =
+                if graph.farm.slaves.is_empty() { "none: the farm has no slave" } else { "none: no slave can take it" };
+            writer.fact("builders", why);
             writer.fact("", &join(slaves.map(|slave| format!("{}: {}", slave.name, reason(slave))), "\n"));
         }
+        errors(compilation, writer);
+    }
+}
+
+/// What has a mistake is left out of the graph.
+fn errors(compilation: &Compilation, writer: &mut Writer) {
+    if compilation.diagnostics.has_errors() {
+        writer.fact("errors", "the farm has some, and what they are about is missing here: see `farmout compile`");
     }
 }
 
@@ -39,9 +50,13 @@ fn write(layout: &Layout, compilation: &Compilation, builder: &Builder, writer: 
     writer.head(&builder.name, "builder");
     writer.blank();
     section(layout, compilation, build, writer);
+    let mut label = "build-for";
     for dispatch in &build.dispatch {
         let name = &dispatch.requirement.capability;
-        let line = format!("{} ({})", dispatch.requirement, place(&compilation.sources, dispatch.requirement.span));
+        // The default has no line of its own: it stands where the section does.
+        let span = dispatch.requirement.span;
+        let from = if span == build.span { "the default".to_owned() } else { place(&compilation.sources, span) };
+        let line = format!("{} ({from})", dispatch.requirement);
         let text = if dispatch.not_used {
             format!("{line}: not used, so its versions make no builders")
         } else {
@@ -50,10 +65,15 @@ fn write(layout: &Layout, compilation: &Compilation, builder: &Builder, writer: 
             let mut versions: Vec<_> = others.filter_map(|other| other.chosen.get(name).cloned()).collect();
             versions.sort();
             versions.dedup();
-            let offered = join(versions.iter().map(|offered| version(offered.as_ref())), ", ");
-            format!("{line}: this builder is for {chosen}, of the matching {offered}")
+            match versions.len() {
+                1 => format!("{line}: for {chosen}, the only version that matches"),
+                _ => {
+                    let offered = join(versions.iter().map(|offered| version(offered.as_ref())), ", ");
+                    format!("{line}: for {chosen}, of {offered}, which match")
+                }
+            }
         };
-        writer.fact("build-for", &text);
+        writer.fact(std::mem::take(&mut label), &text);
     }
     if build.dispatch.is_empty() {
         writer.fact("build-for", "empty: one builder, whatever the slaves offer");
@@ -81,9 +101,7 @@ fn section(layout: &Layout, compilation: &Compilation, build: &Build, writer: &m
     writer.fact("section", &format!("[{}] of {}", build.name, place(&compilation.sources, build.span)));
     writer.fact("category", build.category.as_deref().unwrap_or_default());
     writer.fact("buildout", build.buildout.as_ref().map_or("", |buildout| buildout.written.as_str()));
-    for line in inherited(layout, build) {
-        writer.fact("inherited", &line);
-    }
+    writer.fact("inherited", &inherited(layout, build).join("\n"));
     writer.fact("steps", &join(build.steps.iter().map(|step| step.template.clone()), ", "));
 }
 
@@ -99,7 +117,8 @@ fn inherited(layout: &Layout, build: &Build) -> Vec<String> {
     let mut lines: Vec<(String, Vec<String>)> = Vec::new();
     for origin in sheet.origins(&build.name).into_iter().filter(|origin| origin.section != build.name) {
         let from = if origin.section == DEFAULT { "[DEFAULT]".to_owned() } else { format!("[{}]", origin.section) };
-        let option = format!("{} ({})", origin.option, place(&sources, origin.span));
+        let (line, _) = sources.get(origin.span.source).position(origin.span.range().start);
+        let option = format!("{} (line {line})", origin.option);
         match lines.iter_mut().find(|(section, _)| *section == from) {
             Some((_, options)) => options.push(option),
             None => lines.push((from, vec![option])),
@@ -126,8 +145,9 @@ fn slaves(compilation: &Compilation, builder: &Builder, writer: &mut Writer) {
             }))
             .map(|(capability, version)| offer(slave, capability, version.as_ref()))
             .collect();
-        let offers = if offers.is_empty() { String::new() } else { format!(": offers {}", offers.join(", ")) };
-        writer.fact(name, &format!("{}. {} (priority {}){offers}", rank + 1, slave.name, slave.priority.text));
+        let offers = if offers.is_empty() { String::new() } else { format!(", offers {}", offers.join(", ")) };
+        let text = format!("choice {}, priority {}{offers}", rank + 1, slave.priority.text);
+        writer.item(name, &slave.name, &text);
         name = "";
     }
     if builder.slaves.len() > 1 {
@@ -141,7 +161,7 @@ fn slaves(compilation: &Compilation, builder: &Builder, writer: &mut Writer) {
         let missing = builder.chosen.iter().find(|(name, version)| slave.offer(name, version.as_ref()).is_none());
         let missing = || missing.map(|(name, chosen)| format!("it does not offer {name} {}", version(chosen.as_ref())));
         let reason = refusal(build, slave).map(|reason| reason.to_string()).or_else(missing).unwrap_or_default();
-        writer.fact(name, &format!("{}: {reason}", slave.name));
+        writer.item(name, &slave.name, &reason);
         name = "";
     }
 }

@@ -1,6 +1,7 @@
 //! Capabilities.
 
 use super::{Knowledge, Writer, kind};
+use crate::model::OptionType;
 
 /// Writes the capability of this name.
 pub(super) fn explain(knowledge: &Knowledge, name: &str, writer: &mut Writer) {
@@ -13,8 +14,11 @@ pub(super) fn explain(knowledge: &Knowledge, name: &str, writer: &mut Writer) {
     writer.fact("version", &format!("{}, a property of the builder", declaration.version_property()));
     for (index, (option, declared)) in declaration.options.iter().enumerate() {
         let unused = declared.unused.as_ref().map_or(String::new(), |why| format!(" Unused: {why}."));
-        let text = format!("{option}: {}{unused} Value: {}.", declared.help, kind(declared));
-        writer.fact(if index == 0 { "options" } else { "" }, &text);
+        let value = match declared.kind {
+            OptionType::Text if declared.choices.is_empty() => String::new(),
+            _ => format!(" Value: {}.", kind(declared)),
+        };
+        writer.item(if index == 0 { "options" } else { "" }, option, &format!("{}{value}{unused}", declared.help));
     }
     writer.fact("before PATH", &declaration.path.join("\n"));
     let pairs = |pairs: &indexmap::IndexMap<String, String>| {
@@ -32,6 +36,6 @@ pub(super) fn explain(knowledge: &Knowledge, name: &str, writer: &mut Writer) {
     if let Some(properties) = &declaration.properties {
         let options = properties.options.values().map(String::as_str);
         let names: Vec<_> = std::iter::once(properties.version.as_str()).chain(options).collect();
-        writer.fact("old properties", &names.join(", "));
+        writer.fact("properties", &names.join(", "));
     }
 }

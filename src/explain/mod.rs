@@ -36,9 +36,7 @@ impl Knowledge {
     pub fn new(farm: Option<(Layout, Compilation)>) -> Self {
         let (declarations, templates) = match &farm {
             Some((_, compilation)) => (compilation.graph.farm.declarations.clone(), compilation.templates.clone()),
-            None => {
-                (steps::declarations(&[]), Templates::load(&Sources::default(), &[], &mut Diagnostics::default()))
-            }
+            None => (steps::declarations(&[]), Templates::load(&Sources::default(), &[], &mut Diagnostics::default())),
         };
         Self { options: CoreOptions::builtin(), declarations, templates, farm }
     }

@@ -24,9 +24,8 @@ pub(super) fn explain(knowledge: &Knowledge, name: &str, writer: &mut Writer) {
         }
     }
     for template in knowledge.templates.iter() {
-        let spelled = |(option, declared): &(&String, &Declared)| {
-            **option == wanted || declared.aliases.iter().any(|alias| *alias == wanted)
-        };
+        let spelled =
+            |(option, declared): &(&String, &Declared)| **option == wanted || declared.aliases.contains(&wanted);
         if let Some((found, declared)) = template.options.iter().find(spelled) {
             let places = "a section of a manifest that uses the template, or its `[DEFAULT]`";
             option(found, &format!("option of the step template {}", template.name), declared, places, writer);

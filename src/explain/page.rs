@@ -110,6 +110,10 @@ fn write(page: &Page, writer: &mut Writer) {
         writer.blank();
         writer.paragraph(&paragraph.replace('\n', " "));
     }
+    let output = page.output();
+    if output.is_empty() {
+        return;
+    }
     let around = match page.prose.arrange.as_deref() {
         Some("tracked") => " (git tracks the file)",
         Some("readable") => " (everybody may read the file)",
@@ -124,13 +128,8 @@ fn write(page: &Page, writer: &mut Writer) {
     writer.blank();
     writer.paragraph("`farmout compile` says");
     writer.blank();
-    writer.verbatim(&page.output());
-    let fixed: Vec<_> = page.files("fixed").collect();
-    if fixed.is_empty() {
-        writer.blank();
-        writer.paragraph("and without that, once the help above was followed, says nothing of it.");
-    }
-    for (path, contents) in fixed {
+    writer.verbatim(&output);
+    for (path, contents) in page.files("fixed") {
         writer.blank();
         writer.paragraph(&format!("This {path} is right"));
         writer.blank();

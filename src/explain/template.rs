@@ -18,7 +18,7 @@ pub(super) fn explain(knowledge: &Knowledge, name: &str, writer: &mut Writer) {
             None if declared.required => " (required)".to_owned(),
             None => String::new(),
         };
-        writer.fact(if index == 0 { "options" } else { "" }, &format!("{option}: {}{default}", declared.help));
+        writer.item(if index == 0 { "options" } else { "" }, option, &format!("{}{default}", declared.help));
     }
     steps("steps", &template.steps, writer);
     steps("clean-up", &template.clean_up, writer);
@@ -36,13 +36,13 @@ pub(super) fn place(template: &Template) -> String {
 
 fn steps(name: &str, steps: &[StepTemplate], writer: &mut Writer) {
     for (index, step) in steps.iter().enumerate() {
-        writer.fact(if index == 0 { name } else { "" }, &format!("{}: {}", step.name, step.help));
+        writer.item(if index == 0 { name } else { "" }, &step.name, &step.help);
         let command: Vec<String> = step.run.iter().map(argument).collect();
         if !command.is_empty() {
-            writer.fact("", &format!("  {}", command.join(" ")));
+            writer.command(&command);
         }
         if let Some(when) = &step.when {
-            writer.fact("", &format!("  only if {when}"));
+            writer.detail(&format!("only if {when}"));
         }
     }
 }

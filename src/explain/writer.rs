@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 const HEAD: Style = AnsiColor::Cyan.on_default().bold();
+const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 /// How far the values of facts are indented.
-const COLUMN: usize = 16;
+const COLUMN: usize = 18;
 
 /// Writes text in colour; the stream takes the colours out where they are not wanted.
 #[derive(Debug)]
@@ -65,6 +66,27 @@ impl Writer {
             let space = if name.len() < COLUMN - 2 { "" } else { " " };
             self.wrapped(line, &format!("{begin}{space}"), &hang);
         }
+    }
+
+    /// One of several things below a fact's name, with what is said about it.
+    pub(super) fn item(&mut self, fact: &str, name: &str, text: &str) {
+        let begin = format!("  {DIM}{fact:<width$}{DIM:#}{BOLD}{name}{BOLD:#}: ", width = COLUMN - 2);
+        self.wrapped(text, &begin, &" ".repeat(COLUMN + 2));
+    }
+
+    /// More about an item.
+    pub(super) fn detail(&mut self, text: &str) {
+        self.wrapped(text, &" ".repeat(COLUMN + 2), &" ".repeat(COLUMN + 4));
+    }
+
+    /// A command, which is wrapped between its words only.
+    pub(super) fn command(&mut self, words: &[String]) {
+        // The words of a template hold expressions with spaces in them.
+        let words: Vec<_> = words.iter().map(|word| word.replace(' ', "\u{a0}")).collect();
+        let before = self.text.len();
+        self.detail(&words.join(" "));
+        let written = self.text.split_off(before);
+        self.text.push_str(&written.replace('\u{a0}', " "));
     }
 
     /// Text that stays as it is, indented.
