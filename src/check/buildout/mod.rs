@@ -71,8 +71,7 @@ fn versions(configuration: &Configuration, diagnostics: &mut Diagnostics) {
     }
     for value in values(configuration, "versions") {
         let name = value.trim();
-        if !name.is_empty() && name != "versions" && !name.contains("${") && !configuration.sections.contains_key(name)
-        {
+        if !name.is_empty() && !name.contains("${") && !configuration.sections.contains_key(name) {
             missing(configuration, name, value.span_of(name), diagnostics);
         }
     }

@@ -78,7 +78,9 @@ fn closure(configuration: &Configuration, root: impl Fn(&ConfigurationSection) -
     let listed = values(configuration, "parts");
     let listed = words(&listed).filter_map(|(_, word)| section(word)).collect::<Vec<_>>();
     let roots = configuration.sections.iter().filter(|(_, section)| root(section)).map(|(name, _)| &**name);
-    let mut open: Vec<&str> = section("buildout").into_iter().chain(listed).chain(roots).collect();
+    let pins = values(configuration, "versions");
+    let pins = pins.iter().map(|name| name.trim()).chain(["versions"]).filter_map(section);
+    let mut open: Vec<&str> = section("buildout").into_iter().chain(pins).chain(listed).chain(roots).collect();
     let mut reached = HashSet::new();
     while let Some(name) = open.pop() {
         if !reached.insert(name) {
