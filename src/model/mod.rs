@@ -16,7 +16,7 @@ pub use capability::{
 };
 pub use configuration::{Configuration, ConfigurationOption, ConfigurationSection, normal};
 pub use farm::Farm;
-pub use filter::{Criterion, Filter, Operator};
+pub use filter::{Criterion, Filter, Operator, satisfiable};
 pub use option::{Declared, DeclaredOptions, OptionType, Value};
 pub use secret::{Secret, Secrets};
 pub use slave::{Priority, Slave};

@@ -64,14 +64,15 @@ fn listed(configuration: &Configuration, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// The section of pins, where one is named.
+/// The section of pins, where one is named: the bootstrap adds the usual one, `[versions]`.
 fn versions(configuration: &Configuration, diagnostics: &mut Diagnostics) {
     if !is_closed(configuration) {
         return;
     }
     for value in values(configuration, "versions") {
         let name = value.trim();
-        if !name.is_empty() && !name.contains("${") && !configuration.sections.contains_key(name) {
+        if !name.is_empty() && name != "versions" && !name.contains("${") && !configuration.sections.contains_key(name)
+        {
             missing(configuration, name, value.span_of(name), diagnostics);
         }
     }
