@@ -6,7 +6,7 @@ use crate::check::{check, check_fragments, layout};
 use crate::diagnostic::{Diagnostics, Failure};
 use crate::dispatch::{Graph, dispatch};
 use crate::model::{DeclaredOptions, Farm, OfferValue};
-use crate::resolve::{Files, Knowledge, Layout, Manifest, Sheet, builds, slaves};
+use crate::resolve::{Files, Knowledge, Layout, Library, Manifest, Sheet, builds, slaves};
 use crate::source::{SourceId, Sources, Span};
 use crate::steps::{self, CoreOptions, Templates};
 use crate::syntax::ini;
@@ -55,7 +55,11 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
 
     let slaves = slaves(&fragments, &options.slave, &declarations, &mut diagnostics);
     let knowledge = Knowledge { root: &layout.root, farm: &files.farm, options: &options, templates: &templates };
-    let builds = builds(&manifests, &knowledge, &mut diagnostics);
+    let mut library = Library::default();
+    let builds = builds(&manifests, &knowledge, &mut library, &mut sources, &mut diagnostics);
+    for id in library.sources() {
+        hide(&mut sources, *id);
+    }
     let graph = dispatch(Farm { builds, slaves, declarations });
     check(&graph, &templates, &mut diagnostics);
     let has_fragments = !fragments.is_empty();
@@ -66,13 +70,17 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
 fn fragment(sources: &mut Sources, id: SourceId, options: &DeclaredOptions, diagnostics: &mut Diagnostics) -> Sheet {
     let document = ini::parse(sources, id, diagnostics);
     layout::check(&document, &options.keys().map(String::as_str).collect(), diagnostics);
-    for secret in secrets(sources.get(id).text(), id) {
-        sources.hide(secret);
-    }
+    hide(sources, id);
     Sheet::new(document, diagnostics)
 }
 
-/// Where secrets stand in a fragment: what follows a name with `passw` in it, on its line and on those that continue it.
+fn hide(sources: &mut Sources, id: SourceId) {
+    for secret in secrets(sources.get(id).text(), id) {
+        sources.hide(secret);
+    }
+}
+
+/// Where secrets stand in a fragment or a buildout's configuration: what follows a name with `passw` in it, on its line and on those that continue it.
 /// Read from the text and not from the tree, so that a line with a mistake hides its secret too.
 fn secrets(text: &str, id: SourceId) -> Vec<Span> {
     let mut secrets = Vec::new();
