@@ -1,7 +1,8 @@
 //! What the user says about codes in the files: `# farmout: allow CODE` in, fewer diagnostics out.
 //!
 //! Such a comment, alone or above others, is for the line below it: warnings and notices whose place begins on that line
-//! are silenced. One that silences nothing is reported, since it hides what comes next.
+//! are silenced. At the top of a file it is for what concerns the whole file, too, whose place is the first line. One that
+//! silences nothing is reported, since it hides what comes next.
 
 use std::ops::Range;
 
@@ -19,6 +20,8 @@ struct Allowance {
     span: Span,
     /// The line that it is for, from 1.
     line: usize,
+    /// Whether only comments stand above it.
+    top: bool,
     used: bool,
 }
 
@@ -38,7 +41,8 @@ pub fn silence(diagnostics: &mut Diagnostics, sources: &Sources) {
             let line = source.line(diagnostic.span.range().start);
             let mut silenced = false;
             for allowance in &mut allowances {
-                if allowance.line == line && allowance.pattern.matches(wording.code) {
+                let here = allowance.line == line || (allowance.top && line == 1);
+                if here && allowance.pattern.matches(wording.code) {
                     silenced |= wording.severity != Severity::Error;
                     // Its code does occur; that it is an error has been said where the comment was read.
                     allowance.used = true;
@@ -55,7 +59,7 @@ pub fn silence(diagnostics: &mut Diagnostics, sources: &Sources) {
 /// Reads the comments of a file, and reports those that are wrong.
 fn read(source: &Source, diagnostics: &mut Diagnostics, span: impl Fn(Range<usize>) -> Span) -> Vec<Allowance> {
     let mut allowances: Vec<Allowance> = Vec::new();
-    let (mut at, mut open) = (0, 0);
+    let (mut at, mut open, mut top) = (0, 0, true);
     // In the INI dialect an indented comment is none.
     let indented = source.name().ends_with(".yaml");
     for (number, line) in source.text().split('\n').enumerate() {
@@ -70,7 +74,9 @@ fn read(source: &Source, diagnostics: &mut Diagnostics, span: impl Fn(Range<usiz
         } else {
             for allowance in &mut allowances[open..] {
                 allowance.line = number + 1;
+                allowance.top = top;
             }
+            top = false;
             open = allowances.len();
         }
         at += line.len() + 1;
@@ -107,7 +113,7 @@ fn comment(
                 diagnostics.push(Problem::AllowError { code: owned }, place);
             }
             Some(pattern) => {
-                allowances.push(Allowance { pattern, written: owned, span: place, line: 0, used: false });
+                allowances.push(Allowance { pattern, written: owned, span: place, line: 0, top: false, used: false });
             }
             None if written.chars().all(spelled) => {
                 diagnostics.push(Problem::AllowUnknown { code: owned }, place);
@@ -159,6 +165,12 @@ mod tests {
         assert_eq!(left("# farmout: allow option::unread\n\nx\n", "x"), ["allow::unused", "option::unread"]);
         assert_eq!(left("  # farmout: allow option::unread\nx\n", "x\n"), ["option::unread"]);
         assert_eq!(left("x\n# farmout: allow option::unread", "x"), ["option::unread", "allow::unused"]);
+    }
+
+    #[test]
+    fn a_comment_at_the_top_is_for_the_file() {
+        assert!(left("# why\n# farmout: allow option::unread\nx\n", "# why").is_empty());
+        assert_eq!(left("[a]\n# farmout: allow option::unread\nx\n", "[a]"), ["option::unread", "allow::unused"]);
     }
 
     #[test]

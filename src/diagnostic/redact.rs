@@ -26,6 +26,10 @@ impl<'a> Redaction<'a> {
 
     /// Takes the secrets of the files that a diagnostic is about out of its words.
     pub(super) fn apply(&mut self, wording: &mut Wording, diagnostic: &Diagnostic) {
+        // What is said of passwords names slaves and files, whatever their passwords are.
+        if wording.code.starts_with("secret::") {
+            return;
+        }
         let sources = self.sources;
         for span in std::iter::once(diagnostic.span).chain(diagnostic.related.iter().map(|related| related.0)) {
             let known = self.known.entry(span.source).or_insert_with(|| {
@@ -34,11 +38,8 @@ impl<'a> Redaction<'a> {
             });
             let near = finder(self::near(sources, span));
             for finder in [known.as_ref(), near.as_ref()].into_iter().flatten() {
-                for text in [Some(&mut wording.message), Some(&mut wording.label), wording.help.as_mut()] {
-                    if let Some(text) = text.filter(|text| finder.is_match(text.as_str())) {
-                        *text = starred(text, finder);
-                    }
-                }
+                let texts = [Some(&mut wording.message), Some(&mut wording.label), wording.help.as_mut()];
+                texts.into_iter().flatten().for_each(|text| star(text, finder));
             }
         }
     }
@@ -75,13 +76,18 @@ fn finder<'s>(secrets: impl Iterator<Item = &'s str>) -> Option<AhoCorasick> {
     AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(true).build(secrets).ok()
 }
 
-fn starred(text: &str, finder: &AhoCorasick) -> String {
-    let mut shown = String::with_capacity(text.len());
-    finder.replace_all_with(text, &mut shown, |_, found, shown| {
-        shown.extend(found.chars().map(|_| '*'));
-        true
-    });
-    shown
+/// Puts stars into what is quoted. The words around it are our own, though some are passwords to somebody.
+fn star(text: &mut String, finder: &AhoCorasick) {
+    let (Some(start), Some(end)) = (text.find('`'), text.rfind('`')) else { return };
+    let quoted = &text[start..end];
+    if finder.is_match(quoted) {
+        let mut shown = String::with_capacity(quoted.len());
+        finder.replace_all_with(quoted, &mut shown, |_, found, shown| {
+            shown.extend(found.chars().map(|_| '*'));
+            true
+        });
+        text.replace_range(start..end, &shown);
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +109,15 @@ mod tests {
         let mut wording = diagnostic.problem.wording();
         Redaction::new(&sources).apply(&mut wording, &diagnostic);
         wording.message
+    }
+
+    #[test]
+    fn our_own_words_are_no_secrets() {
+        assert_eq!(message("password = version\n", &["version\n"], "version", "aVersion"), "`a*******` is no version");
+        assert_eq!(
+            message("password = hunter2\n", &["hunter2\n"], "password", "a`hunter2"),
+            "`a`*******` is no version"
+        );
     }
 
     #[test]
