@@ -18,7 +18,7 @@ struct Allowance {
     pattern: Pattern,
     written: String,
     span: Span,
-    /// The line that it is for, from 1.
+    /// The line that it is for, from 1; the largest number where none follows.
     line: usize,
     /// Whether only comments stand above it.
     top: bool,
@@ -40,11 +40,15 @@ pub fn silence(diagnostics: &mut Diagnostics, sources: &Sources) {
             let wording = diagnostic.problem.wording();
             let line = source.line(diagnostic.span.range().start);
             let mut silenced = false;
-            for allowance in &mut allowances {
-                let here = allowance.line == line || (allowance.top && line == 1);
-                if here && allowance.pattern.matches(wording.code) {
+            // They are in the order of their lines; those that are for the whole file come first.
+            let first = if line == 1 { 0 } else { allowances.partition_point(|allowance| allowance.line < line) };
+            for allowance in &mut allowances[first..] {
+                if allowance.line != line && !(allowance.top && line == 1) {
+                    break;
+                }
+                if allowance.pattern.matches(wording.code) {
                     silenced |= wording.severity != Severity::Error;
-                    // Its code does occur; that it is an error has been said where the comment was read.
+                    // Of a family, an error may be what is there.
                     allowance.used = true;
                 }
             }
@@ -113,7 +117,14 @@ fn comment(
                 diagnostics.push(Problem::AllowError { code: owned }, place);
             }
             Some(pattern) => {
-                allowances.push(Allowance { pattern, written: owned, span: place, line: 0, top: false, used: false });
+                allowances.push(Allowance {
+                    pattern,
+                    written: owned,
+                    span: place,
+                    line: usize::MAX,
+                    top: false,
+                    used: false,
+                });
             }
             None if written.chars().all(spelled) => {
                 diagnostics.push(Problem::AllowUnknown { code: owned }, place);

@@ -64,7 +64,7 @@ fn pieces(secret: &str) -> impl Iterator<Item = &str> {
             _ => part,
         })
     });
-    std::iter::once(secret.trim()).chain(words).filter(|piece| !piece.is_empty())
+    std::iter::once(secret.trim()).chain(words).filter(|piece| piece.contains(char::is_alphanumeric))
 }
 
 fn finder<'s>(secrets: impl Iterator<Item = &'s str>) -> Option<AhoCorasick> {

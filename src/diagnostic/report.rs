@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use camino::Utf8Path;
 use serde::Serialize;
@@ -38,6 +39,8 @@ impl fmt::Display for Counts {
 pub struct Report<'a> {
     pub(super) findings: Vec<Finding<'a>>,
     pub(super) sources: &'a Sources,
+    /// The current directory.
+    here: Option<PathBuf>,
 }
 
 /// A diagnostic and its words, with the severity that counts.
@@ -68,7 +71,8 @@ impl<'a> Report<'a> {
             redaction.apply(&mut wording, diagnostic);
             Some(Finding { diagnostic, wording })
         };
-        Self { findings: diagnostics.sorted().into_iter().filter_map(finding).collect(), sources }
+        let findings = diagnostics.sorted().into_iter().filter_map(finding).collect();
+        Self { findings, sources, here: std::env::current_dir().ok() }
     }
 
     /// How many there are of each severity.
@@ -77,6 +81,14 @@ impl<'a> Report<'a> {
         Counts { errors: count(Severity::Error), warnings: count(Severity::Warning), notices: count(Severity::Notice) }
     }
 
+    /// A file's path from the current directory where it is below that, with `/` between its parts.
+    fn path(&self, name: &str) -> String {
+        let path = Utf8Path::new(name);
+        let path = self.here.as_deref().and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path);
+        path.strip_prefix(".").unwrap_or(path).as_str().replace(std::path::MAIN_SEPARATOR, "/")
+    }
+
+    /// What programs want to know of a place.
     pub(super) fn place(&self, span: Span) -> Place {
         let source = self.sources.get(span.source);
         let range = span.range();
@@ -87,7 +99,7 @@ impl<'a> Report<'a> {
             (line, column - usize::from(marked))
         };
         let ((line, column), (end_line, end_column)) = (position(range.start), position(range.end));
-        Place { file: path(source.name()), line, column, end_line, end_column }
+        Place { file: self.path(source.name()), line, column, end_line, end_column }
     }
 
     /// What makes each finding itself, however its lines move: its file, its code and its words, and, for those that are
@@ -95,7 +107,7 @@ impl<'a> Report<'a> {
     pub(super) fn fingerprints(&self) -> Vec<String> {
         let mut seen: HashMap<String, usize> = HashMap::new();
         let fingerprint = |finding: &Finding<'_>| {
-            let file = path(self.sources.get(finding.diagnostic.span.source).name());
+            let file = self.path(self.sources.get(finding.diagnostic.span.source).name());
             let Wording { code, message, label, .. } = &finding.wording;
             let identity = [&file, *code, message, label].join("\0");
             let order = seen.entry(identity.clone()).or_default();
@@ -105,13 +117,4 @@ impl<'a> Report<'a> {
         };
         self.findings.iter().map(fingerprint).collect()
     }
-}
-
-/// A file's path from the current directory where it is below that, with `/` between its parts.
-fn path(name: &str) -> String {
-    let here = std::env::current_dir().ok();
-    let here = here.as_deref().and_then(Utf8Path::from_path);
-    let path = Utf8Path::new(name);
-    let path = here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path);
-    path.strip_prefix(".").unwrap_or(path).as_str().replace(std::path::MAIN_SEPARATOR, "/")
 }
