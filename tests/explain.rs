@@ -104,7 +104,7 @@ fn a_farm_that_was_named_must_be_there() {
 #[test]
 fn lines_are_no_longer_than_a_page_and_plain() {
     for page in farmout::explain::pages() {
-        let said = said(&explain(&[&page.code]));
+        let said = said(&explain(&[page.code.name]));
         assert!(!said.contains('\u{1b}'), "{said}");
         let prose = said.lines().filter(|line| !line.starts_with("    "));
         prose.for_each(|line| assert!(line.chars().count() <= 100, "{line}"));

@@ -1,5 +1,21 @@
 //! Did you mean? The nearest of the names that would have been right.
 
+/// Nobody means a name longer than this, and comparing a broken file's lines with names would take for ever.
+const LONGEST: usize = 100;
+
+/// A message whose words are of a length that somebody reads: of what is longer, the beginning. A broken file can have a
+/// name of a hundred megabytes.
+pub fn short(message: &str) -> String {
+    let word = |word: &str| match word.char_indices().nth(LONGEST) {
+        // A closing quotation mark and the white space after the word stay.
+        Some((end, _)) => {
+            format!("{}…{}", &word[..end], &word[word.trim_end_matches(['`', ' ', '\n', ':', ',']).len()..])
+        }
+        None => word.to_owned(),
+    };
+    message.split_inclusive([' ', '\n']).map(word).collect()
+}
+
 /// The nearest of `names` to `written`, if one is near enough to be what was meant.
 pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     ranked(written, names).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
@@ -11,8 +27,10 @@ fn ranked<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> impl I
     let wanted = normal(written);
     // About one slip in three characters; more than that is another word.
     let most = (wanted.chars().count() / 3).max(1);
+    let names = (written.len() <= LONGEST).then_some(names);
     names
         .into_iter()
+        .flatten()
         .map(move |name| (strsim::damerau_levenshtein(&wanted, &normal(name)), name))
         .filter(move |(distance, _)| *distance <= most)
 }
@@ -37,6 +55,13 @@ pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn endless_words_are_cut() {
+        let message = format!("`{}` is no kind of source", "x".repeat(5000));
+        assert_eq!(short(&message), format!("`{}…` is no kind of source", "x".repeat(99)));
+        assert_eq!(short("did you mean `watch`?"), "did you mean `watch`?");
+    }
 
     #[test]
     fn the_nearest_name_is_near() {

@@ -7,7 +7,7 @@ pub(super) fn list(knowledge: &Knowledge, writer: &mut Writer) {
     writer.head("codes", "what `farmout compile` can say");
     let mut families: Vec<(String, Vec<String>)> = Vec::new();
     for page in pages() {
-        let name = page.code.rsplit("::").next().unwrap_or_default().to_owned();
+        let name = page.code.name.rsplit("::").next().unwrap_or_default().to_owned();
         match families.last_mut() {
             Some((family, names)) if *family == page.family() => names.push(name),
             _ => families.push((page.family().to_owned(), vec![name])),

@@ -19,7 +19,7 @@ use crate::source::{Sources, Span};
 use crate::steps::{self, CoreOptions, Templates};
 
 pub use option::{capability_table, option_table};
-pub use page::{Page, Prose, page, pages};
+pub use page::{Page, Prose, pages};
 pub use writer::Writer;
 
 /// What names can stand for.
@@ -73,7 +73,8 @@ impl Knowledge {
 
     /// All names.
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = pages().flat_map(|page| [page.code.clone(), page.family().to_owned()]).collect();
+        let mut names: Vec<String> =
+            pages().flat_map(|page| [page.code.name.to_owned(), page.family().to_owned()]).collect();
         names.extend(self.options.manifest.keys().chain(self.options.slave.keys()).cloned());
         for template in self.templates.iter() {
             names.extend(template.aliases.iter().cloned().chain([template.name.clone()]));

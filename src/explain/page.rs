@@ -4,6 +4,7 @@
 use serde::Deserialize;
 
 use super::Writer;
+use crate::diagnostic::{Code, Problem, Severity};
 
 /// All files of `fixtures/checks`, by path.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/checks.rs"));
@@ -12,7 +13,7 @@ const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/checks.rs"))
 #[derive(Debug, Clone)]
 pub struct Page {
     /// The code.
-    pub code: String,
+    pub code: &'static Code,
     /// Its prose.
     pub prose: Prose,
 }
@@ -21,10 +22,6 @@ pub struct Page {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Prose {
-    /// `error`, `warning` or `notice`.
-    pub severity: String,
-    /// What it is, one line.
-    pub summary: String,
     /// What it means and why it matters: paragraphs with an empty line between them.
     pub text: String,
     /// What has to be so around the farm, which a file cannot say: `tracked` by git, or `readable` by everybody.
@@ -33,19 +30,29 @@ pub struct Prose {
 }
 
 impl Page {
-    fn read(folder: &str, contents: &[u8]) -> Option<Self> {
-        let prose = serde_yaml::from_slice(contents).ok()?;
-        Some(Self { code: folder.replace('/', "::"), prose })
+    fn read(code: &'static Code) -> Option<Self> {
+        let path = format!("{}/page.yaml", code.name.replace("::", "/"));
+        let (_, contents) = FILES.iter().find(|(name, _)| *name == path)?;
+        Some(Self { code, prose: serde_yaml::from_slice(contents).ok()? })
     }
 
     /// The family of its code.
-    pub fn family(&self) -> &str {
-        self.code.split("::").next().unwrap_or_default()
+    pub fn family(&self) -> &'static str {
+        self.code.name.split("::").next().unwrap_or_default()
     }
 
     /// The folder of its code.
     pub fn folder(&self) -> String {
-        self.code.replace("::", "/")
+        self.code.name.replace("::", "/")
+    }
+
+    /// How bad it is, in a word.
+    pub fn severity(&self) -> &'static str {
+        match self.code.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Notice => "notice",
+        }
     }
 
     /// The files of the example, or of what replaces some of them in the fixed one, with their paths in the farm.
@@ -63,14 +70,7 @@ impl Page {
 
 /// All pages, in the order of their codes.
 pub fn pages() -> impl Iterator<Item = Page> {
-    FILES.iter().filter_map(|(path, contents)| Page::read(path.strip_suffix("/page.yaml")?, contents))
-}
-
-/// The page of a code.
-pub fn page(code: &str) -> Option<Page> {
-    let path = format!("{}/page.yaml", code.replace("::", "/"));
-    let (_, contents) = FILES.iter().find(|(name, _)| *name == path)?;
-    Page::read(path.strip_suffix("/page.yaml")?, contents)
+    Problem::CODES.iter().filter_map(Page::read)
 }
 
 /// A file as it can be shown: bytes that are no text are written as `\xe9`.
@@ -91,21 +91,22 @@ fn shown(contents: &[u8]) -> String {
 /// Writes the page of a code; of a family, its codes.
 pub(super) fn explain(name: &str, writer: &mut Writer) {
     let family = name.trim_end_matches('*').trim_end_matches("::");
-    if let Some(page) = page(name).filter(|page| page.code == name) {
-        write(&page, writer);
-    } else if pages().any(|page| page.family() == family) {
+    let pages: Vec<Page> = pages().collect();
+    if let Some(page) = pages.iter().find(|page| page.code.name == name) {
+        write(page, writer);
+    } else if pages.iter().any(|page| page.family() == family) {
         writer.head(&format!("{family}::"), "family of codes");
         writer.blank();
-        for page in pages().filter(|page| page.family() == family) {
-            writer.fact(&format!("{:<28}", page.code), &format!("{} ({})", page.prose.summary, page.prose.severity));
+        for page in pages.iter().filter(|page| page.family() == family) {
+            writer.fact(&format!("{:<28}", page.code.name), &format!("{} ({})", page.code.summary, page.severity()));
         }
     }
 }
 
 fn write(page: &Page, writer: &mut Writer) {
-    writer.head(&page.code, &page.prose.severity);
+    writer.head(page.code.name, page.severity());
     writer.blank();
-    writer.paragraph(&format!("{}.", page.prose.summary));
+    writer.paragraph(&format!("{}.", page.code.summary));
     for paragraph in page.prose.text.trim().split("\n\n") {
         writer.blank();
         writer.paragraph(&paragraph.replace('\n', " "));
