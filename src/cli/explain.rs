@@ -50,10 +50,11 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     print(&writer.finish())?;
     let failures = unknown.iter().map(|name| {
         let failure = Failure::misuse(format!("nothing is called `{name}`"));
-        match knowledge.near(name).as_slice() {
-            [] if missing.is_some() => failure.help("there is no farm here; `farmout explain` lists what is built in"),
-            [] => failure.help("`farmout explain` lists what can be explained"),
-            near => failure.help(format!("did you mean `{}`?", near.join("`, or `"))),
+        match (knowledge.near(name).as_slice(), &missing) {
+            ([], Some(why)) => failure
+                .help(format!("no farm was read, since {}; `farmout explain` lists what is built in", why.message)),
+            ([], None) => failure.help("`farmout explain` lists what can be explained"),
+            (near, _) => failure.help(format!("did you mean `{}`?", near.join("`, or `"))),
         }
     });
     let mut exit = Exit::Fine;

@@ -102,8 +102,31 @@ impl Writer {
             .initial_indent(first)
             .subsequent_indent(others)
             .word_separator(textwrap::WordSeparator::AsciiSpace)
+            // Not what the features that other crates ask of textwrap make the default.
+            .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
             .word_splitter(textwrap::WordSplitter::NoHyphenation)
             .break_words(false);
         let _ = writeln!(self.text, "{}", textwrap::fill(text, options));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_wrapped_between_words_and_keeps_its_place() {
+        let mut writer = Writer::new(40);
+        writer.head("name", "kind");
+        writer.fact("first", "a value that is longer than what fits\nanother");
+        writer.command(&["bin/run".to_owned(), "--with={{ an expression of some length }}".to_owned()]);
+        let text = anstream::adapter::strip_str(&writer.finish()).to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        let gap = " ".repeat(COLUMN);
+        assert_eq!(lines[0], "name  kind");
+        assert_eq!(lines[1], "  first           a value that is longer");
+        assert_eq!(lines[2], format!("{gap}than what fits"));
+        assert_eq!(lines[3], format!("{gap}another"));
+        assert!(lines[5].ends_with("  --with={{ an expression of some length }}"), "{text}");
     }
 }
