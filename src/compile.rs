@@ -70,7 +70,7 @@ fn fragment(sources: &mut Sources, id: SourceId, diagnostics: &mut Diagnostics) 
 
 /// Where secrets stand in a fragment: what follows a name with `passw` in it, on its line and on those that continue it.
 /// Read from the text and not from the tree, so that a line with a mistake hides its secret too.
-fn secrets(text: &str, id: SourceId) -> Vec<Span> {
+pub(crate) fn secrets(text: &str, id: SourceId) -> Vec<Span> {
     let mut secrets = Vec::new();
     let mut at = 0;
     let mut continues = false;

@@ -1,7 +1,10 @@
 //! The command line: arguments in, a call into the passes, an [`Exit`] out. One file per subcommand.
 
 mod compile;
+mod diff;
 mod farm;
+mod fmt;
+mod graph;
 mod machine;
 mod plan;
 mod run;
@@ -43,6 +46,12 @@ struct Arguments {
 enum Command {
     /// Check the manifests and slave fragments of a farm
     Compile(compile::Arguments),
+    /// Show what changes between another version of the farm and this one
+    Diff(diff::Arguments),
+    /// Lay out manifests and slave fragments in the usual way
+    Fmt(fmt::Arguments),
+    /// Draw builds, builders and slaves
+    Graph(graph::Arguments),
     /// Print what would be done on a slave, step by step
     Plan(plan::Arguments),
     /// Build and test on this machine
@@ -58,6 +67,9 @@ pub fn main() -> Exit {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Compile(arguments) => compile::main(&arguments),
+        Command::Diff(arguments) => diff::main(&arguments),
+        Command::Fmt(arguments) => fmt::main(&arguments),
+        Command::Graph(arguments) => graph::main(&arguments),
         Command::Plan(arguments) => plan::main(&arguments),
         Command::Run(arguments) => run::main(&arguments),
         Command::Slave(arguments) => slave::main(arguments),

@@ -161,8 +161,12 @@ impl Sources {
         if metadata.len() > LARGEST {
             return Err(ReadError::TooLarge(path.to_owned()));
         }
-        let bytes = fs::read(path).map_err(io)?;
-        Ok(match String::from_utf8(bytes) {
+        Ok(self.add_bytes(name, fs::read(path).map_err(io)?))
+    }
+
+    /// Adds bytes that were read elsewhere, such as from standard input.
+    pub fn add_bytes(&mut self, name: impl Into<String>, bytes: Vec<u8>) -> Read {
+        match String::from_utf8(bytes) {
             Ok(text) => Read { id: self.add(name, text), invalid: None },
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
@@ -171,7 +175,14 @@ impl Sources {
                 // Everything before the first bad byte is the same in the lossy text, so the offset holds there too.
                 Read { id, invalid: Some((at, Span::new(id, at..at + char::REPLACEMENT_CHARACTER.len_utf8()))) }
             }
-        })
+        }
+    }
+
+    /// Calls sources by other names, for files that are not where the user knows them.
+    pub fn rename(&mut self, name: impl Fn(&str) -> String) {
+        for source in &mut self.sources {
+            source.name = name(&source.name);
+        }
     }
 
     /// The source with this id.
