@@ -175,7 +175,9 @@ fn rails(drawing: &Drawing, rows: &mut [Row], rails_x: usize, slaves_x: usize) -
         // The uppermost slave has the line nearest to it.
         let x = rails_x + (count - 1 - slave) * RAIL;
         let height = BOX + node.tags.len() * (TAG + 3) + 6;
-        let turn = top_of_box + BOX / 2;
+        // Not on a builder's line, where it could be taken for a part of it.
+        let free = |offset: &usize| rows.iter().all(|row| row.middle.abs_diff(top_of_box + offset) > 4);
+        let turn = top_of_box + [BOX / 2, BOX / 2 + 6, BOX / 2 - 5].into_iter().find(free).unwrap_or(BOX / 2);
         let middles = || rows_of.iter().map(|row| rows[*row].middle).chain([turn]);
         let (top, bottom) = (middles().min().unwrap_or(turn), middles().max().unwrap_or(turn));
         for row in &rows_of {
