@@ -15,10 +15,13 @@ const MOST_LINES: usize = 24;
 /// What stands for a builder's name in a change that hits several.
 const BUILDER: &str = "<builder>";
 
+/// A builder's name and a slave's.
+type Key = (String, String);
+
 /// The plans of a farm: of every builder on every slave that takes it.
 #[derive(Debug, Default)]
 pub struct Plans {
-    plans: IndexMap<(String, String), Plan>,
+    plans: IndexMap<Key, Plan>,
     /// Builders that cannot be planned, and why not.
     failed: IndexMap<String, String>,
 }
@@ -79,24 +82,28 @@ pub struct PlanGroup {
 
 /// Compares the plans that both versions have.
 pub(super) fn compare_plans(old: &Plans, new: &Plans) -> Vec<PlanGroup> {
-    // Each change, the builder's name taken out of it, with the plans that it hits.
-    let mut hits: IndexMap<Detail, (Detail, IndexSet<&(String, String)>)> = IndexMap::new();
+    // By the change without the builder's name in it, so that changes are one that differ in nothing else.
+    let mut hits: IndexMap<Detail, Hit<'_>> = IndexMap::new();
     for (key, after) in &new.plans {
         let Some(before) = old.plans.get(key) else { continue };
         for detail in compare(before, after) {
-            let hit = hits.entry(general(&detail, &key.0)).or_insert_with(|| (detail, IndexSet::new()));
-            hit.1.insert(key);
+            let general = general(&detail, &key.0);
+            let hit =
+                hits.entry(general).or_insert_with(|| Hit { own: detail.clone(), alike: true, plans: Vec::new() });
+            hit.alike &= hit.own == detail;
+            if hit.plans.last() != Some(&key) {
+                hit.plans.push(key);
+            }
         }
     }
-    let mut groups: IndexMap<Vec<&(String, String)>, Vec<Detail>> = IndexMap::new();
-    for (general, (own, plans)) in hits {
-        let several = plans.iter().any(|key| key.0 != plans[0].0);
-        groups.entry(plans.into_iter().collect()).or_default().push(if several { general } else { own });
+    let mut groups: IndexMap<Vec<&Key>, Vec<Detail>> = IndexMap::new();
+    for (general, hit) in hits {
+        groups.entry(hit.plans).or_default().push(if hit.alike { hit.own } else { general });
     }
     let distinct = |names: &mut dyn Iterator<Item = &String>| -> Vec<String> {
         names.collect::<IndexSet<_>>().into_iter().cloned().collect()
     };
-    let group = |(keys, details): (Vec<&(String, String)>, Vec<Detail>)| PlanGroup {
+    let group = |(keys, details): (Vec<&Key>, Vec<Detail>)| PlanGroup {
         builds: distinct(&mut keys.iter().filter_map(|key| new.plans.get(*key)).map(|plan| &plan.build)),
         builders: distinct(&mut keys.iter().map(|key| &key.0)),
         slaves: distinct(&mut keys.iter().map(|key| &key.1)),
@@ -106,10 +113,33 @@ pub(super) fn compare_plans(old: &Plans, new: &Plans) -> Vec<PlanGroup> {
     groups.into_iter().map(group).collect()
 }
 
+/// A change, and the plans that it hits.
+struct Hit<'a> {
+    /// The change as it was first found.
+    own: Detail,
+    /// Whether it is the same everywhere, builder's name included.
+    alike: bool,
+    plans: Vec<&'a Key>,
+}
+
 /// A change without the name of the builder that it was found in.
 fn general(detail: &Detail, builder: &str) -> Detail {
-    let general = |text: &String| text.replace(builder, BUILDER);
+    let general = |text: &String| without_name(text, builder);
     Detail { old: detail.old.as_ref().map(general), new: detail.new.as_ref().map(general), ..detail.clone() }
+}
+
+/// A text with [`BUILDER`] in place of a name, where that is not a part of a longer word.
+fn without_name(text: &str, name: &str) -> String {
+    let mut general = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(name).filter(|_| !name.is_empty()) {
+        let (before, after) = (&rest[..at], &rest[at + name.len()..]);
+        let inside = before.ends_with(char::is_alphanumeric) || after.starts_with(char::is_alphanumeric);
+        general.push_str(before);
+        general.push_str(if inside { name } else { BUILDER });
+        rest = after;
+    }
+    general + rest
 }
 
 fn compare(old: &Plan, new: &Plan) -> Vec<Detail> {
@@ -221,4 +251,23 @@ fn different_lines(old: &str, new: &str) -> Vec<String> {
         lines.push(format!("… and {more} more lines"));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_taken_out_of_a_text_as_a_word() {
+        assert_eq!(without_name("ci-a-pg9 bar a", "a"), "ci-<builder>-pg9 bar <builder>");
+        assert_eq!(without_name("x", ""), "x");
+    }
+
+    #[test]
+    fn long_differences_are_cut() {
+        let lines: String = (0..30).map(|number| format!("{number}\n")).collect();
+        let different = different_lines("", &lines);
+        assert_eq!(different.len(), MOST_LINES + 1);
+        assert_eq!(different.last().map(String::as_str), Some("… and 6 more lines"));
+    }
 }

@@ -35,8 +35,8 @@ pub(super) fn check_out(revision: &str, root: &Utf8Path) -> Result<Checkout, Fai
     let commit = query(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])?
         .filter(|commit| !commit.is_empty())
         .ok_or_else(|| {
-            Failure::misuse(format!("there is no revision `{revision}` in {top}, and no such file or directory"))
-                .help("`git log --oneline` shows revisions; a shallow clone has only some of them")
+            Failure::misuse(format!("there is no revision `{revision}` in {top}"))
+                .help("`git log --oneline` shows revisions; a shallow clone has only some. A file or directory is named by its path")
         })?;
     let failed = |error: std::io::Error| Failure::misuse(format!("cannot make a temporary directory: {error}"));
     let folder = tempfile::Builder::new().prefix("farmout-diff-").tempdir().map_err(failed)?;
