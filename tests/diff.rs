@@ -209,3 +209,17 @@ fn what_cannot_be_compared_is_told() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("is not in a Git repository"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn without_fragments_this_machine_is_the_slave() {
+    let (repository, farm) = repository();
+    let manifest = farm.join("buildouts/MANIFEST.cfg");
+    fs::write(&manifest, "[a]\nbuildout = standalone shop.cfg\nbuild-for =\n").unwrap();
+    fs::remove_file(farm.join("slaves.cfg")).unwrap();
+    git(repository.path(), &["commit", "-q", "-a", "-m", "Without"]);
+    fs::write(&manifest, "[a]\nbuildout = standalone shop.cfg\nbuild-for =\nopenerp-addons = sale\n").unwrap();
+    let (code, shown) = diff(&farm, &["HEAD"]);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("this machine is the slave `local` of both"), "{shown}");
+    assert!(shown.contains("~ a on local\n      ~ step test run: all → sale"), "{shown}");
+}

@@ -9,23 +9,14 @@ use serde_json::Value;
 use super::Exit;
 use super::compile::print;
 use super::farm::{exit, read, right};
+use super::machine::{Embedded, LOCAL, look};
 use crate::Compilation;
 use crate::compare::{Difference, Plans, Version, align_manifests, compare, rename_manifests};
 use crate::diagnostic::Failure;
+use crate::host::{account, detect};
 use crate::render;
 use crate::resolve::{Layout, find_farm};
 
-/// Shows what appears, vanishes or changes between another version of the farm and this one: builds, what schedules
-/// them, builders, slaves, and the plans: steps, commands and environment, on every slave. A change that hits many
-/// builders alike is shown once. Passwords are not compared.
-///
-/// The other version is a revision of the Git repository that the farm is in (`HEAD`, `main`, `v1.2`), the directory of
-/// another farm, or a graph that `farmout compile --emit json` wrote; such a graph has no plans to compare. What is both
-/// a revision and a file or directory here is taken for the latter, unless --git is given. The working directory and the
-/// index of the repository are not touched.
-///
-/// Exit codes: 0 done; 1 one of the versions does not compile, or with --exit-code there is a difference; 2 wrong use, an
-/// unknown revision, or files that cannot be read.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The other version, which is taken for the older one
@@ -57,16 +48,15 @@ enum Format {
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     let root = find_farm(arguments.farm.clone());
-    let path = Utf8Path::new(&arguments.other);
-    // The other version first: what is wrong with it is most probably a slip in the command.
-    let mut other = if arguments.git || !path.exists() {
-        revision(&arguments.other, &root)?
-    } else if path.is_dir() {
-        folder(path)?
-    } else {
-        written(path)?
-    };
-    let this = folder(&root)?;
+    let (mut other, mut this) = versions(arguments, &root, None)?;
+    if (other.has_fragments, this.has_fragments) == (Some(false), Some(false)) {
+        // Without slaves there would be no builders: as for a dry run, this machine is the slave, of both versions.
+        let mut note = |text: &str| anstream::eprintln!("{text}");
+        let embedded = Embedded { majors: &[], fallback: false, state: "".into() };
+        let machine = look(&embedded, account::existing()?.as_ref(), &mut note)?;
+        note(&format!("no slave fragments in these farms: this machine is the slave `{LOCAL}` of both"));
+        (other, this) = versions(arguments, &root, Some(&machine.fragment(LOCAL, &detect::password()?)))?;
+    }
     if other.plans.is_none() {
         align_manifests(&mut other.graph, &this.graph);
     }
@@ -79,6 +69,25 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(exit(arguments.exit_code && !difference.is_empty()))
 }
 
+/// The two versions; with a fragment instead of their own, if one is given.
+fn versions(arguments: &Arguments, root: &Utf8Path, fragment: Option<&str>) -> Result<(Version, Version), Failure> {
+    let path = Utf8Path::new(&arguments.other);
+    // The other version first: what is wrong with it is most probably a slip in the command.
+    let other = if arguments.git || !path.exists() {
+        revision(&arguments.other, root, fragment)?
+    } else if path.is_dir() {
+        folder(path, fragment)?
+    } else {
+        written(path)?
+    };
+    Ok((other, folder(root, fragment)?))
+}
+
+fn layout(root: &Utf8Path, fragment: Option<&str>) -> Layout {
+    let fragment = fragment.map(|text| ("<this machine>".to_owned(), text.to_owned()));
+    Layout { root: root.to_owned(), fragment, ..Layout::default() }
+}
+
 fn json(difference: &Difference) -> Result<String, Failure> {
     let failed = |error| Failure::error(format!("the difference cannot be written: {error}"));
     let mut value = serde_json::to_value(difference).map_err(failed)?;
@@ -89,13 +98,13 @@ fn json(difference: &Difference) -> Result<String, Failure> {
 }
 
 /// A farm in a directory.
-fn folder(root: &Utf8Path) -> Result<Version, Failure> {
-    let compilation = right(read(&Layout { root: root.to_owned(), ..Layout::default() })?)?;
+fn folder(root: &Utf8Path, fragment: Option<&str>) -> Result<Version, Failure> {
+    let compilation = right(read(&layout(root, fragment))?)?;
     version(root.to_string(), &compilation, root)
 }
 
 /// A farm in a revision of the repository that this farm is in.
-fn revision(name: &str, root: &Utf8Path) -> Result<Version, Failure> {
+fn revision(name: &str, root: &Utf8Path, fragment: Option<&str>) -> Result<Version, Failure> {
     let checkout = git::check_out(name, root)?;
     let shown = format!("{name}:{}", checkout.prefix);
     // Files are called as Git calls them, since the directory that they are in is gone when the user reads of them.
@@ -103,8 +112,7 @@ fn revision(name: &str, root: &Utf8Path) -> Result<Version, Failure> {
         text.replace(checkout.farm.as_str(), shown.trim_end_matches('/'))
             .replace(&format!("{name}:/"), &format!("{name}:"))
     };
-    let layout = Layout { root: checkout.farm.clone(), ..Layout::default() };
-    let mut compilation = crate::compile(&layout).map_err(|mut failures| {
+    let mut compilation = crate::compile(&layout(&checkout.farm, fragment)).map_err(|mut failures| {
         failures.iter_mut().for_each(|failure| failure.message = rename(&failure.message));
         let last = failures.pop().unwrap_or_else(|| Failure::misuse(format!("{name} cannot be read")));
         failures.iter().for_each(|failure| {

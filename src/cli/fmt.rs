@@ -19,16 +19,6 @@ use crate::syntax::ini;
 /// What messages call standard input.
 const STDIN: &str = "<stdin>";
 
-/// Lays manifests and slave fragments out in the usual way, and keeps their comments, their order and their meaning:
-/// `name = value`, names in lower case, a blank line between sections, the further lines of a value indented by four
-/// blanks, no blanks at line ends. The entries of a list, such as those of `build-for`, stand below its name when there
-/// are several.
-///
-/// A ` ;` comment stays on its line. An indented `#` line is no comment but a part of the value above it, and stays as it
-/// is. A file with syntax errors is left alone, and its mistakes are told.
-///
-/// Exit codes: 0 done, or with --check all in order; 1 there are syntax errors, or with --check files to lay out; 2 wrong
-/// use, or a file that cannot be read or written.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]

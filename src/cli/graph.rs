@@ -7,11 +7,6 @@ use crate::diagnostic::Failure;
 use crate::dispatch::Builder;
 use crate::render::{Language, draw};
 
-/// Draws the farm: its builds, the versions of capabilities over which they are dispatched, the builders that come of it,
-/// and the slaves that take them. A slave that is a builder's first choice is marked; so are builds that no slave takes.
-///
-/// The SVG is complete in itself, adapts to light and dark, and has the details of every box in its tooltip:
-/// `farmout graph --format svg > farm.svg`. For Graphviz: `farmout graph | dot -Tpdf > farm.pdf`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
