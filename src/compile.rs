@@ -83,7 +83,7 @@ fn hide(sources: &mut Sources, id: SourceId) {
 
 /// Where secrets stand in a fragment or a buildout's configuration: what follows a name with `passw` in it, on its line and on those that continue it.
 /// Read from the text and not from the tree, so that a line with a mistake hides its secret too.
-fn secrets(text: &str, id: SourceId) -> Vec<Span> {
+pub(crate) fn secrets(text: &str, id: SourceId) -> Vec<Span> {
     const BETWEEN: [char; 4] = ['=', ':', ' ', '\t'];
     let mut secrets = Vec::new();
     let mut at = 0;
