@@ -105,10 +105,20 @@ fn secrets(text: &str, id: SourceId) -> Vec<Span> {
                 if indented && name.is_some() { rest.find([' ', '\t']).unwrap_or(rest.len()) } else { rest.len() };
             secrets.push(Span::new(id, at + from + skipped..at + from + skipped + end));
         }
+        secrets.extend(credentials(line).map(|range| Span::new(id, at + range.start..at + range.end)));
         continues = if indented { continues } else { name.is_some() };
         at += line.len();
     }
     secrets
+}
+
+/// What stands before the `@` of the addresses in a line.
+fn credentials(line: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
+    line.match_indices("://").filter_map(|(at, mark)| {
+        let from = at + mark.len();
+        let host = line[from..].find(|c: char| c == '/' || c.is_whitespace()).map_or(line.len(), |end| from + end);
+        line[from..host].rfind('@').map(|end| from..from + end)
+    })
 }
 
 /// The secrets of the farm by the names that plans call them: passwords of database users, by slave.
