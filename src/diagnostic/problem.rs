@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::code::{self, Code};
 use super::suggest::{list, nearest};
 
 /// How bad it is.
@@ -23,6 +24,10 @@ use Severity::{Error, Notice, Warning};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the wording below says what each is")]
 pub enum Problem {
+    AllowError { code: String },
+    AllowSyntax,
+    AllowUnknown { code: String },
+    AllowUnused { code: String },
     BuildDuplicate { build: String },
     BuildoutDevelop { directory: String },
     BuildoutDuplicateOption { option: String },
@@ -167,6 +172,9 @@ fn names(names: &[String]) -> String {
 }
 
 impl Problem {
+    /// All codes, alphabetical.
+    pub const CODES: &'static [Code] = code::CODES;
+
     /// The words for it.
     #[allow(clippy::too_many_lines, reason = "one arm for each problem: this is the catalogue")]
     pub fn wording(&self) -> Wording {
@@ -178,6 +186,34 @@ impl Problem {
             help: (!help.is_empty()).then(|| help.to_owned()),
         };
         match self {
+            Self::AllowError { code } => word(
+                "allow::error",
+                Warning,
+                &format!("`{code}` is an error, and errors cannot be allowed"),
+                "silences nothing",
+                "remove it, and mend what is wrong",
+            ),
+            Self::AllowSyntax => word(
+                "allow::syntax",
+                Warning,
+                "this comment speaks to farmout, but not in its words",
+                "silences nothing",
+                "write `# farmout: allow CODE`, with codes separated by commas",
+            ),
+            Self::AllowUnknown { code } => word(
+                "allow::unknown",
+                Warning,
+                &format!("there is no code `{code}`"),
+                "silences nothing",
+                &code::nearest(code).map(|near| format!("did you mean `{near}`?")).unwrap_or_default(),
+            ),
+            Self::AllowUnused { code } => word(
+                "allow::unused",
+                Notice,
+                &format!("there is no `{code}` here to allow"),
+                "silences nothing",
+                "it is for the line below the comment: move it there, or remove it",
+            ),
             Self::BuildDuplicate { build } => word(
                 "build::duplicate",
                 Error,
