@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::problem::Wording;
 use super::redact::Redaction;
-use super::{Diagnostic, Diagnostics, Levels, Severity};
+use super::{Diagnostic, Diagnostics, Levels, Severity, suggest};
 use crate::source::{Sources, Span};
 
 /// How many there were of each severity.
@@ -69,6 +69,10 @@ impl<'a> Report<'a> {
             let mut wording = diagnostic.problem.wording();
             wording.severity = levels.judge(wording.code, wording.severity)?;
             redaction.apply(&mut wording, diagnostic);
+            let Wording { message, label, help, .. } = &mut wording;
+            for text in [Some(message), Some(label), help.as_mut()].into_iter().flatten() {
+                *text = suggest::short(text);
+            }
             Some(Finding { diagnostic, wording })
         };
         let findings = diagnostics.sorted().into_iter().filter_map(finding).collect();
