@@ -112,10 +112,20 @@ pub(crate) fn secrets(text: &str, id: SourceId) -> Vec<Span> {
                 hide(name + end + 1, !names_it);
             }
         }
+        secrets.extend(credentials(line).map(|range| Span::new(id, at + range.start..at + range.end)));
         continues = if indented { continues } else { names_it };
         at += line.len();
     }
     secrets
+}
+
+/// What stands before the `@` of the addresses in a line.
+fn credentials(line: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
+    line.match_indices("://").filter_map(|(at, mark)| {
+        let from = at + mark.len();
+        let host = line[from..].find(|c: char| c == '/' || c.is_whitespace()).map_or(line.len(), |end| from + end);
+        line[from..host].rfind('@').map(|end| from..from + end)
+    })
 }
 
 /// The secrets of the farm by the names that plans call them: passwords of database users, by slave.
