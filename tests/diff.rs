@@ -80,7 +80,11 @@ fn repository() -> (tempfile::TempDir, PathBuf) {
     let farm = repository.path().join("ci/farm");
     fs::create_dir_all(farm.join("buildouts")).unwrap();
     fs::write(farm.join("buildouts/MANIFEST.cfg"), MANIFEST).unwrap();
-    fs::write(farm.join("buildouts/shop.cfg"), "[buildout]\nparts = openerp\n\n[openerp]\nversion = 1\n").unwrap();
+    fs::write(
+        farm.join("buildouts/shop.cfg"),
+        "[buildout]\nparts = openerp\n\n[openerp]\nrecipe = zc.recipe.egg\nversion = 1\n",
+    )
+    .unwrap();
     fs::write(farm.join("slaves.cfg"), SLAVES).unwrap();
     git(repository.path(), &["init", "-q", "-b", "main"]);
     git(repository.path(), &["add", "."]);
@@ -95,7 +99,7 @@ fn repository() -> (tempfile::TempDir, PathBuf) {
     fs::write(farm.join("buildouts/MANIFEST.cfg"), manifest).unwrap();
     fs::write(
         farm.join("buildouts/shop.cfg"),
-        "[buildout]\nparts = openerp\n\n[openerp]\nversion = 2\noptions.x = 1\n",
+        "[buildout]\nparts = openerp\n\n[openerp]\nrecipe = zc.recipe.egg\nversion = 2\noptions.x = 1\n",
     )
     .unwrap();
     let slaves = SLAVES

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Exit;
 use super::compile::print;
-use super::farm::{exit, read, right};
+use super::farm::{exit, last, read, right};
 use super::machine::{Embedded, LOCAL, look};
 use crate::Compilation;
 use crate::compare::{Difference, Plans, Version, align_manifests, compare, rename_manifests};
@@ -114,11 +114,7 @@ fn revision(name: &str, root: &Utf8Path, fragment: Option<&str>) -> Result<Versi
     };
     let mut compilation = crate::compile(&layout(&checkout.farm, fragment)).map_err(|mut failures| {
         failures.iter_mut().for_each(|failure| failure.message = rename(&failure.message));
-        let last = failures.pop().unwrap_or_else(|| Failure::misuse(format!("{name} cannot be read")));
-        failures.iter().for_each(|failure| {
-            failure.print();
-        });
-        last
+        last(failures)
     })?;
     compilation.sources.rename(rename);
     let compilation = right(compilation).map_err(|mut failure| {

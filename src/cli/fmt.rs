@@ -76,11 +76,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 fn open(path: &Utf8Path, sources: &mut Sources, diagnostics: &mut Diagnostics) -> Result<SourceId, Failure> {
-    let read = if path == "-" {
-        sources.standard_input(STDIN)
-    } else {
-        sources.read(path, path.as_str())
-    };
+    let read = if path == "-" { sources.standard_input(STDIN) } else { sources.read(path, path.as_str()) };
     let read = read.map_err(|error: ReadError| Failure::misuse(error.to_string()))?;
     if let Some((byte, span)) = read.invalid {
         diagnostics.push(Problem::SourceEncoding { byte }, span);

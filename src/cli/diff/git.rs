@@ -39,7 +39,9 @@ pub(super) fn check_out(revision: &str, root: &Utf8Path) -> Result<Checkout, Fai
                 .help("`git log --oneline` shows revisions; a shallow clone has only some. A file or directory is named by its path")
         })?;
     let failed = |error: std::io::Error| Failure::misuse(format!("cannot make a temporary directory: {error}"));
-    let folder = tempfile::Builder::new().prefix("farmout-diff-").tempdir().map_err(failed)?;
+    // The farm's fragments are in it: nobody else may look.
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    let folder = tempfile::Builder::new().prefix("farmout-diff-").permissions(private).tempdir().map_err(failed)?;
     let path = Utf8Path::from_path(folder.path())
         .ok_or_else(|| Failure::misuse("the name of the temporary directory is no UTF-8"))?;
     // Through an index of its own: unlike an archive this needs no other program, and leaves nothing out.
