@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use fixedbitset::FixedBitSet;
+
 use crate::diagnostic::{Diagnostics, Label, Problem};
 use crate::dispatch::{Graph, candidates, why_not};
 use crate::model::Version;
@@ -34,30 +36,38 @@ fn no_builder(graph: &Graph, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Of several versions that meet a requirement the highest is taken.
+/// Of several versions that meet a requirement the highest is taken. The first slave that has the choice is told.
 fn highest(graph: &Graph, diagnostics: &mut Diagnostics) {
-    let mut known: HashSet<(usize, Span)> = HashSet::new();
+    /// What has been found out about a requirement; several builds can inherit it.
+    #[derive(Default)]
+    struct Known {
+        slaves: FixedBitSet,
+        reported: bool,
+    }
+    let mut known: HashMap<Span, Known> = HashMap::new();
     for builder in &graph.builders {
         let build = graph.build(builder);
         let open = build.requires.iter().filter(|requirement| !builder.chosen.contains_key(&requirement.capability));
         for requirement in open {
-            for index in &builder.slaves {
-                if !known.insert((*index, requirement.span)) {
-                    continue;
-                }
-                let slave = &graph.farm.slaves[*index];
-                let offered = candidates(&build.requires, &requirement.capability, slave);
-                let offered: Vec<_> = offered.into_iter().flatten().collect();
-                if let [.., _, highest] = offered.as_slice() {
-                    let problem = Problem::DispatchHighest {
-                        slave: slave.name.clone(),
-                        capability: requirement.capability.clone(),
-                        taken: highest.to_string(),
-                        offered: offered.iter().map(Version::to_string).collect(),
-                    };
-                    diagnostics.push(problem, requirement.span);
-                }
+            let known = known.entry(requirement.span).or_default();
+            if known.reported || builder.slaves.ranks().is_subset(&known.slaves) {
+                continue;
             }
+            let several = graph.offers.several(&build.requires, &requirement.capability);
+            let first = builder.slaves.ranks().intersection(&several).find(|rank| !known.slaves.contains(*rank));
+            known.slaves.union_with(builder.slaves.ranks());
+            let Some(first) = first else { continue };
+            let slave = &graph.farm.slaves[graph.offers.slave(first)];
+            let offered = candidates(&build.requires, &requirement.capability, slave);
+            let offered: Vec<_> = offered.iter().flatten().map(Version::to_string).collect();
+            known.reported = true;
+            let problem = Problem::DispatchHighest {
+                slave: slave.name.clone(),
+                capability: requirement.capability.clone(),
+                taken: offered.last().cloned().unwrap_or_default(),
+                offered,
+            };
+            diagnostics.push(problem, requirement.span);
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The build graph: builds, slaves, builders and schedulers, and the form in which `--emit json` writes it.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::Chosen;
+use super::offers::Offers;
+use super::{Chosen, Slaves};
 use crate::model::{Build, Farm, OfferValue, Requirement, Slave, Version, Watch};
 
 /// A build at given versions of capabilities.
@@ -14,9 +17,9 @@ pub struct Builder {
     /// The index of its build.
     pub build: usize,
     /// The versions, in the order of `build-for`.
-    pub chosen: Chosen,
-    /// The indices of the slaves that take it, the best first.
-    pub slaves: Vec<usize>,
+    pub chosen: Arc<Chosen>,
+    /// The slaves that take it, the best first.
+    pub slaves: Slaves,
 }
 
 /// What starts the builders of a build when a watched repository changes.
@@ -39,10 +42,12 @@ pub struct Graph {
     pub builders: Vec<Builder>,
     /// The schedulers, in the order of builds.
     pub schedulers: Vec<Scheduler>,
+    /// Who offers what.
+    pub(crate) offers: Offers,
 }
 
 impl Graph {
-    pub(super) fn new(farm: Farm, builders: Vec<Builder>) -> Self {
+    pub(super) fn new(farm: Farm, offers: Offers, builders: Vec<Builder>) -> Self {
         let mut schedulers: IndexMap<usize, Scheduler> = IndexMap::new();
         for (index, builder) in builders.iter().enumerate() {
             let build = &farm.builds[builder.build];
@@ -51,7 +56,7 @@ impl Graph {
                 schedulers.entry(builder.build).or_insert_with(new).builders.push(index);
             }
         }
-        Self { farm, builders, schedulers: schedulers.into_values().collect() }
+        Self { farm, builders, schedulers: schedulers.into_values().collect(), offers }
     }
 
     /// The build of a builder.
@@ -67,7 +72,7 @@ impl Graph {
     /// The properties that a builder has on every slave.
     pub fn properties(&self, builder: &Builder) -> IndexMap<String, String> {
         let mut properties = IndexMap::new();
-        for (capability, version) in &builder.chosen {
+        for (capability, version) in builder.chosen.iter() {
             let property = self.farm.declarations.version_property(capability);
             properties.extend(version.as_ref().map(|version| (property, version.to_string())));
         }
@@ -80,7 +85,7 @@ impl Graph {
 
     /// The graph as `farmout compile --emit json` writes it. It holds no secret.
     pub fn emit(&self) -> impl Serialize {
-        let name = |slave: &usize| self.farm.slaves[*slave].name.as_str();
+        let name = |slave: usize| self.farm.slaves[slave].name.as_str();
         Emitted {
             builds: self.farm.builds.iter().map(emit_build).collect(),
             slaves: self.farm.slaves.iter().map(emit_slave).collect(),
