@@ -2,10 +2,10 @@
 
 use camino::Utf8PathBuf;
 
-use crate::check::check;
+use crate::check::{check, check_fragments, layout};
 use crate::diagnostic::{Diagnostics, Failure};
 use crate::dispatch::{Graph, dispatch};
-use crate::model::{Farm, OfferValue};
+use crate::model::{DeclaredOptions, Farm, OfferValue};
 use crate::resolve::{Files, Knowledge, Layout, Manifest, Sheet, builds, slaves};
 use crate::source::{SourceId, Sources, Span};
 use crate::steps::{self, CoreOptions, Templates};
@@ -37,13 +37,16 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
     let declarations = steps::declarations(&files.farm.capabilities);
     let templates = Templates::load(&sources, &files.templates, &mut diagnostics);
 
+    let names = options.manifest.keys().map(String::as_str).chain(templates.option_names()).collect();
     let fragments: Vec<Sheet> =
-        files.fragments.iter().map(|id| fragment(&mut sources, *id, &mut diagnostics)).collect();
+        files.fragments.iter().map(|(id, _)| fragment(&mut sources, *id, &options.slave, &mut diagnostics)).collect();
+    check_fragments(&files.fragments, &sources, &mut diagnostics);
     let manifests: Vec<Manifest> = files
         .manifests
         .iter()
         .map(|(id, directory)| {
             let document = ini::parse(&sources, *id, &mut diagnostics);
+            layout::check(&document, &names, &mut diagnostics);
             let mut sheet = Sheet::new(document, &mut diagnostics);
             sheet.inherit(&mut diagnostics);
             Manifest { name: Utf8PathBuf::from(sources.get(*id).name()), directory: directory.clone(), sheet }
@@ -60,8 +63,9 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
 }
 
 /// Reads a slave fragment. What it keeps secret is never shown, not even in a message about its neighbour.
-fn fragment(sources: &mut Sources, id: SourceId, diagnostics: &mut Diagnostics) -> Sheet {
+fn fragment(sources: &mut Sources, id: SourceId, options: &DeclaredOptions, diagnostics: &mut Diagnostics) -> Sheet {
     let document = ini::parse(sources, id, diagnostics);
+    layout::check(&document, &options.keys().map(String::as_str).collect(), diagnostics);
     for secret in secrets(sources.get(id).text(), id) {
         sources.hide(secret);
     }
@@ -78,8 +82,10 @@ fn secrets(text: &str, id: SourceId) -> Vec<Span> {
         let indented = line.starts_with([' ', '\t']);
         let lower = line.to_ascii_lowercase();
         let name = lower.find("passw");
+        // In a comment, only what looks like an option: people comment passwords out.
+        let separators: &[char] = if line.starts_with(['#', ';']) { &['=', ':'] } else { &['=', ':', ' ', '\t'] };
         let value = match name {
-            Some(name) => line[name..].find(['=', ':', ' ', '\t']).map(|end| name + end + 1),
+            Some(name) => line[name..].find(separators).map(|end| name + end + 1),
             None if continues && indented => Some(0),
             None => None,
         };

@@ -1,6 +1,6 @@
 //! `dispatch::`: builds that no slave takes, builders of one name, requirements that leave a choice.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use fixedbitset::FixedBitSet;
 
@@ -18,16 +18,81 @@ pub(super) fn check(graph: &Graph, diagnostics: &mut Diagnostics) {
         }
         return;
     }
-    no_builder(graph, diagnostics);
+    let unmet = unmet(graph, diagnostics);
+    no_builder(graph, &unmet, diagnostics);
+    database(graph, diagnostics);
     highest(graph, diagnostics);
     twice(graph, diagnostics);
 }
 
-/// A build without builders is never run: the reason is told for each slave.
-fn no_builder(graph: &Graph, diagnostics: &mut Diagnostics) {
+/// Requirements that no slave meets; gives the builds that have one.
+fn unmet(graph: &Graph, diagnostics: &mut Diagnostics) -> HashSet<usize> {
+    let mut builds = HashSet::new();
+    // Builds ask for the same things: what the farm offers is looked up once for each.
+    let mut offers: HashMap<&str, BTreeSet<&Version>> = HashMap::new();
+    let mut unversioned: HashSet<&str> = HashSet::new();
+    for (name, offer) in graph
+        .farm
+        .slaves
+        .iter()
+        .flat_map(|slave| &slave.capabilities)
+        .flat_map(|(name, offers)| offers.iter().map(move |offer| (name.as_str(), offer)))
+    {
+        match &offer.version {
+            Some(version) => {
+                offers.entry(name).or_default().insert(version);
+            }
+            None => {
+                unversioned.insert(name);
+            }
+        }
+    }
+    for (index, build) in graph.farm.builds.iter().enumerate().filter(|(_, build)| build.buildout.is_some()) {
+        let wanted = build.dispatch.iter().filter(|dispatch| !dispatch.not_used).map(|dispatch| &dispatch.requirement);
+        for requirement in build.requires.iter().chain(wanted) {
+            let name = requirement.capability.as_str();
+            let versions = offers.get(name);
+            let met = versions
+                .is_some_and(|versions| versions.iter().any(|version| requirement.filter.allows(Some(version))))
+                || unversioned.contains(name) && requirement.filter.allows(None);
+            if !met {
+                builds.insert(index);
+                let problem = Problem::DispatchUnmet {
+                    build: build.name.clone(),
+                    wanted: requirement.to_string(),
+                    offered: versions.into_iter().flatten().map(|version| format!("{name} {version}")).collect(),
+                    known: {
+                        let names: BTreeSet<&str> = offers.keys().chain(&unversioned).copied().collect();
+                        names.into_iter().map(str::to_owned).collect()
+                    },
+                };
+                diagnostics.push(problem, requirement.span);
+            }
+        }
+    }
+    builds
+}
+
+/// Names that PostgreSQL would cut off.
+fn database(graph: &Graph, diagnostics: &mut Diagnostics) {
+    for builder in &graph.builders {
+        for index in &builder.slaves {
+            let whole = format!("{}-{}", graph.farm.slaves[*index].db_prefix, builder.name);
+            let database = crate::plan::database(&graph.farm.slaves[*index].db_prefix, &builder.name);
+            if database != whole {
+                let problem = Problem::DispatchDatabase { builder: builder.name.clone(), database };
+                diagnostics.push(problem, graph.build(builder).span);
+                break;
+            }
+        }
+    }
+}
+
+/// A build without builders is never run: the reason is told for each slave, unless one requirement is reason enough.
+fn no_builder(graph: &Graph, unmet: &HashSet<usize>, diagnostics: &mut Diagnostics) {
     let built: HashSet<usize> = graph.builders.iter().map(|builder| builder.build).collect();
     for (index, build) in graph.farm.builds.iter().enumerate() {
-        if build.buildout.is_none() || built.contains(&index) {
+        if build.buildout.is_none() || built.contains(&index) || unmet.contains(&index) {
             continue;
         }
         let reason = |slave| why_not(build, slave).map_or_else(String::new, |reason| reason.to_string());

@@ -2,14 +2,31 @@
 //! checked where it is read.
 
 mod dispatch;
+pub(crate) mod layout;
+mod secret;
+mod slave;
 mod source;
+
+use camino::Utf8PathBuf;
 
 use crate::diagnostic::Diagnostics;
 use crate::dispatch::Graph;
+use crate::source::{SourceId, Sources};
 use crate::steps::Templates;
+
+/// Checks the fragments as files: they hold passwords.
+pub fn check_fragments(
+    fragments: &[(SourceId, Option<Utf8PathBuf>)],
+    sources: &Sources,
+    diagnostics: &mut Diagnostics,
+) {
+    secret::files(fragments, sources, diagnostics);
+}
 
 /// Checks the graph.
 pub fn check(graph: &Graph, templates: &Templates, diagnostics: &mut Diagnostics) {
     dispatch::check(graph, diagnostics);
+    secret::passwords(&graph.farm.slaves, diagnostics);
+    slave::check(graph, diagnostics);
     source::check(graph, templates, diagnostics);
 }

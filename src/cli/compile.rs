@@ -6,8 +6,6 @@ use super::Exit;
 use super::farm::{FarmArguments, exit, read};
 use crate::diagnostic::{self, Failure};
 
-/// Reads the manifests and the slave fragments, checks everything that they say, and reports each mistake at its place
-/// with what to write instead. Exits 0 where there is no error, 1 where there are some, 2 where a file cannot be read.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]

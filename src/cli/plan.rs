@@ -15,8 +15,6 @@ use crate::plan::{Plan, bind, lower};
 use crate::render::{dry_run, summary};
 use crate::resolve::Layout;
 
-/// Prints exactly what would be done on a slave: every step with its command, environment, directory, locks, limits and
-/// what its failure does. Nothing is run.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]

@@ -14,18 +14,8 @@ use crate::diagnostic::Failure;
 use crate::host::{Account, account, environment, place};
 use crate::report::{Manner, Terminal};
 use crate::resolve::Layout;
-use crate::runner::{self, Outcome, RunResult, Site, StepUser};
+use crate::runner::{self, Site, StepUser};
 
-/// Builds and tests: fetches each buildout, bootstraps and runs it, makes a database, installs the modules, runs their
-/// tests, reads the log and cleans up. Builders run one after the other.
-///
-/// Without slave fragments (slaves.cfg, slaves.d/*.cfg), this machine is the slave `local`, with what is found on it.
-///
-/// PostgreSQL and OpenERP refuse to run as root. Run by root, farmout runs servers and steps as the user of --user, else
-/// as the system account `farmout`, which is made if it is missing.
-///
-/// Exits 0 where all builds succeed, 1 where one fails or the farm does not compile, 2 for wrong use, 130 when stopped
-/// with Ctrl-C (clean-up still runs; a second Ctrl-C leaves it to the next run).
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -69,7 +59,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     let manner = Manner { verbose: arguments.verbose, interactive: std::io::stdout().is_terminal() };
     let mut report = Terminal::new(anstream::stdout(), manner);
     let result = runner::run(&plans, &site, &mut |event| report.observe(event))?;
-    Ok(exit(&result))
+    Ok(result.exit())
 }
 
 fn introduce(account: &Account) {
@@ -133,12 +123,4 @@ fn site(
         home: place.home(),
     });
     Ok(site)
-}
-
-fn exit(result: &RunResult) -> Exit {
-    match result.outcome {
-        Some(Outcome::Success | Outcome::Warnings | Outcome::Skipped) => Exit::Fine,
-        Some(Outcome::Interrupted) => Exit::Interrupted,
-        Some(Outcome::Failure) | None => Exit::Errors,
-    }
 }

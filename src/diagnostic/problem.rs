@@ -26,15 +26,20 @@ pub enum Problem {
     BuildDuplicate { build: String },
     CapabilityConflict { option: String },
     CapabilityOption { option: String, capability: String, known: Vec<String> },
+    CapabilitySamePort { slave: String, port: String },
+    CapabilityShadowed { option: String, by: String },
     CapabilityTwoForms { capability: String },
     CapabilityUnknown { capability: String, near: String },
     CapabilityWord { word: String },
     DispatchBuilderTwice { builder: String },
+    DispatchDatabase { builder: String, database: String },
     DispatchHighest { slave: String, capability: String, taken: String, offered: Vec<String> },
     DispatchNoBuilder { build: String, reasons: Vec<String> },
     DispatchTwice { capability: String },
+    DispatchUnmet { build: String, wanted: String, offered: Vec<String>, known: Vec<String> },
     FarmYaml { message: String },
     FilterComment,
+    FilterImpossible,
     FilterKeyword { keyword: String },
     FilterNoCapability,
     FilterNotUsed,
@@ -49,6 +54,7 @@ pub enum Problem {
     IniHashInValue,
     IniIndented,
     IniIndentedComment { option: String },
+    IniIndentedOption { line: String, option: String },
     IniNoSection,
     IniSectionHeader { written: String },
     IniSyntax,
@@ -62,13 +68,19 @@ pub enum Problem {
     OptionChoice { option: String, choices: Vec<String> },
     OptionOfOtherTemplate { option: String, section: String, readers: Vec<String> },
     OptionRequired { option: String, template: String },
+    OptionShadowed { option: String },
     OptionTwoSpellings { option: String },
     OptionUnread { option: String, near: Option<String> },
     OptionUnused { option: String, why: String },
     OptionValue { option: String, expected: &'static str },
+    SecretReadable { file: String },
+    SecretShared { slave: String, other: String },
+    SecretTracked { file: String },
+    SecretWeak { slave: String },
     SlaveDuplicate { slave: String },
     SlaveNone,
     SlaveNoPassword { slave: String },
+    SlaveUnused { slave: String, reasons: Vec<String> },
     SourceDirectory { directory: String, inside: bool },
     SourceEncoding { byte: usize },
     SourceKind { kind: String, known: Vec<String> },
@@ -164,6 +176,20 @@ impl Problem {
                     false => format!("its options are {}; a farm can declare more in farm.yaml", names(known)),
                 }),
             ),
+            Self::CapabilitySamePort { slave, port } => word(
+                "capability::same-port",
+                Error,
+                &format!("`{slave}` has two PostgreSQL clusters on port {port}"),
+                "the same place as the first",
+                "give each cluster its own `port`, or its own `host`",
+            ),
+            Self::CapabilityShadowed { option, by } => word(
+                "capability::shadowed",
+                Warning,
+                &format!("`{option}` has no effect beside `{by}`"),
+                "not read",
+                &format!("`{by}` decides `{option}` by itself: remove it"),
+            ),
             Self::CapabilityTwoForms { capability } => word(
                 "capability::two-forms",
                 Error,
@@ -195,6 +221,13 @@ impl Problem {
                 "made here again",
                 "rename one of the builds",
             ),
+            Self::DispatchDatabase { builder, database } => word(
+                "dispatch::database",
+                Notice,
+                &format!("the testing database of `{builder}` has too long a name for PostgreSQL"),
+                &format!("it is shortened to `{database}`"),
+                "PostgreSQL takes 63 bytes: a shorter name of the build, or another `db_prefix` of the slave, keeps it whole",
+            ),
             Self::DispatchHighest { slave, capability, taken, offered } => word(
                 "dispatch::highest",
                 Notice,
@@ -219,6 +252,18 @@ impl Problem {
                 "again here",
                 "write one line, its filters joined by `OR`",
             ),
+            Self::DispatchUnmet { build, wanted, offered, known } => word(
+                "dispatch::unmet",
+                Warning,
+                &format!("no slave of the farm meets `{wanted}`: the build `{build}` has no builder"),
+                "offered by no slave",
+                &if offered.is_empty() {
+                    did_you_mean(wanted.split(' ').next().unwrap_or_default(), known)
+                        .unwrap_or_else(|| format!("the slaves offer {}", names(known)))
+                } else {
+                    format!("the slaves offer {}", offered.join(", "))
+                },
+            ),
             Self::FarmYaml { message } => word("farm::yaml", Error, "this file cannot be read", message, ""),
             Self::FilterComment => word(
                 "filter::comment",
@@ -226,6 +271,13 @@ impl Problem {
                 "`#` begins no comment here",
                 "this would be part of the filter",
                 "begin the comment with ` ;`, which works on the option's first line, or put it on a line of its own",
+            ),
+            Self::FilterImpossible => word(
+                "filter::impossible",
+                Error,
+                "no version can pass this filter",
+                "these contradict each other",
+                "criteria side by side must all hold: write `OR` between alternatives",
             ),
             Self::FilterKeyword { keyword } => word(
                 "filter::keyword",
@@ -331,6 +383,13 @@ impl Problem {
                 "an indented line continues the option above",
                 "begin the comment in the first column",
             ),
+            Self::IniIndentedOption { line, option } => word(
+                "ini::indented-option",
+                Warning,
+                &format!("this line is part of the value of `{option}`"),
+                "an indented line continues the option above",
+                &format!("if it stands for itself, begin it in the first column: `{line}`"),
+            ),
             Self::IniNoSection => word(
                 "ini::no-section",
                 Error,
@@ -431,6 +490,13 @@ impl Problem {
                 "used here",
                 &format!("set `{option}` in this section"),
             ),
+            Self::OptionShadowed { option } => word(
+                "option::shadowed",
+                Warning,
+                &format!("every section that reads `{option}` has its own"),
+                "has no effect",
+                "remove it",
+            ),
             Self::OptionTwoSpellings { option } => word(
                 "option::two-spellings",
                 Warning,
@@ -455,6 +521,34 @@ impl Problem {
             Self::OptionValue { option, expected } => {
                 word("option::value", Error, &format!("`{option}` must be {expected}"), &format!("not {expected}"), "")
             }
+            Self::SecretReadable { file } => word(
+                "secret::readable",
+                Warning,
+                &format!("every user of this machine can read {file}"),
+                "this file holds passwords",
+                &format!("chmod o-r {file}"),
+            ),
+            Self::SecretShared { slave, other } => word(
+                "secret::shared",
+                Warning,
+                &format!("`{slave}` and `{other}` have the same password"),
+                "also used by another slave",
+                "give each slave its own: who knows one can pass for the other",
+            ),
+            Self::SecretTracked { file } => word(
+                "secret::tracked",
+                Warning,
+                &format!("git keeps {file}, and the passwords in it"),
+                "this file holds passwords",
+                &format!("`git rm --cached {file}`, name it in .gitignore, and change the passwords"),
+            ),
+            Self::SecretWeak { slave } => word(
+                "secret::weak",
+                Warning,
+                &format!("the password of `{slave}` is easily guessed"),
+                "short, or among the first that are tried",
+                "take a long random one: `farmout slave detect` makes one",
+            ),
             Self::SlaveDuplicate { slave } => word(
                 "slave::duplicate",
                 Error,
@@ -475,6 +569,13 @@ impl Problem {
                 &format!("the slave `{slave}` has no password"),
                 "`password` is missing in this section",
                 "add `password = …`: without it a master takes no slave",
+            ),
+            Self::SlaveUnused { slave, reasons } => word(
+                "slave::unused",
+                Warning,
+                &format!("no builder can use the slave `{slave}`"),
+                "takes nothing",
+                &reasons.join("\n"),
             ),
             Self::SourceDirectory { directory, inside } => word(
                 "source::directory",

@@ -83,6 +83,13 @@ impl Filter {
     }
 }
 
+/// Whether some version meets all criteria. Those that are compared with and their neighbours are tried: what lies between
+/// two of them behaves as one of these.
+pub fn satisfiable(criteria: &[Criterion]) -> bool {
+    let tried = criteria.iter().flat_map(|criterion| criterion.version.around());
+    criteria.is_empty() || tried.into_iter().any(|version| criteria.iter().all(|criterion| criterion.allows(&version)))
+}
+
 impl fmt::Display for Criterion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let written =
@@ -98,5 +105,38 @@ impl fmt::Display for Filter {
             .iter()
             .map(|criteria| criteria.iter().map(Criterion::to_string).collect::<Vec<_>>().join(" "));
         f.write_str(&alternatives.collect::<Vec<_>>().join(" OR "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn criteria(text: &[(&str, &str)]) -> Vec<Criterion> {
+        let criterion = |(operator, version): &(&str, &str)| Criterion {
+            operator: Operator::parse(operator).unwrap(),
+            version: Version::parse(version).unwrap(),
+        };
+        text.iter().map(criterion).collect()
+    }
+
+    #[test]
+    fn contradictions_are_found() {
+        assert!(!satisfiable(&criteria(&[(">", "9.2"), ("<", "9.1")])));
+        assert!(!satisfiable(&criteria(&[("==", "9.2"), ("!=", "9.2")])));
+        assert!(!satisfiable(&criteria(&[("==", "9.2"), ("==", "9.3")])));
+        assert!(!satisfiable(&criteria(&[(">", "9.2"), ("<=", "9.2")])));
+        for possible in [
+            &[(">", "9.1"), ("<", "9.2")][..],
+            &[(">=", "9.1"), ("<=", "9.1")],
+            &[(">", "9.1"), ("<", "9.1.0")],
+            &[(">", "9.2rc1"), ("<", "9.2")],
+            &[("==", "9.2-acme"), (">", "9.1")],
+            &[("!=", "9.1"), ("!=", "9.2")],
+            &[("<", "8")],
+            &[],
+        ] {
+            assert!(satisfiable(&criteria(possible)), "{possible:?}");
+        }
     }
 }

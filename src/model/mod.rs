@@ -14,7 +14,7 @@ pub use capability::{
     Declaration, Declarations, Dispatch, Offer, OfferOption, OfferValue, OptionDeclaration, Requirement, Variant,
 };
 pub use farm::Farm;
-pub use filter::{Criterion, Filter, Operator};
+pub use filter::{Criterion, Filter, Operator, satisfiable};
 pub use option::{Declared, DeclaredOptions, OptionType, Value};
 pub use secret::{Secret, Secrets};
 pub use slave::{Priority, Slave};

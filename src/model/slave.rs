@@ -14,6 +14,8 @@ pub struct Slave {
     pub span: Span,
     /// What it shows to a master.
     pub password: Secret,
+    /// Where the password stands; the section's name where it has none.
+    pub password_span: Span,
     /// What it offers, by capability: versions in the order written.
     pub capabilities: IndexMap<String, Vec<Offer>>,
     /// How many builds run at once, if it says.

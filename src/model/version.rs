@@ -45,6 +45,19 @@ impl Version {
         &self.text
     }
 
+    /// The version itself, and versions just below and above it.
+    pub(super) fn around(&self) -> Vec<Self> {
+        let numbers = self.numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(".");
+        let texts = [
+            self.text.clone(),
+            format!("{numbers}devel"),
+            format!("{numbers}rc999999999"),
+            numbers.clone(),
+            format!("{numbers}.0devel"),
+        ];
+        texts.iter().filter_map(|text| Self::parse(text)).collect()
+    }
+
     /// How two versions compare; none if they differ and neither is above the other.
     pub fn compare(&self, other: &Self) -> Option<Ordering> {
         let numbers = self.numbers.cmp(&other.numbers);

@@ -179,7 +179,7 @@ impl Bound {
 }
 
 /// The testing database: `<prefix>-<builder>`, with a hash in place of what PostgreSQL would cut off.
-fn database(prefix: &str, builder: &str) -> String {
+pub fn database(prefix: &str, builder: &str) -> String {
     let name = format!("{prefix}-{builder}");
     if name.len() <= LONGEST_DATABASE {
         return name;

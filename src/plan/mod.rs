@@ -9,6 +9,6 @@ mod lower;
 mod model;
 pub mod placeholder;
 
-pub use bind::bind;
+pub use bind::{bind, database};
 pub use lower::{Condition, LowerError, Procedure, ProcedureStep, lower};
 pub use model::{FORMAT, OnFailure, Phase, Plan, PlanFile, Step};

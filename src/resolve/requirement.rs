@@ -1,7 +1,9 @@
 //! Lines of `build-for` and `build-requires` to requirements.
 
+use std::ops::Range;
+
 use crate::diagnostic::{Diagnostics, Label, Problem};
-use crate::model::{Criterion, Dispatch, Filter, Operator, Requirement, Version};
+use crate::model::{Criterion, Dispatch, Filter, Operator, Requirement, Version, satisfiable};
 use crate::source::Text;
 use crate::syntax::filter::{Kind, tokens};
 
@@ -57,8 +59,10 @@ fn dispatch_line(value: &Text, line: &str, diagnostics: &mut Diagnostics) -> Opt
 
 /// OR binds less than AND, which may be left out. None if there is a mistake.
 fn filter(value: &Text, tokens: &[(Kind, &str)], diagnostics: &mut Diagnostics) -> Option<Filter> {
-    let mut filter = Filter::default();
+    let mut alternatives: Vec<Vec<Criterion>> = Vec::new();
     let mut criteria: Vec<Criterion> = Vec::new();
+    // Where each alternative is written, the one that is being read last.
+    let mut places: Vec<Range<usize>> = Vec::new();
     let mut good = true;
     let mut rest = tokens.iter().copied().peekable();
     // The keyword that waits for a criterion.
@@ -71,28 +75,38 @@ fn filter(value: &Text, tokens: &[(Kind, &str)], diagnostics: &mut Diagnostics) 
         match kind {
             Kind::Operator | Kind::WrongOperator => {
                 open = None;
+                let place = value.range_of(text);
+                match places.get_mut(alternatives.len()) {
+                    Some(begun) => begun.end = place.end,
+                    None => places.push(place),
+                }
                 let operator = Operator::parse(text);
                 if operator.is_none() {
                     mistake(diagnostics, Problem::FilterOperator { operator: text.to_owned() }, text);
                 }
                 match rest.next_if(|(next, _)| matches!(next, Kind::Version | Kind::WrongWord)) {
-                    Some((_, version)) => match (operator, Version::parse(version)) {
-                        (Some(operator), Some(version)) => criteria.push(Criterion { operator, version }),
-                        (_, None) => {
-                            mistake(diagnostics, Problem::VersionSyntax { version: version.to_owned() }, version)
+                    Some((_, version)) => {
+                        if let Some(begun) = places.last_mut() {
+                            begun.end = value.range_of(version).end;
                         }
-                        (None, _) => {}
-                    },
+                        match (operator, Version::parse(version)) {
+                            (Some(operator), Some(version)) => criteria.push(Criterion { operator, version }),
+                            (_, None) => {
+                                mistake(diagnostics, Problem::VersionSyntax { version: version.to_owned() }, version)
+                            }
+                            (None, _) => {}
+                        }
+                    }
                     None => mistake(diagnostics, Problem::FilterNoVersion { operator: text.to_owned() }, text),
                 }
             }
             Kind::And | Kind::Or => {
-                if open.is_some() || criteria.is_empty() && filter.alternatives.is_empty() {
+                if open.is_some() || criteria.is_empty() && alternatives.is_empty() {
                     mistake(diagnostics, Problem::FilterKeyword { keyword: text.to_owned() }, text);
                 }
                 open = Some(text);
                 if kind == Kind::Or && !criteria.is_empty() {
-                    filter.alternatives.push(std::mem::take(&mut criteria));
+                    alternatives.push(std::mem::take(&mut criteria));
                 }
             }
             Kind::Version => mistake(diagnostics, Problem::FilterNoOperator { version: text.to_owned() }, text),
@@ -112,7 +126,15 @@ fn filter(value: &Text, tokens: &[(Kind, &str)], diagnostics: &mut Diagnostics) 
         mistake(diagnostics, Problem::FilterKeyword { keyword: keyword.to_owned() }, keyword);
     }
     if !criteria.is_empty() {
-        filter.alternatives.push(criteria);
+        alternatives.push(criteria);
     }
-    good.then_some(filter)
+    if good {
+        for (criteria, place) in alternatives.iter().zip(places) {
+            if !satisfiable(criteria) {
+                good = false;
+                diagnostics.push(Problem::FilterImpossible, value.span(place));
+            }
+        }
+    }
+    good.then_some(Filter { alternatives })
 }

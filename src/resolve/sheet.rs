@@ -158,6 +158,11 @@ impl Sheet {
         own.chain(inherited).map(String::as_str).collect()
     }
 
+    /// Whether a section other than `[DEFAULT]` sets an option.
+    pub fn is_set(&self, option: &str) -> bool {
+        self.sections.values().any(|section| section.options.contains_key(option))
+    }
+
     /// The settings that nothing asked for, with their sections.
     pub fn unread(&self) -> Vec<(&str, &Setting)> {
         let read = self.read.borrow();

@@ -49,6 +49,10 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn slave(mut self) -> Slave {
         let given = ["password", "passwd"].map(|option| self.sheet.get(self.name, option, self.diagnostics));
+        if let [Some(_), Some(ignored)] = &given {
+            let problem = Problem::OptionTwoSpellings { option: "password".to_owned() };
+            self.diagnostics.push(problem, ignored.name);
+        }
         let wrong = given.iter().flatten().any(|found| found.value.is_none());
         let password =
             given.into_iter().flatten().filter_map(|found| found.value).find(|password| !password.is_empty());
@@ -61,6 +65,7 @@ impl Reading<'_> {
         Slave {
             name: self.name.to_owned(),
             span: self.span,
+            password_span: password.as_ref().map_or(self.span, Text::whole),
             password: Secret::new(password.map_or(String::new(), |password| password.to_string())),
             capabilities,
             max_builds: self.integer("max_builds"),

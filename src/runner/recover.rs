@@ -31,7 +31,8 @@ const KILLED: &str = "the runner was killed";
 /// Cleans up after all runners with records in the site's state folder that are dead. [`super::run`] does it first.
 ///
 /// Records of live runners are left alone, and so are all if another process is cleaning up already. A record that
-/// cannot be dealt with is told of in [`Event::Recovered`] and kept; that is no failure.
+/// cannot be dealt with is told of in [`Event::Recovered`] and kept; that is no failure. Steps get this site's
+/// environment and secrets, and the base directory and account that the killed runner had.
 ///
 /// # Errors
 /// The state folder cannot be used.

@@ -104,8 +104,9 @@ impl Runner {
         kill(Pid::from_raw(self.0.id().cast_signed()), signal).unwrap();
     }
 
-    /// Its exit status, none if a signal ended it.
+    /// Waits for its end: its exit status, none if a signal ended it.
     pub fn wait(&mut self) -> Option<i32> {
+        eventually("the runner ends", || self.0.try_wait().unwrap().is_some());
         self.0.wait().unwrap().code()
     }
 }
@@ -124,6 +125,8 @@ fn a_runner_for_other_tests() {
     let (Ok(plans), Ok(folder)) = (std::env::var("FARMOUT_TEST_PLANS"), std::env::var("FARMOUT_TEST_FOLDER")) else {
         return;
     };
+    // Tests that a script runs in the background ignore this one, and a runner would go on ignoring it.
+    signal_hook::flag::register(signal_hook::consts::SIGINT, std::sync::Arc::default()).unwrap();
     let plans: Vec<Plan> = serde_yaml::from_str(&std::fs::read_to_string(plans).unwrap()).unwrap();
     let result = farmout::runner::run(&plans, &site(Utf8Path::new(&folder)), &mut |_| {}).unwrap();
     std::process::exit(result.exit() as i32);

@@ -85,10 +85,10 @@ impl Machine {
             let advice = "Install it, or add a downloaded one: farmout slave detect --embedded 17";
             line(&mut text, format_args!("# No PostgreSQL server is installed. {advice}"));
         }
-        for python in self.pythons.iter().filter(|python| !python.venv && !python.virtualenv) {
+        for python in self.pythons.iter().filter(|python| !python.venv && !python.virtualenv && !python.pip) {
             let path = &python.path;
             let advice = if python.minor.starts_with("2.") {
-                format!("{path} -m pip install virtualenv==16.7.12")
+                format!("give it pip: {path} -m ensurepip")
             } else {
                 format!("on Debian and Ubuntu: apt-get install python{}-venv", python.minor)
             };
@@ -173,7 +173,7 @@ mod tests {
             path: path.into(),
             venv,
             virtualenv: false,
-            pip: true,
+            pip: venv,
         };
         let machine = Machine {
             postgresql: vec![

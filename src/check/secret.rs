@@ -1,0 +1,100 @@
+//! `secret::`: passwords that are none, and files that show them.
+
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::process::{Command, Stdio};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::diagnostic::{Diagnostics, Label, Problem};
+use crate::model::Slave;
+use crate::source::{SourceId, Sources, Span};
+
+/// A password shorter than this is guessed.
+const SHORTEST: usize = 8;
+
+/// Passwords that everybody tries first.
+const COMMON: [&str; 12] = [
+    "12345678",
+    "123456789",
+    "buildbot",
+    "buildslave",
+    "changeme",
+    "odoo",
+    "openerp",
+    "passw0rd",
+    "password",
+    "postgres",
+    "secret",
+    "testtest",
+];
+
+/// Checks the slaves' passwords against each other and against what everybody tries.
+pub(super) fn passwords(slaves: &[Slave], diagnostics: &mut Diagnostics) {
+    let mut known: HashMap<&str, &Slave> = HashMap::new();
+    for slave in slaves {
+        let password = slave.password.expose();
+        if password.is_empty() {
+            continue;
+        }
+        let lower = password.to_lowercase();
+        if password.chars().count() < SHORTEST || COMMON.contains(&lower.as_str()) || lower == slave.name.to_lowercase()
+        {
+            diagnostics.push(Problem::SecretWeak { slave: slave.name.clone() }, slave.password_span);
+        }
+        if let Some(first) = known.insert(password, slave) {
+            let problem = Problem::SecretShared { slave: slave.name.clone(), other: first.name.clone() };
+            let diagnostic = diagnostics.push(problem, slave.password_span);
+            if first.password_span != slave.password_span {
+                diagnostic.label(first.password_span, Label::FirstHere);
+            }
+        }
+    }
+}
+
+/// Checks who can read the fragments: the world through a repository, or every user of the machine.
+pub(super) fn files(fragments: &[(SourceId, Option<Utf8PathBuf>)], sources: &Sources, diagnostics: &mut Diagnostics) {
+    let tracked = tracked(fragments.iter().filter_map(|(_, path)| path.as_deref()));
+    for (id, path) in fragments {
+        let Some(path) = path else { continue };
+        let span = Span::new(*id, 0..sources.get(*id).text().lines().next().map_or(0, str::len));
+        let file = path.to_string();
+        if tracked.contains(path) {
+            diagnostics.push(Problem::SecretTracked { file }, span);
+        } else if std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o004 != 0) {
+            diagnostics.push(Problem::SecretReadable { file }, span);
+        }
+    }
+}
+
+/// Those of the files that git tracks. Where there is no repository, or no git, none is.
+fn tracked<'a>(paths: impl Iterator<Item = &'a Utf8Path> + Clone) -> Vec<Utf8PathBuf> {
+    let mut tracked = Vec::new();
+    let mut folders: Vec<&Utf8Path> = paths.clone().filter_map(Utf8Path::parent).collect();
+    folders.sort();
+    folders.dedup();
+    for folder in folders {
+        let here = if folder.as_str().is_empty() { Utf8Path::new(".") } else { folder };
+        let Ok(whole) = here.canonicalize_utf8() else { continue };
+        if !whole.ancestors().any(|ancestor| ancestor.join(".git").exists()) {
+            continue;
+        }
+        let names = paths.clone().filter(|path| path.parent() == Some(folder)).filter_map(Utf8Path::file_name);
+        let output = Command::new("git")
+            .args(["ls-files", "-z", "--"])
+            .args(names)
+            .current_dir(here)
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .output();
+        let Ok(output) = output else { continue };
+        tracked.extend(
+            String::from_utf8_lossy(&output.stdout)
+                .split('\0')
+                .filter(|name| !name.is_empty())
+                .map(|name| folder.join(name)),
+        );
+    }
+    tracked
+}

@@ -1,0 +1,72 @@
+//! `slave::`, and `capability::` where it takes the whole slave to see it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::diagnostic::{Diagnostics, Label, Problem};
+use crate::dispatch::{Graph, why_not};
+use crate::model::{Declarations, Offer, OfferValue, Slave, Variant};
+
+/// Checks each slave, and what it is good for.
+pub(super) fn check(graph: &Graph, diagnostics: &mut Diagnostics) {
+    for slave in &graph.farm.slaves {
+        same_port(slave, diagnostics);
+        shadowed(slave, &graph.farm.declarations, diagnostics);
+    }
+    unused(graph, diagnostics);
+}
+
+/// A slave that takes no builder waits for ever. Said only where there are builders at all: else the builds are told of.
+fn unused(graph: &Graph, diagnostics: &mut Diagnostics) {
+    if graph.builders.is_empty() {
+        return;
+    }
+    let used: BTreeSet<usize> = graph.builders.iter().flat_map(|builder| builder.slaves.iter().copied()).collect();
+    for (index, slave) in graph.farm.slaves.iter().enumerate() {
+        if !used.contains(&index) {
+            let builds = graph.farm.builds.iter().filter(|build| build.buildout.is_some());
+            let reasons = builds.filter_map(|build| Some(format!("{}: {}", build.name, why_not(build, slave)?)));
+            let problem = Problem::SlaveUnused { slave: slave.name.clone(), reasons: reasons.collect() };
+            diagnostics.push(problem, slave.span);
+        }
+    }
+}
+
+/// Two clusters cannot listen at one place.
+fn same_port(slave: &Slave, diagnostics: &mut Diagnostics) {
+    let mut known: HashMap<(String, String), &Offer> = HashMap::new();
+    for offer in slave.capabilities.get("postgresql").into_iter().flatten() {
+        let plain = |option: &str| match offer.options.get(option).map(|given| &given.value) {
+            Some(OfferValue::Plain(value)) => Some(value.clone()),
+            _ => None,
+        };
+        if plain("cluster").is_some() {
+            continue;
+        }
+        let place = (plain("host").unwrap_or_default(), plain("port").unwrap_or_else(|| "5432".to_owned()));
+        let port = place.1.clone();
+        if let Some(first) = known.insert(place, offer) {
+            let problem = Problem::CapabilitySamePort { slave: slave.name.clone(), port };
+            diagnostics.push(problem, offer.span).label(first.span, Label::FirstHere);
+        }
+    }
+}
+
+/// Options that a variant such as `cluster=ephemeral` decides by itself.
+fn shadowed(slave: &Slave, declarations: &Declarations, diagnostics: &mut Diagnostics) {
+    for (name, offers) in &slave.capabilities {
+        let variants = declarations.get(name).map_or(&[][..], |declaration| &declaration.variants);
+        for offer in offers {
+            let applies = |variant: &&Variant| {
+                offer
+                    .options
+                    .get(&variant.option)
+                    .is_some_and(|given| given.value == OfferValue::Plain(variant.is.clone()))
+            };
+            let Some(variant) = variants.iter().find(applies) else { continue };
+            for (option, given) in offer.options.iter().filter(|(option, _)| variant.options.contains_key(*option)) {
+                let by = format!("{}={}", variant.option, variant.is);
+                diagnostics.push(Problem::CapabilityShadowed { option: option.clone(), by }, given.span);
+            }
+        }
+    }
+}
