@@ -80,8 +80,7 @@ fn secrets(text: &str, id: SourceId) -> Vec<Span> {
     let mut continues = false;
     for line in text.split_inclusive('\n') {
         let indented = line.starts_with([' ', '\t']);
-        let lower = line.to_ascii_lowercase();
-        let name = lower.find("passw");
+        let name = line.as_bytes().windows(5).position(|part| part.eq_ignore_ascii_case(b"passw"));
         // In a comment, only what looks like an option: people comment passwords out.
         let separators: &[char] = if line.starts_with(['#', ';']) { &['=', ':'] } else { &['=', ':', ' ', '\t'] };
         let value = match name {

@@ -10,6 +10,8 @@ fn main() -> ExitCode {
 /// Builds need process groups, Unix sockets and users: there is no half of a slave on Windows.
 #[cfg(not(unix))]
 fn main() -> ExitCode {
-    eprintln!("error: farmout does not run on this system\n  help: run it on Linux or another Unix; on Windows, in WSL");
+    eprintln!(
+        "error: farmout does not run on this system\n  help: run it on Linux or another Unix; on Windows, in WSL"
+    );
     ExitCode::from(2)
 }

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// The text of a farm's files.
@@ -46,7 +47,10 @@ impl FarmText {
         fs::write(directory.join("buildouts/MANIFEST.cfg"), &self.manifest)?;
         fs::write(directory.join("buildouts/shared.cfg"), BUILDOUT)?;
         for (number, fragment) in self.fragments.iter().enumerate() {
-            fs::write(directory.join(format!("slaves.d/{number:04}.cfg")), fragment)?;
+            let file = directory.join(format!("slaves.d/{number:04}.cfg"));
+            fs::write(&file, fragment)?;
+            // Passwords that others can read would be warned of.
+            fs::set_permissions(file, fs::Permissions::from_mode(0o600))?;
         }
         Ok(())
     }
@@ -80,7 +84,7 @@ fn manifest(builds: usize) -> String {
 fn fragment(slaves: std::ops::Range<usize>) -> String {
     let mut text = String::from("[DEFAULT]\nmax_builds = 2\nnotify_on_missing = farm@example.org\n\n");
     for index in slaves {
-        let _ = write!(text, "[slave-{index:05}]\npassword = p{index}\ncapability =\n");
+        let _ = write!(text, "[slave-{index:05}]\npassword = generated-{index}\ncapability =\n");
         for step in 0..=(index % 3) {
             let version = POSTGRESQL[(index + step * 3) % POSTGRESQL.len()];
             let _ = writeln!(text, "    postgresql {version} port={} bin=/opt/pg{version}/bin", 5432 + step);
@@ -97,7 +101,7 @@ fn fragment(slaves: std::ops::Range<usize>) -> String {
         if index % 2 == 0 {
             text.push_str("    private-code\n");
         }
-        if index % 25 == 0 {
+        if index % 50 == 0 {
             text.push_str("build-only-if-requires = private-code\n");
         }
         let _ = writeln!(text, "slave_priority = {}\nrack = r{}\n", index % 3, index % 40);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::offers::Offers;
 use super::{Chosen, Slaves};
@@ -84,33 +84,47 @@ impl Graph {
     }
 
     /// The graph as `farmout compile --emit json` writes it. It holds no secret.
+    ///
+    /// Only as it is written does it become builders and their slaves by name: a big farm's would fill the memory.
     pub fn emit(&self) -> impl Serialize {
-        let name = |slave: usize| self.farm.slaves[slave].name.as_str();
         Emitted {
-            builds: self.farm.builds.iter().map(emit_build).collect(),
-            slaves: self.farm.slaves.iter().map(emit_slave).collect(),
-            builders: self
-                .builders
-                .iter()
-                .map(|builder| EmittedBuilder {
-                    name: &builder.name,
-                    build: &self.build(builder).name,
-                    category: self.build(builder).category.as_deref(),
-                    slaves: builder.slaves.iter().map(name).collect(),
-                    properties: self.properties(builder),
-                })
-                .collect(),
-            schedulers: self
-                .schedulers
-                .iter()
-                .map(|scheduler| EmittedScheduler {
-                    name: &scheduler.name,
-                    builders: scheduler.builders.iter().map(|index| self.builders[*index].name.as_str()).collect(),
-                    tree_stable_timer: self.farm.builds[scheduler.build].tree_stable_timer,
-                    watch: &self.farm.builds[scheduler.build].watch,
-                })
-                .collect(),
+            builds: Each(move || self.farm.builds.iter().map(emit_build)),
+            slaves: Each(move || self.farm.slaves.iter().map(emit_slave)),
+            builders: Each(move || self.builders.iter().map(|builder| self.emit_builder(builder))),
+            schedulers: Each(move || self.schedulers.iter().map(|scheduler| self.emit_scheduler(scheduler))),
         }
+    }
+
+    fn emit_builder<'a>(&'a self, builder: &'a Builder) -> EmittedBuilder<'a> {
+        EmittedBuilder {
+            name: &builder.name,
+            build: &self.build(builder).name,
+            category: self.build(builder).category.as_deref(),
+            slaves: builder.slaves.iter().map(|slave| self.farm.slaves[slave].name.as_str()).collect(),
+            properties: self.properties(builder),
+        }
+    }
+
+    fn emit_scheduler<'a>(&'a self, scheduler: &'a Scheduler) -> EmittedScheduler<'a> {
+        EmittedScheduler {
+            name: &scheduler.name,
+            builders: scheduler.builders.iter().map(|index| self.builders[*index].name.as_str()).collect(),
+            tree_stable_timer: self.farm.builds[scheduler.build].tree_stable_timer,
+            watch: &self.farm.builds[scheduler.build].watch,
+        }
+    }
+}
+
+/// A list that is made as it is written.
+struct Each<F>(F);
+
+impl<F, I> Serialize for Each<F>
+where
+    F: Fn() -> I,
+    I: Iterator<Item: Serialize>,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
     }
 }
 
@@ -151,11 +165,11 @@ fn emit_slave(slave: &Slave) -> EmittedSlave<'_> {
 }
 
 #[derive(Serialize)]
-struct Emitted<'a> {
-    builds: Vec<EmittedBuild<'a>>,
-    slaves: Vec<EmittedSlave<'a>>,
-    builders: Vec<EmittedBuilder<'a>>,
-    schedulers: Vec<EmittedScheduler<'a>>,
+struct Emitted<B, S, R, T> {
+    builds: B,
+    slaves: S,
+    builders: R,
+    schedulers: T,
 }
 
 #[derive(Serialize)]

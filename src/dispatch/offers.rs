@@ -108,6 +108,11 @@ impl Offers {
         several
     }
 
+    /// The rank of a slave.
+    pub(crate) fn rank(&self, slave: usize) -> usize {
+        self.ranking.rank(slave)
+    }
+
     /// The slave at a rank.
     pub(crate) fn slave(&self, rank: usize) -> usize {
         self.ranking.slave(rank)

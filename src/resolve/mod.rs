@@ -3,6 +3,8 @@
 mod build;
 mod farm_file;
 mod files;
+mod inherit;
+mod interpolate;
 mod requirement;
 mod sheet;
 mod slave;

@@ -51,7 +51,7 @@ pub struct Setting {
 pub fn parse(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> Document {
     let text = sources.get(id).text();
     let mut reading = Reading { id, text, document: Document::default(), diagnostics, misplaced: false };
-    if let Some(at) = text.bytes().position(|byte| byte == 0) {
+    if let Some(at) = text.find('\0') {
         reading.diagnostics.push(Problem::IniBinary, Span::new(id, at..at + 1));
         return reading.document;
     }
