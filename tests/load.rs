@@ -85,9 +85,9 @@ fn one_line_of_a_hundred_megabytes() {
 }
 
 #[test]
-fn three_hundred_thousand_sections() {
+fn a_hundred_thousand_sections() {
     let mut manifest = String::new();
-    for section in 0..300_000 {
+    for section in 0..100_000 {
         let _ = write!(manifest, "[p{section}]\nwatch = git https://x.example/{section} main\n");
     }
     let (told, code) = compile(&manifest, 3000);
