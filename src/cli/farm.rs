@@ -19,12 +19,20 @@ pub(super) struct FarmArguments {
     /// A manifest to read instead of the farm's own (may be given several times)
     #[arg(long, value_name = "FILE")]
     manifest: Vec<Utf8PathBuf>,
+    /// A slave fragment to read instead of the farm's own (may be given several times)
+    #[arg(long, value_name = "FILE")]
+    slaves: Vec<Utf8PathBuf>,
 }
 
 impl FarmArguments {
     /// Where the farm's files are.
     pub(super) fn layout(&self) -> Layout {
-        Layout { root: find_farm(self.farm.clone()), manifests: self.manifest.clone(), fragment: None }
+        Layout {
+            root: find_farm(self.farm.clone()),
+            manifests: self.manifest.clone(),
+            fragments: self.slaves.clone(),
+            fragment: None,
+        }
     }
 }
 
@@ -40,13 +48,16 @@ pub(super) fn right(compilation: Compilation) -> Result<Compilation, Failure> {
 
 /// Reads and compiles a farm. Of several unreadable files, all but the last are printed here.
 pub(super) fn read(layout: &Layout) -> Result<Compilation, Failure> {
-    compile(layout).map_err(|mut failures| {
-        let last = failures.pop().unwrap_or_else(|| Failure::misuse("the farm cannot be read"));
-        failures.iter().for_each(|failure| {
-            failure.print();
-        });
-        last
-    })
+    compile(layout).map_err(last)
+}
+
+/// The last of several failures; the others are printed here.
+pub(super) fn last(mut failures: Vec<Failure>) -> Failure {
+    let last = failures.pop().unwrap_or_else(|| Failure::misuse("the farm cannot be read"));
+    failures.iter().for_each(|failure| {
+        failure.print();
+    });
+    last
 }
 
 /// The slave that a command is about: the one named, or the only one.

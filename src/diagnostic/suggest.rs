@@ -1,7 +1,26 @@
 //! Did you mean? The nearest of the names that would have been right.
 
+/// Nobody means a name longer than this, and comparing a broken file's lines with names would take for ever.
+const LONGEST: usize = 100;
+
+/// A message whose words are of a length that somebody reads: of what is longer, the beginning. A broken file can have a
+/// name of a hundred megabytes.
+pub fn short(message: &str) -> String {
+    let word = |word: &str| match word.char_indices().nth(LONGEST) {
+        // A closing quotation mark and the white space after the word stay.
+        Some((end, _)) => {
+            format!("{}…{}", &word[..end], &word[word.trim_end_matches(['`', ' ', '\n', ':', ',']).len()..])
+        }
+        None => word.to_owned(),
+    };
+    message.split_inclusive([' ', '\n']).map(word).collect()
+}
+
 /// The nearest of `names` to `written`, if one is near enough to be what was meant.
 pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if written.len() > LONGEST {
+        return None;
+    }
     let normal = |name: &str| name.to_lowercase().replace(['_', ' '], "-");
     let wanted = normal(written);
     // About one slip in three characters; more than that is another word.
@@ -27,6 +46,13 @@ pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn endless_words_are_cut() {
+        let message = format!("`{}` is no kind of source", "x".repeat(5000));
+        assert_eq!(short(&message), format!("`{}…` is no kind of source", "x".repeat(99)));
+        assert_eq!(short("did you mean `watch`?"), "did you mean `watch`?");
+    }
 
     #[test]
     fn the_nearest_name_is_near() {

@@ -7,7 +7,7 @@ use super::Source;
 /// Bytes shown on each side of a place in a line too long to be read whole.
 const MARGIN: usize = 60;
 /// A line longer than this is cut.
-const LONG: usize = 400;
+const LONG: usize = 160;
 
 impl SourceCode for Source {
     fn read_span<'a>(
