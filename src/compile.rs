@@ -90,7 +90,6 @@ pub(crate) fn secrets(text: &str, id: SourceId) -> Vec<Span> {
     let mut continues = false;
     for line in text.split_inclusive('\n') {
         let indented = line.starts_with([' ', '\t']);
-        let lower = line.to_ascii_lowercase();
         // In a comment, only what looks like an option: people comment passwords out.
         let separators: &[char] = if line.starts_with(['#', ';']) { &['=', ':'] } else { &BETWEEN };
         let mut hide = |from: usize, word: bool| {
@@ -99,7 +98,9 @@ pub(crate) fn secrets(text: &str, id: SourceId) -> Vec<Span> {
             let end = if word { rest.find([' ', '\t']).unwrap_or(rest.len()) } else { rest.len() };
             secrets.push(Span::new(id, at + from + skipped..at + from + skipped + end));
         };
-        let named: Vec<_> = lower.match_indices("passw").map(|(name, _)| name).collect();
+        let windows = line.as_bytes().windows(5).enumerate();
+        let named = windows.filter(|(_, part)| part.eq_ignore_ascii_case(b"passw")).map(|(name, _)| name);
+        let named: Vec<_> = named.collect();
         // The value of an option goes to the line's end. In a capability line the secret ends with its word, and another
         // may follow.
         let option = line.find(['=', ':']).unwrap_or(line.len());

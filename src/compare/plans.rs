@@ -33,7 +33,7 @@ impl Plans {
         let mut plans = Self::default();
         for builder in &graph.builders {
             let bound = lower(compilation, builder).and_then(|procedure| {
-                let bind = |slave: &usize| bind(&procedure, &graph.farm.slaves[*slave], &graph.farm.declarations);
+                let bind = |slave: usize| bind(&procedure, &graph.farm.slaves[slave], &graph.farm.declarations);
                 builder.slaves.iter().map(bind).collect::<Result<Vec<_>, _>>()
             });
             match bound {

@@ -67,13 +67,13 @@ impl Drawing {
             }
         }
         let tags = Tags { graph, capabilities: &capabilities };
-        let used = |slave: usize| all || picked.iter().any(|builder| builder.slaves.contains(&slave));
+        let used = |slave: usize| all || picked.iter().any(|builder| builder.slaves.contains(slave));
         let shown: Vec<usize> = (0..graph.farm.slaves.len()).filter(|slave| used(*slave)).collect();
         let slaves = shown.iter().map(|slave| tags.slave(&graph.farm.slaves[*slave])).collect();
         let builders: Vec<_> = picked
             .iter()
             .map(|builder| {
-                let slaves = builder.slaves.iter().filter_map(|slave| shown.iter().position(|shown| shown == slave));
+                let slaves = builder.slaves.iter().filter_map(|slave| shown.iter().position(|shown| *shown == slave));
                 tags.builder(builder, slaves.collect())
             })
             .collect();
@@ -122,7 +122,7 @@ impl Tags<'_> {
     fn builder(&self, builder: &Builder, slaves: Vec<usize>) -> BuilderNode {
         let version = |version: &Option<Version>| version.as_ref().map_or(String::new(), Version::to_string);
         let tags: Vec<_> = builder.chosen.iter().map(|(name, chosen)| self.tag(name, &version(chosen))).collect();
-        let names: Vec<_> = builder.slaves.iter().map(|slave| self.graph.farm.slaves[*slave].name.as_str()).collect();
+        let names: Vec<_> = builder.slaves.iter().map(|slave| self.graph.farm.slaves[slave].name.as_str()).collect();
         let mut title = vec![builder.name.clone()];
         title.extend(tags.iter().map(|tag| tag.long.clone()));
         title.push(format!("on {}", names.join(", ")));

@@ -96,6 +96,7 @@ pub fn lines(text: &str) -> Vec<Line<'_>> {
                 Line::Option { name: name.as_str().trim(), value, comment }
             }
             (Rule::indented, Some(words), _) => Line::Continuation(words.as_str().trim()),
+            (Rule::comment, ..) => Line::Comment(line),
             _ => Line::Junk(line),
         });
     }
@@ -116,7 +117,7 @@ fn split_comment(value: &str) -> (&str, &str) {
 pub fn parse(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> Document {
     let text = sources.get(id).text();
     let mut reading = Reading { id, text, document: Document::default(), diagnostics, misplaced: false };
-    if let Some(at) = text.bytes().position(|byte| byte == 0) {
+    if let Some(at) = text.find('\0') {
         reading.diagnostics.push(Problem::IniBinary, Span::new(id, at..at + 1));
         return reading.document;
     }
