@@ -24,9 +24,12 @@ pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> O
     let normal = |name: &str| name.to_lowercase().replace(['_', ' '], "-");
     let wanted = normal(written);
     // About one slip in three characters; more than that is another word.
-    let most = (wanted.chars().count() / 3).max(1);
+    let length = wanted.chars().count();
+    let most = (length / 3).max(1);
     names
         .into_iter()
+        // So different in length that no comparison is needed, which takes for ever where a word has megabytes.
+        .filter(|name| name.chars().count().abs_diff(length) <= most)
         .map(|name| (strsim::damerau_levenshtein(&wanted, &normal(name)), name))
         .filter(|(distance, _)| *distance <= most)
         .min_by_key(|(distance, _)| *distance)
