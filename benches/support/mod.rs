@@ -31,7 +31,7 @@ const BUILD_FOR: [&str; 5] = [
 ];
 
 /// The configuration that a quarter of the builds has beside the manifest.
-const BUILDOUT: &str = "[buildout]\nparts = odoo\nversions = versions\n\n[odoo]\nrecipe = anybox.recipe.openerp:server\nversion = git https://git.example.org/server main\n\n[versions]\nzc.buildout = 2.13.8\n";
+const BUILDOUT: &str = "[buildout]\nparts = odoo\nversions = versions\n\n[odoo]\nrecipe = anybox.recipe.openerp:server\nversion = git https://git.example.org/server parts/server main\n\n[versions]\nzc.buildout = 2.13.8\n";
 
 impl FarmText {
     /// A farm of so many builds and slaves.

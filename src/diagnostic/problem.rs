@@ -136,29 +136,6 @@ pub struct Wording {
     pub help: Option<String>,
 }
 
-impl Wording {
-    /// The same with what nobody would read cut out: a file may have a word of a hundred megabytes.
-    #[must_use]
-    pub fn brief(self) -> Self {
-        let brief = |text: String| shorten(&text).unwrap_or(text);
-        Self { message: brief(self.message), label: brief(self.label), help: self.help.map(brief), ..self }
-    }
-}
-
-/// A text with its long words cut; nothing where it has none.
-fn shorten(text: &str) -> Option<String> {
-    const LONG: usize = 400;
-    const KEPT: usize = 60;
-    let long = |word: &str| word.len() > LONG;
-    let cut = |word: &str| {
-        let start: String = word.chars().take(KEPT).collect();
-        let end: String = word.chars().rev().take(3).collect::<Vec<_>>().into_iter().rev().collect();
-        format!("{start}…{end}")
-    };
-    let words = || text.split_inclusive(char::is_whitespace);
-    words().any(long).then(|| words().map(|word| if long(word) { cut(word) } else { word.to_owned() }).collect())
-}
-
 /// What another place has to do with a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Label {

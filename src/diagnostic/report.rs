@@ -66,7 +66,7 @@ impl<'a> Report<'a> {
     pub fn new(diagnostics: &'a Diagnostics, sources: &'a Sources, levels: &Levels) -> Self {
         let mut redaction = Redaction::new(sources);
         let finding = |diagnostic: &'a Diagnostic| {
-            let mut wording = diagnostic.problem.wording().brief();
+            let mut wording = diagnostic.problem.wording();
             wording.severity = levels.judge(wording.code, wording.severity)?;
             redaction.apply(&mut wording, diagnostic);
             let Wording { message, label, help, .. } = &mut wording;
