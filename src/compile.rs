@@ -83,14 +83,13 @@ fn hide(sources: &mut Sources, id: SourceId) {
 
 /// Where secrets stand in a fragment or a buildout's configuration: what follows a name with `passw` in it, on its line and on those that continue it.
 /// Read from the text and not from the tree, so that a line with a mistake hides its secret too.
-fn secrets(text: &str, id: SourceId) -> Vec<Span> {
+pub(crate) fn secrets(text: &str, id: SourceId) -> Vec<Span> {
     const BETWEEN: [char; 4] = ['=', ':', ' ', '\t'];
     let mut secrets = Vec::new();
     let mut at = 0;
     let mut continues = false;
     for line in text.split_inclusive('\n') {
         let indented = line.starts_with([' ', '\t']);
-        let lower = line.to_ascii_lowercase();
         // In a comment, only what looks like an option: people comment passwords out.
         let separators: &[char] = if line.starts_with(['#', ';']) { &['=', ':'] } else { &BETWEEN };
         let mut hide = |from: usize, word: bool| {
@@ -99,7 +98,9 @@ fn secrets(text: &str, id: SourceId) -> Vec<Span> {
             let end = if word { rest.find([' ', '\t']).unwrap_or(rest.len()) } else { rest.len() };
             secrets.push(Span::new(id, at + from + skipped..at + from + skipped + end));
         };
-        let named: Vec<_> = lower.match_indices("passw").map(|(name, _)| name).collect();
+        let windows = line.as_bytes().windows(5).enumerate();
+        let named = windows.filter(|(_, part)| part.eq_ignore_ascii_case(b"passw")).map(|(name, _)| name);
+        let named: Vec<_> = named.collect();
         // The value of an option goes to the line's end. In a capability line the secret ends with its word, and another
         // may follow.
         let option = line.find(['=', ':']).unwrap_or(line.len());
@@ -112,10 +113,20 @@ fn secrets(text: &str, id: SourceId) -> Vec<Span> {
                 hide(name + end + 1, !names_it);
             }
         }
+        secrets.extend(credentials(line).map(|range| Span::new(id, at + range.start..at + range.end)));
         continues = if indented { continues } else { names_it };
         at += line.len();
     }
     secrets
+}
+
+/// What stands before the `@` of the addresses in a line.
+fn credentials(line: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
+    line.match_indices("://").filter_map(|(at, mark)| {
+        let from = at + mark.len();
+        let host = line[from..].find(|c: char| c == '/' || c.is_whitespace()).map_or(line.len(), |end| from + end);
+        line[from..host].rfind('@').map(|end| from..from + end)
+    })
 }
 
 /// The secrets of the farm by the names that plans call them: passwords of database users, by slave.

@@ -19,6 +19,10 @@ pub mod dispatch;
 
 mod compile;
 
+// What else is done with the farm's files: two versions compared, and their layout.
+pub mod compare;
+pub mod format;
+
 // Graph → plan → run.
 pub mod host;
 pub mod plan;

@@ -194,87 +194,98 @@ fn duplicates_and_links_count_once() {
     assert!(!fragment.contains("has the same version"), "{fragment}");
 }
 
-#[test]
-fn root_sees_what_the_account_can_use() {
-    need_root();
-    let (stage, farmout) = stage();
-    let closed = stage.path().join("closed");
-    script(&closed.join("bin/python3.30"), "#!/bin/sh\necho root ran this > ${0%/*}/../ran\n");
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
-    let path = format!("{}/bin:{SYSTEM}", closed.display());
-    for user in [None, Some("nobody")] {
-        let mut command = Command::new(&farmout);
-        let output =
-            command.env("PATH", &path).args(["slave", "detect"]).args(user.map(|user| format!("--user={user}")));
-        let output = output.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let fragment = String::from_utf8(output.stdout).unwrap();
-        let (user, shown) = (user.unwrap_or("farmout"), closed.display());
-        let reason = format!("# Out of reach: the user {user} cannot enter {shown}. To use it: ");
-        assert!(fragment.contains(&reason), "{fragment}");
-        assert!(fragment.contains(&format!("#   python 3.30 bin={shown}/bin/python3.30\n")), "{fragment}");
-        assert!(!closed.join("ran").exists());
+/// Tests that switch users, as only root can. For anybody else `tests/run` leaves them out and says so.
+mod root {
+    use super::*;
+
+    #[test]
+    fn root_sees_what_the_account_can_use() {
+        need_root();
+        let (stage, farmout) = stage();
+        let closed = stage.path().join("closed");
+        script(&closed.join("bin/python3.30"), "#!/bin/sh\necho root ran this > ${0%/*}/../ran\n");
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+        let path = format!("{}/bin:{SYSTEM}", closed.display());
+        for user in [None, Some("nobody")] {
+            let mut command = Command::new(&farmout);
+            let output =
+                command.env("PATH", &path).args(["slave", "detect"]).args(user.map(|user| format!("--user={user}")));
+            let output = output.output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let fragment = String::from_utf8(output.stdout).unwrap();
+            let (user, shown) = (user.unwrap_or("farmout"), closed.display());
+            let reason = format!("# Out of reach: the user {user} cannot enter {shown}. To use it: ");
+            assert!(fragment.contains(&reason), "{fragment}");
+            assert!(fragment.contains(&format!("#   python 3.30 bin={shown}/bin/python3.30\n")), "{fragment}");
+            assert!(!closed.join("ran").exists());
+            for major in installed() {
+                assert!(fragment.contains(&format!("    postgresql {major} bin=")), "{fragment}");
+            }
+        }
+    }
+
+    #[test]
+    fn programs_run_as_the_account() {
+        need_root();
+        let (stage, farmout) = stage();
+        let told = stage.path().join("told");
+        fs::create_dir(&told).unwrap();
+        fs::set_permissions(&told, fs::Permissions::from_mode(0o777)).unwrap();
+        let text =
+            "#!/bin/sh\n(id -u; id -G; echo $USER $LOGNAME ${PGHOST-unset} ${GIT_DIR-unset}; pwd) > TOLD/$(id -u)\n";
+        script(&stage.path().join("bin/hg"), &text.replace("TOLD", &told.display().to_string()));
+        let mut command = Command::new(farmout);
+        command
+            .env("PATH", format!("{}/bin:{SYSTEM}", stage.path().display()))
+            .env("PGHOST", "elsewhere")
+            .env("GIT_DIR", "/x");
+        detect(&mut command);
+        let user = nix::unistd::User::from_name("farmout").unwrap().expect("the account farmout was not made");
+        let told = fs::read_to_string(told.join(user.uid.to_string())).unwrap();
+        assert_eq!(told, format!("{}\n{}\nfarmout farmout unset unset\n/\n", user.uid, user.gid));
+    }
+
+    #[test]
+    fn an_ordinary_user_is_good_enough() {
+        need_root();
+        let (_stage, farmout) = stage();
+        let fragment = detect(as_nobody(&farmout).env("PATH", SYSTEM));
         for major in installed() {
             assert!(fragment.contains(&format!("    postgresql {major} bin=")), "{fragment}");
         }
+        let same =
+            as_nobody(&farmout).env("PATH", SYSTEM).args(["slave", "detect", "--user", "nobody"]).output().unwrap();
+        assert!(same.status.success());
+        let other = as_nobody(&farmout).args(["slave", "detect", "--user", "daemon"]).output().unwrap();
+        snapshot("slave-only-root-switches", &other);
     }
-}
 
-#[test]
-fn programs_run_as_the_account() {
-    need_root();
-    let (stage, farmout) = stage();
-    let told = stage.path().join("told");
-    fs::create_dir(&told).unwrap();
-    fs::set_permissions(&told, fs::Permissions::from_mode(0o777)).unwrap();
-    let text = "#!/bin/sh\n(id -u; id -G; echo $USER $LOGNAME ${PGHOST-unset} ${GIT_DIR-unset}; pwd) > TOLD/$(id -u)\n";
-    script(&stage.path().join("bin/hg"), &text.replace("TOLD", &told.display().to_string()));
-    let mut command = Command::new(farmout);
-    command
-        .env("PATH", format!("{}/bin:{SYSTEM}", stage.path().display()))
-        .env("PGHOST", "elsewhere")
-        .env("GIT_DIR", "/x");
-    detect(&mut command);
-    let user = nix::unistd::User::from_name("farmout").unwrap().expect("the account farmout was not made");
-    let told = fs::read_to_string(told.join(user.uid.to_string())).unwrap();
-    assert_eq!(told, format!("{}\n{}\nfarmout farmout unset unset\n/\n", user.uid, user.gid));
-}
-
-#[test]
-fn an_ordinary_user_is_good_enough() {
-    need_root();
-    let (_stage, farmout) = stage();
-    let fragment = detect(as_nobody(&farmout).env("PATH", SYSTEM));
-    for major in installed() {
-        assert!(fragment.contains(&format!("    postgresql {major} bin=")), "{fragment}");
+    #[test]
+    fn accounts_and_names_that_cannot_be() {
+        need_root();
+        let run = |arguments: &[&str]| {
+            Command::new(env!("CARGO_BIN_EXE_farmout")).args(["slave", "detect"]).args(arguments).output().unwrap()
+        };
+        snapshot("slave-user-root", &run(&["--user", "root"]));
+        snapshot("slave-user-missing", &run(&["--user", "no-such-user"]));
+        snapshot("slave-name-default", &run(&["--name", "DEFAULT"]));
+        let state = tempfile::tempdir_in("/var/tmp").unwrap();
+        fs::set_permissions(state.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        snapshot(
+            "slave-embedded-unknown",
+            &run(&["--embedded", "9.6", "--state", &state.path().display().to_string()]),
+        );
     }
-    let same = as_nobody(&farmout).env("PATH", SYSTEM).args(["slave", "detect", "--user", "nobody"]).output().unwrap();
-    assert!(same.status.success());
-    let other = as_nobody(&farmout).args(["slave", "detect", "--user", "daemon"]).output().unwrap();
-    snapshot("slave-only-root-switches", &other);
-}
 
-#[test]
-fn accounts_and_names_that_cannot_be() {
-    need_root();
-    let run = |arguments: &[&str]| {
-        Command::new(env!("CARGO_BIN_EXE_farmout")).args(["slave", "detect"]).args(arguments).output().unwrap()
-    };
-    snapshot("slave-user-root", &run(&["--user", "root"]));
-    snapshot("slave-user-missing", &run(&["--user", "no-such-user"]));
-    snapshot("slave-name-default", &run(&["--name", "DEFAULT"]));
-    let state = tempfile::tempdir_in("/var/tmp").unwrap();
-    fs::set_permissions(state.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    snapshot("slave-embedded-unknown", &run(&["--embedded", "9.6", "--state", &state.path().display().to_string()]));
-}
-
-#[test]
-fn a_container_without_the_right_to_switch() {
-    need_root();
-    // Root in a user namespace that has no other user.
-    let mut command = Command::new("unshare");
-    let output = command.args(["-rU", env!("CARGO_BIN_EXE_farmout"), "slave", "detect", "--user", "daemon"]).output();
-    snapshot("slave-user-namespace", &output.unwrap());
+    #[test]
+    fn a_container_without_the_right_to_switch() {
+        need_root();
+        // Root in a user namespace that has no other user.
+        let mut command = Command::new("unshare");
+        let output =
+            command.args(["-rU", env!("CARGO_BIN_EXE_farmout"), "slave", "detect", "--user", "daemon"]).output();
+        snapshot("slave-user-namespace", &output.unwrap());
+    }
 }
 
 #[test]

@@ -2,10 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use fixedbitset::FixedBitSet;
+
 use crate::diagnostic::{Diagnostics, Label, Problem};
 use crate::dispatch::{Graph, candidates, why_not};
 use crate::model::Version;
+use crate::plan::LONGEST_DATABASE;
 use crate::source::Span;
+
+/// A report gives no more reasons than this.
+const MOST_REASONS: usize = 40;
 
 /// Checks what became of the builds.
 pub(super) fn check(graph: &Graph, diagnostics: &mut Diagnostics) {
@@ -73,17 +79,26 @@ fn unmet(graph: &Graph, diagnostics: &mut Diagnostics) -> HashSet<usize> {
 
 /// Names that PostgreSQL would cut off.
 fn database(graph: &Graph, diagnostics: &mut Diagnostics) {
-    for builder in &graph.builders {
-        for index in &builder.slaves {
-            let whole = format!("{}-{}", graph.farm.slaves[*index].db_prefix, builder.name);
-            let database = crate::plan::database(&graph.farm.slaves[*index].db_prefix, &builder.name);
-            if database != whole {
-                let problem = Problem::DispatchDatabase { builder: builder.name.clone(), database };
-                diagnostics.push(problem, graph.build(builder).span);
-                break;
-            }
+    let slaves = &graph.farm.slaves;
+    // Most farms have short names: then there is no need to look at each builder's slaves.
+    let longest = slaves.iter().map(|slave| slave.db_prefix.len()).max().unwrap_or_default();
+    let cut = |prefix: usize, builder: &str| prefix + 1 + builder.len() > LONGEST_DATABASE;
+    for builder in graph.builders.iter().filter(|builder| cut(longest, &builder.name)) {
+        if let Some(slave) = builder.slaves.iter().find(|slave| cut(slaves[*slave].db_prefix.len(), &builder.name)) {
+            let database = crate::plan::database(&slaves[slave].db_prefix, &builder.name);
+            let problem = Problem::DispatchDatabase { builder: builder.name.clone(), database };
+            diagnostics.push(problem, graph.build(builder).span);
         }
     }
+}
+
+/// The first few reasons of very many: nobody reads a thousand, and a thousand times a thousand fill the memory.
+pub(super) fn few(reasons: impl Iterator<Item = String>, of: usize, what: &str) -> Vec<String> {
+    let mut few: Vec<String> = reasons.take(MOST_REASONS).collect();
+    if few.len() == MOST_REASONS && of > MOST_REASONS {
+        few.push(format!("… of {of} {what}"));
+    }
+    few
 }
 
 /// A build without builders is never run: the reason is told for each slave, unless one requirement is reason enough.
@@ -94,42 +109,51 @@ fn no_builder(graph: &Graph, unmet: &HashSet<usize>, diagnostics: &mut Diagnosti
             continue;
         }
         let reason = |slave| why_not(build, slave).map_or_else(String::new, |reason| reason.to_string());
-        let reasons = graph.farm.slaves.iter().map(|slave| format!("{}: {}", slave.name, reason(slave))).collect();
+        let reasons = graph.farm.slaves.iter().map(|slave| format!("{}: {}", slave.name, reason(slave)));
+        let reasons = few(reasons, graph.farm.slaves.len(), "slaves");
         diagnostics.push(Problem::DispatchNoBuilder { build: build.name.clone(), reasons }, build.span);
     }
 }
 
-/// Of several versions that meet a requirement the highest is taken.
+/// Of several versions that meet a requirement the highest is taken. The first slave that has the choice is told.
 fn highest(graph: &Graph, diagnostics: &mut Diagnostics) {
-    let mut known: HashSet<(usize, Span)> = HashSet::new();
+    /// What has been found out about a requirement; several builds can inherit it.
+    #[derive(Default)]
+    struct Known {
+        slaves: FixedBitSet,
+        reported: bool,
+    }
+    let mut known: HashMap<Span, Known> = HashMap::new();
     for builder in &graph.builders {
         let build = graph.build(builder);
         let open = build.requires.iter().filter(|requirement| !builder.chosen.contains_key(&requirement.capability));
         for requirement in open {
-            for index in &builder.slaves {
-                if !known.insert((*index, requirement.span)) {
-                    continue;
-                }
-                let slave = &graph.farm.slaves[*index];
-                let offered = candidates(&build.requires, &requirement.capability, slave);
-                let offered: Vec<_> = offered.into_iter().flatten().collect();
-                if let [.., _, highest] = offered.as_slice() {
-                    let problem = Problem::DispatchHighest {
-                        slave: slave.name.clone(),
-                        capability: requirement.capability.clone(),
-                        taken: highest.to_string(),
-                        offered: offered.iter().map(Version::to_string).collect(),
-                    };
-                    diagnostics.push(problem, requirement.span);
-                }
+            let known = known.entry(requirement.span).or_default();
+            if known.reported || builder.slaves.ranks().is_subset(&known.slaves) {
+                continue;
             }
+            let several = graph.offers.several(&build.requires, &requirement.capability);
+            let first = builder.slaves.ranks().intersection(&several).find(|rank| !known.slaves.contains(*rank));
+            known.slaves.union_with(builder.slaves.ranks());
+            let Some(first) = first else { continue };
+            let slave = &graph.farm.slaves[graph.offers.slave(first)];
+            let offered = candidates(&build.requires, &requirement.capability, slave);
+            let offered: Vec<_> = offered.iter().flatten().map(Version::to_string).collect();
+            known.reported = true;
+            let problem = Problem::DispatchHighest {
+                slave: slave.name.clone(),
+                capability: requirement.capability.clone(),
+                taken: offered.last().cloned().unwrap_or_default(),
+                offered,
+            };
+            diagnostics.push(problem, requirement.span);
         }
     }
 }
 
 /// Two builds can make builders of one name: `a` on PostgreSQL 9.1 and `a-pg9.1` on whichever.
 fn twice(graph: &Graph, diagnostics: &mut Diagnostics) {
-    let mut known: HashMap<&str, usize> = HashMap::new();
+    let mut known: HashMap<&str, usize> = HashMap::with_capacity(graph.builders.len());
     for builder in &graph.builders {
         if let Some(first) = known.insert(&builder.name, builder.build) {
             let problem = Problem::DispatchBuilderTwice { builder: builder.name.clone() };

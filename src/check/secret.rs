@@ -61,10 +61,17 @@ pub(super) fn files(fragments: &[(SourceId, Option<Utf8PathBuf>)], sources: &Sou
         let file = path.to_string();
         if tracked.contains(path) {
             diagnostics.push(Problem::SecretTracked { file }, span);
-        } else if std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o004 != 0) {
+        } else if open_to_all(path) {
             diagnostics.push(Problem::SecretReadable { file }, span);
         }
     }
+}
+
+/// Whether every user may read a file: the file itself, and the way to it.
+fn open_to_all(path: &Utf8Path) -> bool {
+    let has = |path: &Utf8Path, bit| std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & bit != 0);
+    let Ok(whole) = path.canonicalize_utf8() else { return false };
+    has(&whole, 0o004) && whole.ancestors().skip(1).all(|directory| has(directory, 0o001))
 }
 
 /// Those of the files that git tracks. Where there is no repository, or no git, none is.

@@ -1,7 +1,10 @@
 //! `slave::`, and `capability::` where it takes the whole slave to see it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
+use fixedbitset::FixedBitSet;
+
+use super::dispatch::few;
 use crate::diagnostic::{Diagnostics, Label, Problem};
 use crate::dispatch::{Graph, why_not};
 use crate::model::{Declarations, Offer, OfferValue, Slave, Variant};
@@ -20,12 +23,14 @@ fn unused(graph: &Graph, diagnostics: &mut Diagnostics) {
     if graph.builders.is_empty() {
         return;
     }
-    let used: BTreeSet<usize> = graph.builders.iter().flat_map(|builder| builder.slaves.iter().copied()).collect();
+    let mut used = FixedBitSet::new();
+    graph.builders.iter().for_each(|builder| used.union_with(builder.slaves.ranks()));
     for (index, slave) in graph.farm.slaves.iter().enumerate() {
-        if !used.contains(&index) {
+        if !used.contains(graph.offers.rank(index)) {
             let builds = graph.farm.builds.iter().filter(|build| build.buildout.is_some());
             let reasons = builds.filter_map(|build| Some(format!("{}: {}", build.name, why_not(build, slave)?)));
-            let problem = Problem::SlaveUnused { slave: slave.name.clone(), reasons: reasons.collect() };
+            let reasons = few(reasons, graph.farm.builds.len(), "builds");
+            let problem = Problem::SlaveUnused { slave: slave.name.clone(), reasons };
             diagnostics.push(problem, slave.span);
         }
     }

@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use super::Exit;
 use super::farm::{FarmArguments, exit, read};
 use crate::diagnostic::{Failure, Format, Levels, Report};
+use crate::dispatch::Graph;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -69,10 +70,16 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     );
     let errors = counts.errors > 0;
     if let (Some(Emit::Json), false) = (arguments.emit, errors) {
-        let text = serde_json::to_string_pretty(&graph.emit()).map_err(|error| unwritable("the graph", &error))?;
-        print(&(text + "\n"))?;
+        emit(graph)?;
     }
     Ok(exit(errors))
+}
+
+/// Writes the graph as it goes: that of a big farm is no text to keep. JSON has no colours to take out.
+fn emit(graph: &Graph) -> Result<(), Failure> {
+    let mut output = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let written = serde_json::to_writer_pretty(&mut output, &graph.emit()).map_err(std::io::Error::from);
+    finished(written.and_then(|()| output.write_all(b"\n")).and_then(|()| output.flush()))
 }
 
 fn unwritable(what: &str, error: &serde_json::Error) -> Failure {
@@ -82,7 +89,11 @@ fn unwritable(what: &str, error: &serde_json::Error) -> Failure {
 /// Writes on standard output. A reader that has gone, such as `head`, is no error.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut output = anstream::stdout();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+    finished(output.write_all(text.as_bytes()).and_then(|()| output.flush()))
+}
+
+fn finished(written: std::io::Result<()>) -> Result<(), Failure> {
+    match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::misuse(format!("cannot write on standard output: {error}")))
         }

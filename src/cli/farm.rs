@@ -53,13 +53,16 @@ pub(super) fn right(compilation: Compilation) -> Result<Compilation, Failure> {
 
 /// Reads and compiles a farm. Of several unreadable files, all but the last are printed here.
 pub(super) fn read(layout: &Layout) -> Result<Compilation, Failure> {
-    compile(layout).map_err(|mut failures| {
-        let last = failures.pop().unwrap_or_else(|| Failure::misuse("the farm cannot be read"));
-        failures.iter().for_each(|failure| {
-            failure.print();
-        });
-        last
-    })
+    compile(layout).map_err(last)
+}
+
+/// The last of several failures; the others are printed here.
+pub(super) fn last(mut failures: Vec<Failure>) -> Failure {
+    let last = failures.pop().unwrap_or_else(|| Failure::misuse("the farm cannot be read"));
+    failures.iter().for_each(|failure| {
+        failure.print();
+    });
+    last
 }
 
 /// The slave that a command is about: the one named, or the only one.

@@ -1,8 +1,11 @@
 //! The command line: arguments in, a call into the passes, an [`Exit`] out. One file per subcommand.
 
 mod compile;
+mod diff;
 mod explain;
 mod farm;
+mod fmt;
+mod graph;
 mod machine;
 mod plan;
 mod run;
@@ -62,6 +65,21 @@ enum Command {
     ///
     /// Exits 0 where there is no error, 1 where there are some, 2 where a file cannot be read, or for wrong use.
     Compile(compile::Arguments),
+    /// Show what changes between another version of the farm and this one
+    ///
+    /// Shows what appears, vanishes or changes between another version of the farm and this one: builds, what schedules
+    /// them, builders, slaves, and the plans: steps, commands and environment, on every slave. A change that hits many
+    /// builders alike is shown once. Passwords are not compared. Where neither version has slave fragments, this machine,
+    /// as it is found, is the slave of both.
+    ///
+    /// The other version is a revision of the Git repository that the farm is in (`HEAD`, `main`, `v1.2`), the directory of
+    /// another farm, or a graph that `farmout compile --emit json` wrote; such a graph has no plans to compare. What is both
+    /// a revision and a file or directory here is taken for the latter, unless --git is given. The working directory and the
+    /// index of the repository are not touched.
+    ///
+    /// Exit codes: 0 done; 1 one of the versions does not compile, or with --exit-code there is a difference; 2 wrong use, an
+    /// unknown revision, or files that cannot be read.
+    Diff(diff::Arguments),
     /// Say what a code, an option, a step template, a capability or a builder is
     ///
     /// A code of a message, such as `ini::hash-in-value`, has a page with an example, what is said about it, and the
@@ -74,6 +92,27 @@ enum Command {
     ///
     /// Exits 0, or 2 where nothing has that name.
     Explain(explain::Arguments),
+    /// Lay out manifests and slave fragments in the usual way
+    ///
+    /// Lays manifests and slave fragments out in the usual way, and keeps their comments, their order and their meaning:
+    /// `name = value`, names in lower case, a blank line between sections, the further lines of a value indented by four
+    /// blanks, no blanks at line ends. The entries of a list, such as those of `build-for`, stand below its name when there
+    /// are several.
+    ///
+    /// A ` ;` comment stays on its line. An indented `#` line is no comment but a part of the value above it, and stays as it
+    /// is. A file with syntax errors is left alone, and its mistakes are told.
+    ///
+    /// Exit codes: 0 done, or with --check all in order; 1 there are syntax errors, or with --check files to lay out; 2 wrong
+    /// use, or a file that cannot be read or written.
+    Fmt(fmt::Arguments),
+    /// Draw builds, builders and slaves
+    ///
+    /// Draws the farm: its builds, the versions of capabilities over which they are dispatched, the builders that come of it,
+    /// and the slaves that take them. A slave that is a builder's first choice is marked; so are builds that no slave takes.
+    ///
+    /// The SVG is complete in itself, adapts to light and dark, and has the details of every box in its tooltip:
+    /// `farmout graph --format svg > farm.svg`. For Graphviz: `farmout graph | dot -Tpdf > farm.pdf`.
+    Graph(graph::Arguments),
     /// Print what would be done on a slave, step by step
     ///
     /// The dry run: every step of every builder that the slave takes, with its command, environment, directory, locks,
@@ -106,7 +145,10 @@ pub fn main() -> Exit {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Compile(arguments) => compile::main(&arguments),
+        Command::Diff(arguments) => diff::main(&arguments),
         Command::Explain(arguments) => explain::main(&arguments),
+        Command::Fmt(arguments) => fmt::main(&arguments),
+        Command::Graph(arguments) => graph::main(&arguments),
         Command::Plan(arguments) => plan::main(&arguments),
         Command::Run(arguments) => run::main(&arguments),
         Command::Slave(arguments) => slave::main(arguments),

@@ -83,7 +83,7 @@ pub(super) fn as_found(layout: &Layout) -> Result<Compilation, Failure> {
 /// A builder that cannot be lowered; no builder at all.
 pub(super) fn plans(compilation: &Compilation, index: usize, slave: &Slave, pick: &Pick) -> Result<Vec<Plan>, Failure> {
     let graph = &compilation.graph;
-    let taken = graph.builders.iter().filter(|builder| builder.slaves.contains(&index) && pick.matches(&builder.name));
+    let taken = graph.builders.iter().filter(|builder| builder.slaves.contains(index) && pick.matches(&builder.name));
     let plans = taken
         .map(|builder| {
             let failed = |error: crate::plan::LowerError| {
@@ -123,7 +123,7 @@ fn why(compilation: &Compilation, index: usize, slave: &Slave, pick: &Pick) -> S
                 .chain(build.requires.iter().map(|requirement| format!("{requirement} (required)")))
                 .map(|text| text.trim_end().to_owned())
                 .collect();
-            let line = if builder.slaves.contains(&index) {
+            let line = if builder.slaves.contains(index) {
                 let why = match chosen.is_empty() {
                     true => "of which nothing is asked".to_owned(),
                     false => format!("which offers {}", chosen.join(", ")),

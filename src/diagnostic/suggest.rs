@@ -18,6 +18,9 @@ pub fn short(message: &str) -> String {
 
 /// The nearest of `names` to `written`, if one is near enough to be what was meant.
 pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if written.len() > LONGEST {
+        return None;
+    }
     ranked(written, names).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
@@ -26,17 +29,21 @@ fn ranked<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> impl I
     let normal = |name: &str| name.to_lowercase().replace(['_', ' '], "-");
     let wanted = normal(written);
     // About one slip in three characters; more than that is another word.
-    let most = (wanted.chars().count() / 3).max(1);
-    let names = (written.len() <= LONGEST).then_some(names);
+    let length = wanted.chars().count();
+    let most = (length / 3).max(1);
     names
         .into_iter()
-        .flatten()
+        // So different in length that no comparison is needed, which takes for ever where a word has megabytes.
+        .filter(move |name| name.chars().count().abs_diff(length) <= most)
         .map(move |name| (strsim::damerau_levenshtein(&wanted, &normal(name)), name))
         .filter(move |(distance, _)| *distance <= most)
 }
 
 /// All of `names` that are near enough to `written`, the nearest first.
 pub fn near<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    if written.len() > LONGEST {
+        return Vec::new();
+    }
     let mut found: Vec<_> = ranked(written, names).collect();
     found.sort();
     found.into_iter().map(|(_, name)| name).collect()

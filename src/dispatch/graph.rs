@@ -1,9 +1,12 @@
 //! The build graph: builds, slaves, builders and schedulers, and the form in which `--emit json` writes it.
 
-use indexmap::IndexMap;
-use serde::Serialize;
+use std::sync::Arc;
 
-use super::Chosen;
+use indexmap::IndexMap;
+use serde::{Serialize, Serializer};
+
+use super::offers::Offers;
+use super::{Chosen, Slaves};
 use crate::model::{Build, Farm, OfferValue, Requirement, Slave, Version, Watch};
 
 /// A build at given versions of capabilities.
@@ -14,9 +17,9 @@ pub struct Builder {
     /// The index of its build.
     pub build: usize,
     /// The versions, in the order of `build-for`.
-    pub chosen: Chosen,
-    /// The indices of the slaves that take it, the best first.
-    pub slaves: Vec<usize>,
+    pub chosen: Arc<Chosen>,
+    /// The slaves that take it, the best first.
+    pub slaves: Slaves,
 }
 
 /// What starts the builders of a build when a watched repository changes.
@@ -39,10 +42,12 @@ pub struct Graph {
     pub builders: Vec<Builder>,
     /// The schedulers, in the order of builds.
     pub schedulers: Vec<Scheduler>,
+    /// Who offers what.
+    pub(crate) offers: Offers,
 }
 
 impl Graph {
-    pub(super) fn new(farm: Farm, builders: Vec<Builder>) -> Self {
+    pub(super) fn new(farm: Farm, offers: Offers, builders: Vec<Builder>) -> Self {
         let mut schedulers: IndexMap<usize, Scheduler> = IndexMap::new();
         for (index, builder) in builders.iter().enumerate() {
             let build = &farm.builds[builder.build];
@@ -51,7 +56,7 @@ impl Graph {
                 schedulers.entry(builder.build).or_insert_with(new).builders.push(index);
             }
         }
-        Self { farm, builders, schedulers: schedulers.into_values().collect() }
+        Self { farm, builders, schedulers: schedulers.into_values().collect(), offers }
     }
 
     /// The build of a builder.
@@ -67,7 +72,7 @@ impl Graph {
     /// The properties that a builder has on every slave.
     pub fn properties(&self, builder: &Builder) -> IndexMap<String, String> {
         let mut properties = IndexMap::new();
-        for (capability, version) in &builder.chosen {
+        for (capability, version) in builder.chosen.iter() {
             let property = self.farm.declarations.version_property(capability);
             properties.extend(version.as_ref().map(|version| (property, version.to_string())));
         }
@@ -79,33 +84,47 @@ impl Graph {
     }
 
     /// The graph as `farmout compile --emit json` writes it. It holds no secret.
+    ///
+    /// Only as it is written does it become builders and their slaves by name: a big farm's would fill the memory.
     pub fn emit(&self) -> impl Serialize {
-        let name = |slave: &usize| self.farm.slaves[*slave].name.as_str();
         Emitted {
-            builds: self.farm.builds.iter().map(emit_build).collect(),
-            slaves: self.farm.slaves.iter().map(emit_slave).collect(),
-            builders: self
-                .builders
-                .iter()
-                .map(|builder| EmittedBuilder {
-                    name: &builder.name,
-                    build: &self.build(builder).name,
-                    category: self.build(builder).category.as_deref(),
-                    slaves: builder.slaves.iter().map(name).collect(),
-                    properties: self.properties(builder),
-                })
-                .collect(),
-            schedulers: self
-                .schedulers
-                .iter()
-                .map(|scheduler| EmittedScheduler {
-                    name: &scheduler.name,
-                    builders: scheduler.builders.iter().map(|index| self.builders[*index].name.as_str()).collect(),
-                    tree_stable_timer: self.farm.builds[scheduler.build].tree_stable_timer,
-                    watch: &self.farm.builds[scheduler.build].watch,
-                })
-                .collect(),
+            builds: Each(move || self.farm.builds.iter().map(emit_build)),
+            slaves: Each(move || self.farm.slaves.iter().map(emit_slave)),
+            builders: Each(move || self.builders.iter().map(|builder| self.emit_builder(builder))),
+            schedulers: Each(move || self.schedulers.iter().map(|scheduler| self.emit_scheduler(scheduler))),
         }
+    }
+
+    fn emit_builder<'a>(&'a self, builder: &'a Builder) -> EmittedBuilder<'a> {
+        EmittedBuilder {
+            name: &builder.name,
+            build: &self.build(builder).name,
+            category: self.build(builder).category.as_deref(),
+            slaves: builder.slaves.iter().map(|slave| self.farm.slaves[slave].name.as_str()).collect(),
+            properties: self.properties(builder),
+        }
+    }
+
+    fn emit_scheduler<'a>(&'a self, scheduler: &'a Scheduler) -> EmittedScheduler<'a> {
+        EmittedScheduler {
+            name: &scheduler.name,
+            builders: scheduler.builders.iter().map(|index| self.builders[*index].name.as_str()).collect(),
+            tree_stable_timer: self.farm.builds[scheduler.build].tree_stable_timer,
+            watch: &self.farm.builds[scheduler.build].watch,
+        }
+    }
+}
+
+/// A list that is made as it is written.
+struct Each<F>(F);
+
+impl<F, I> Serialize for Each<F>
+where
+    F: Fn() -> I,
+    I: Iterator<Item: Serialize>,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
     }
 }
 
@@ -146,11 +165,11 @@ fn emit_slave(slave: &Slave) -> EmittedSlave<'_> {
 }
 
 #[derive(Serialize)]
-struct Emitted<'a> {
-    builds: Vec<EmittedBuild<'a>>,
-    slaves: Vec<EmittedSlave<'a>>,
-    builders: Vec<EmittedBuilder<'a>>,
-    schedulers: Vec<EmittedScheduler<'a>>,
+struct Emitted<B, S, R, T> {
+    builds: B,
+    slaves: S,
+    builders: R,
+    schedulers: T,
 }
 
 #[derive(Serialize)]

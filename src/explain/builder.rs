@@ -133,7 +133,7 @@ fn slaves(compilation: &Compilation, builder: &Builder, writer: &mut Writer) {
     let build = graph.build(builder);
     let mut name = "slaves";
     for (rank, index) in builder.slaves.iter().enumerate() {
-        let slave = &graph.farm.slaves[*index];
+        let slave = &graph.farm.slaves[index];
         let offers: Vec<String> = builder
             .chosen
             .iter()
@@ -155,7 +155,7 @@ fn slaves(compilation: &Compilation, builder: &Builder, writer: &mut Writer) {
     }
     let mut name = "not on";
     for (index, slave) in graph.farm.slaves.iter().enumerate() {
-        if builder.slaves.contains(&index) {
+        if builder.slaves.contains(index) {
             continue;
         }
         let missing = builder.chosen.iter().find(|(name, version)| slave.offer(name, version.as_ref()).is_none());

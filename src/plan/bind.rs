@@ -11,7 +11,7 @@ use crate::dispatch::{Chosen, required};
 use crate::model::{Declarations, Offer, OfferValue, Slave, Variant, Version};
 
 /// PostgreSQL cuts identifiers off after these bytes, without a word.
-const LONGEST_DATABASE: usize = 63;
+pub(crate) const LONGEST_DATABASE: usize = 63;
 
 /// The placeholders that the runner fills in.
 const AT_RUN_TIME: [&str; 7] = ["basedir", "builder-dir", "build-dir", "tmp-dir", "caches", "socket-dir", "farmout"];

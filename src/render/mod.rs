@@ -1,5 +1,11 @@
 //! Targets: what graphs and plans are written as. Plans and the graph come in, text goes out.
 
+mod diff;
+mod drawing;
 mod dry_run;
+mod graph;
+mod layout;
 
+pub use diff::{markdown, summary as difference_summary, text as difference};
 pub use dry_run::{dry_run, summary};
+pub use graph::{Language, draw};

@@ -4,6 +4,8 @@ mod build;
 pub(crate) mod buildout;
 mod farm_file;
 mod files;
+mod inherit;
+mod interpolate;
 mod requirement;
 mod sheet;
 mod slave;

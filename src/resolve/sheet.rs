@@ -1,36 +1,48 @@
 //! One file's sections with `[DEFAULT]`, inheritance and interpolation: which value an option has, and where every byte
 //! of it was written.
 
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::collections::HashSet;
 
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 
-use crate::diagnostic::{Diagnostics, Label, Problem};
+use super::inherit::Inheritance;
+use super::interpolate::{Budget, interpolate};
+use crate::diagnostic::{Diagnostics, Label, Problem, suggest};
 use crate::source::{Span, Text};
 use crate::syntax::ini::{DEFAULT, Document, Setting};
 
-/// Interpolation goes no deeper, as in Python's ConfigParser.
-const DEEPEST: usize = 10;
-/// Interpolation makes no longer value: a few lines can ask for gigabytes.
-const LONGEST: usize = 1 << 20;
+/// A message lists no more names than this, and a `…` for the others.
+const LISTED: usize = 40;
+/// The names that are looked at, in all, for one that was meant: with very many mistakes the last ones get no proposal.
+const COMPARED: usize = 1 << 20;
 
 /// A file's sections, merged.
 #[derive(Debug)]
 pub struct Sheet {
     sections: IndexMap<String, Section>,
     default: Section,
-    /// What each section inherits from, nearest first.
-    parents: HashMap<String, Vec<String>>,
-    /// Settings that something asked for, by where their names stand.
-    read: RefCell<HashSet<Span>>,
+    inheritance: Inheritance,
+    pub(super) budget: Budget,
+    /// How many names have been looked at for one that was meant.
+    compared: Cell<usize>,
 }
 
 #[derive(Debug)]
 struct Section {
     span: Option<Span>,
-    options: IndexMap<String, Setting>,
+    options: IndexMap<String, Stored>,
+}
+
+#[derive(Debug)]
+struct Stored {
+    setting: Setting,
+    /// The number, in the file, of the section that it was written in: two sections may have one name.
+    part: usize,
+    /// Whether something asked for it.
+    read: Cell<bool>,
 }
 
 /// The value of an option in a section.
@@ -57,9 +69,14 @@ impl Sheet {
     /// Merges what is written twice, and reports it.
     pub fn new(document: Document, diagnostics: &mut Diagnostics) -> Self {
         let empty = |span| Section { span, options: IndexMap::new() };
-        let mut sheet =
-            Self { sections: IndexMap::new(), default: empty(None), parents: HashMap::new(), read: RefCell::default() };
-        for written in document.sections {
+        let mut sheet = Self {
+            sections: IndexMap::with_capacity(document.sections.len()),
+            default: empty(None),
+            inheritance: Inheritance::default(),
+            budget: Budget::default(),
+            compared: Cell::new(0),
+        };
+        for (part, written) in document.sections.into_iter().enumerate() {
             let target = if written.name == DEFAULT {
                 sheet.default.span.get_or_insert(written.span);
                 &mut sheet.default
@@ -75,16 +92,14 @@ impl Sheet {
                     }
                 }
             };
-            let mut here: HashSet<String> = HashSet::new();
             for setting in written.options {
+                let (name, span) = (setting.name.clone(), setting.span);
+                let stored = Stored { setting, part, read: Cell::new(false) };
                 // Across two sections of one name, a second value is the point of the duplicate: reported there.
-                if !here.insert(setting.name.clone())
-                    && let Some(first) = target.options.get(&setting.name)
-                {
-                    let problem = Problem::IniDuplicateOption { option: setting.name.clone() };
-                    diagnostics.push(problem, setting.span).label(first.span, Label::FirstHere);
+                if let Some(first) = target.options.insert(name, stored).filter(|first| first.part == part) {
+                    let problem = Problem::IniDuplicateOption { option: first.setting.name };
+                    diagnostics.push(problem, span).label(first.setting.span, Label::FirstHere);
                 }
-                target.options.insert(setting.name.clone(), setting);
             }
         }
         sheet
@@ -92,51 +107,40 @@ impl Sheet {
 
     /// Follows `inherit` for every section. Afterwards, sections have their parents' options.
     pub fn inherit(&mut self, diagnostics: &mut Diagnostics) {
-        let mut direct: HashMap<&str, (&str, Span)> = HashMap::new();
-        for (name, section) in &self.sections {
-            let Some(setting) = section.options.get("inherit") else { continue };
-            self.read.borrow_mut().insert(setting.span);
-            let Some(value) = self.interpolate(&setting.value, name, diagnostics) else { continue };
+        let mut parents = vec![None; self.sections.len()];
+        let mut places: HashMap<usize, Span> = HashMap::new();
+        for (index, (name, section)) in self.sections.iter().enumerate() {
+            let Some(stored) = section.options.get("inherit") else { continue };
+            stored.read.set(true);
+            let Some(value) = interpolate(self, &stored.setting.value, name, diagnostics) else { continue };
             if value.is_empty() {
                 continue;
             }
-            match self.sections.get_key_value(&*value) {
-                Some((parent, _)) => {
-                    direct.insert(name, (parent, value.whole()));
+            match self.sections.get_index_of(&*value) {
+                Some(parent) => {
+                    parents[index] = Some(parent);
+                    places.insert(index, value.whole());
                 }
                 None => {
-                    let known = self.sections.keys().cloned().collect();
+                    let known = self.proposals(&value, self.sections.keys().map(String::as_str));
                     diagnostics.push(Problem::InheritUnknown { parent: value.to_string(), known }, value.whole());
                 }
             }
         }
-        let mut parents = HashMap::new();
-        let mut reported: HashSet<&str> = HashSet::new();
-        for name in self.sections.keys() {
-            let mut chain: Vec<&str> = Vec::new();
-            let mut known: HashSet<&str> = HashSet::from([name.as_str()]);
-            let mut at = name.as_str();
-            while let Some((parent, place)) = direct.get(at) {
-                if !known.insert(parent) {
-                    // Reported once, for the first section of the cycle, and not for those that only lead to it.
-                    if parent == name && reported.insert(name) {
-                        reported.extend(chain.iter().copied());
-                        let names = [&[name.as_str()], &chain[..], &[name.as_str()]].concat();
-                        let problem =
-                            Problem::InheritCycle { chain: names.iter().map(|name| (*name).to_owned()).collect() };
-                        let diagnostic = diagnostics.push(problem, direct[name.as_str()].1);
-                        if at != name {
-                            diagnostic.label(*place, Label::BackHere);
-                        }
-                    }
-                    break;
-                }
-                chain.push(parent);
-                at = parent;
+        let (inheritance, circles) = Inheritance::new(parents);
+        for circle in circles {
+            let name = |at: &usize| self.sections.get_index(*at).map_or_else(String::new, |(name, _)| name.clone());
+            let chain = circle.iter().chain(circle.first()).map(name).collect();
+            let [Some(first), Some(last)] = [circle.first(), circle.last()].map(|at| at.and_then(|at| places.get(at)))
+            else {
+                continue;
+            };
+            let diagnostic = diagnostics.push(Problem::InheritCycle { chain }, *first);
+            if circle.len() > 1 {
+                diagnostic.label(*last, Label::BackHere);
             }
-            parents.insert(name.clone(), chain.into_iter().map(str::to_owned).collect());
         }
-        self.parents = parents;
+        self.inheritance = inheritance;
     }
 
     /// The sections that are not `[DEFAULT]`, and where their names stand.
@@ -146,39 +150,70 @@ impl Sheet {
 
     /// The value of an option: the section's own, else its nearest parent's, else `[DEFAULT]`'s.
     pub fn get(&self, section: &str, option: &str, diagnostics: &mut Diagnostics) -> Option<Found> {
-        let parents = self.parents.get(section).map_or(&[][..], Vec::as_slice);
-        let chain = std::iter::once(section).chain(parents.iter().map(String::as_str));
-        let written = chain.filter_map(|name| Some((name, self.sections.get(name)?.options.get(option)?))).next();
+        let sets = |at: usize| self.sections.get_index(at).is_some_and(|(_, at)| at.options.contains_key(option));
+        let index = self.sections.get_index_of(section);
+        let setter = index.and_then(|index| self.inheritance.setter(index, option, sets));
+        let setter = setter.and_then(|at| self.sections.get_index(at));
         // A parent's value is interpolated where it was written, a default in the section that reads it.
-        let (context, setting) = match written {
-            Some(found) => found,
+        let (context, stored) = match setter {
+            Some((name, section)) => (name.as_str(), section.options.get(option)?),
             None => (section, self.default.options.get(option)?),
         };
-        self.read.borrow_mut().insert(setting.span);
-        Some(Found { value: self.interpolate(&setting.value, context, diagnostics), name: setting.span })
+        stored.read.set(true);
+        let setting = &stored.setting;
+        Some(Found { value: interpolate(self, &setting.value, context, diagnostics), name: setting.span })
+    }
+
+    /// An option as a reference in a section finds it: its own or `[DEFAULT]`'s.
+    pub(super) fn referred(&self, section: &str, option: &str) -> Option<&Setting> {
+        let own = self.sections.get(section).and_then(|own| own.options.get(option));
+        let stored = own.or_else(|| self.default.options.get(option))?;
+        stored.read.set(true);
+        Some(&stored.setting)
+    }
+
+    /// A section from which `section` inherits an option.
+    pub(super) fn inherited(&self, section: &str, option: &str) -> Option<&str> {
+        let sets = |at: usize| self.sections.get_index(at).is_some_and(|(_, at)| at.options.contains_key(option));
+        let setter = self.inheritance.nearby(self.sections.get_index_of(section)?, sets)?;
+        self.sections.get_index(setter).map(|(name, _)| name.as_str())
+    }
+
+    /// Of the names that would have been right, those that a message needs: the nearest, or the first few.
+    pub(super) fn proposals<'a>(&self, written: &str, names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
+        let most = COMPARED.saturating_sub(self.compared.get());
+        let mut compared = 0;
+        let near = suggest::nearest(written, names.clone().take(most).inspect(|_| compared += 1));
+        self.compared.set(self.compared.get() + compared);
+        match near {
+            Some(near) => vec![near.to_owned()],
+            None => {
+                let more = names.clone().nth(LISTED).map(|_| "…");
+                names.take(LISTED).chain(more).map(str::to_owned).collect()
+            }
+        }
     }
 
     /// The names of all options that a section has, its own first, then `[DEFAULT]`'s.
-    pub fn names(&self, section: &str) -> Vec<&str> {
-        let own = self.sections.get(section).into_iter().flat_map(|section| section.options.keys());
-        let inherited = self
-            .default
-            .options
-            .keys()
-            .filter(|name| !self.sections.get(section).is_some_and(|section| section.options.contains_key(*name)));
-        own.chain(inherited).map(String::as_str).collect()
+    pub fn names(&self, section: &str) -> impl Iterator<Item = &str> + Clone {
+        let own = self.sections.get(section);
+        let inherited = move |name: &&String| !own.is_some_and(|own| own.options.contains_key(*name));
+        let default = self.default.options.keys().filter(inherited);
+        own.into_iter().flat_map(|own| own.options.keys()).chain(default).map(String::as_str)
     }
 
     /// Where a section has each of its options from: itself, its parents, then `[DEFAULT]`.
     pub fn origins<'a>(&'a self, section: &'a str) -> Vec<Origin<'a>> {
-        let parents = self.parents.get(section).into_iter().flatten().map(String::as_str);
-        let chain = std::iter::once(section).chain(parents).filter_map(|name| Some((name, self.sections.get(name)?)));
-        let mut origins: Vec<Origin<'_>> = Vec::new();
+        let index = self.sections.get_index_of(section);
+        let chain = index.into_iter().flat_map(|index| self.inheritance.chain(index));
+        let chain = chain.filter_map(|at| self.sections.get_index(at)).map(|(name, section)| (name.as_str(), section));
+        let mut known: HashSet<&str> = HashSet::new();
+        let mut origins = Vec::new();
         for (name, written) in chain.chain(std::iter::once((DEFAULT, &self.default))) {
-            for setting in written.options.values() {
+            for Stored { setting, .. } in written.options.values() {
                 // A parent's `inherit` is followed, not inherited.
                 let followed = setting.name == "inherit" && name != section;
-                if !followed && !origins.iter().any(|origin| origin.option == setting.name) {
+                if !followed && known.insert(&setting.name) {
                     origins.push(Origin { option: &setting.name, section: name, span: setting.span });
                 }
             }
@@ -193,101 +228,12 @@ impl Sheet {
 
     /// The settings that nothing asked for, with their sections.
     pub fn unread(&self) -> Vec<(&str, &Setting)> {
-        let read = self.read.borrow();
         let sections = self.sections.iter().map(|(name, section)| (name.as_str(), section));
         sections
             .chain(std::iter::once((DEFAULT, &self.default)))
-            .flat_map(|(name, section)| section.options.values().map(move |setting| (name, setting)))
-            .filter(|(_, setting)| !read.contains(&setting.span))
+            .flat_map(|(name, section)| section.options.values().map(move |stored| (name, stored)))
+            .filter(|(_, stored)| !stored.read.get())
+            .map(|(name, stored)| (name, &stored.setting))
             .collect()
-    }
-
-    fn interpolate(&self, value: &Text, section: &str, diagnostics: &mut Diagnostics) -> Option<Text> {
-        if !value.contains("%(") {
-            return Some(value.clone());
-        }
-        let mut result = Text::empty(value.whole());
-        let mut interpolation = Interpolation { sheet: self, section, stack: Vec::new(), diagnostics };
-        interpolation.append(value, &mut result).then_some(result)
-    }
-}
-
-/// One value being interpolated.
-struct Interpolation<'a> {
-    sheet: &'a Sheet,
-    section: &'a str,
-    /// The options whose values are being put in, outermost first.
-    stack: Vec<String>,
-    diagnostics: &'a mut Diagnostics,
-}
-
-impl Interpolation<'_> {
-    /// Appends `value`, interpolated; false if something was wrong. Goes on after a mistake, to find the others.
-    fn append(&mut self, value: &Text, result: &mut Text) -> bool {
-        if !value.contains("%(") {
-            result.push_text(value);
-            return true;
-        }
-        let mut good = true;
-        let mut rest: &str = value;
-        while let Some(at) = rest.find('%') {
-            result.push_text(&value.part(&rest[..at]));
-            let percent = &rest[at..];
-            let name = percent.strip_prefix("%(").and_then(|after| after.split_once(')'));
-            if let Some(after) = percent.strip_prefix("%%") {
-                result.push_derived("%", value.span_of(&percent[..2]));
-                rest = after;
-            } else if let Some((name, after)) = name.filter(|(_, after)| after.starts_with('s')) {
-                let reference = value.span_of(&percent[..name.len() + 4]);
-                good &= self.reference(name, reference, result);
-                rest = &after[1..];
-            } else {
-                let shown = percent.find(')').filter(|_| percent.starts_with("%(")).map_or(1, |end| end + 1);
-                self.diagnostics.push(Problem::InterpolationPercent, value.span_of(&percent[..shown]));
-                good = false;
-                rest = &percent[1..];
-            }
-        }
-        result.push_text(&value.part(rest));
-        good
-    }
-
-    fn reference(&mut self, name: &str, place: Span, result: &mut Text) -> bool {
-        let option = name.to_lowercase();
-        if option == "__name__" {
-            result.push_derived(self.section, place);
-            return true;
-        }
-        let own = self.sheet.sections.get(self.section);
-        let Some(setting) =
-            own.and_then(|own| own.options.get(&option)).or_else(|| self.sheet.default.options.get(&option))
-        else {
-            let known = self.sheet.names(self.section).into_iter().map(str::to_owned).collect();
-            let parents = self.sheet.parents.get(self.section);
-            let inherited = parents.into_iter().flatten().find(|parent| {
-                self.sheet.sections.get(*parent).is_some_and(|parent| parent.options.contains_key(&option))
-            });
-            let problem = Problem::InterpolationUnknown { option, known, inherited: inherited.cloned() };
-            self.diagnostics.push(problem, place);
-            return false;
-        };
-        self.sheet.read.borrow_mut().insert(setting.span);
-        if self.stack.contains(&option) {
-            let chain = self.stack.iter().cloned().chain([option]).collect();
-            self.diagnostics.push(Problem::InterpolationCycle { chain }, place);
-            return false;
-        }
-        if self.stack.len() >= DEEPEST {
-            self.diagnostics.push(Problem::InterpolationDepth { most: DEEPEST }, place);
-            return false;
-        }
-        if result.len() > LONGEST {
-            self.diagnostics.push(Problem::InterpolationLength { most: LONGEST }, place);
-            return false;
-        }
-        self.stack.push(option);
-        let good = self.append(&setting.value, result);
-        self.stack.pop();
-        good
     }
 }

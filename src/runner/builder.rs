@@ -16,7 +16,7 @@ use super::result::{BuilderResult, Outcome, StepResult, seconds};
 use super::session::Session;
 use super::step::Work;
 use super::workspace::{Workspace, owner, remove_sockets};
-use crate::plan::{OnFailure, Plan};
+use crate::plan::{OnFailure, Plan, Step};
 
 /// Which steps to perform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(super) struct Place<'a> {
 pub(super) fn run(session: &mut Session<'_>, place: &Place<'_>, plan: &Plan) -> BuilderResult {
     let began = Instant::now();
     let mut result = BuilderResult::pending(&plan.builder, &plan.directory);
-    let (outcome, reason) = attempt(session, place, plan, &mut result.steps)
+    let (outcome, reason) = attempt(session, place, plan, &mut result)
         .unwrap_or_else(|problem| (Outcome::Failure, Some(session.masked(&problem))));
     result.outcome = Some(outcome);
     result.reason = reason;
@@ -61,7 +61,7 @@ fn attempt(
     session: &mut Session<'_>,
     place: &Place<'_>,
     plan: &Plan,
-    steps: &mut Vec<StepResult>,
+    result: &mut BuilderResult,
 ) -> Result<(Outcome, Option<String>), String> {
     let site = session.site;
     let told = |what: &str, error: std::io::Error| format!("{what}: {error}");
@@ -84,8 +84,10 @@ fn attempt(
         let user = site.account.as_ref();
         let (run, folder) = (place.run, place.folder);
         let mut work = Work { site, run, plan, workspace: &workspace, folder, suffix: "", journal: &mut journal, user };
-        perform(session, &mut work, Which::All, steps);
+        perform(session, &mut work, Which::All, &mut result.steps);
     }
+    let properties = journal.record.properties.iter();
+    result.properties = properties.map(|(name, value)| (name.clone(), session.masked(value))).collect();
     if session.requests() >= 2 {
         // The next run does what is left to do here.
         journal.update(|record| record.abandoned = true);
@@ -96,7 +98,7 @@ fn attempt(
     }
     let tidied = tidy(&workspace, journal);
     prepared?;
-    Ok(match (judge(plan, steps), tidied) {
+    Ok(match (judge(plan, &result.steps), tidied) {
         ((outcome, None), Err(problem)) => (outcome.and(Outcome::Warnings), Some(problem)),
         (judged, _) => judged,
     })
@@ -139,6 +141,7 @@ fn begin_record(
         sockets: None,
         step: None,
         leader: None,
+        begun: Vec::new(),
         properties: IndexMap::new(),
         attempts: 0,
     };
@@ -152,12 +155,17 @@ pub(super) fn perform(session: &mut Session<'_>, work: &mut Work<'_>, which: Whi
     for (index, step) in plan.steps.iter().enumerate() {
         let requests = session.requests();
         let skip = match which {
-            Which::AlwaysRun if !step.always_run => continue,
+            Which::AlwaysRun if !step.always_run || !has_cause(plan, step, &work.journal.record.begun) => continue,
             _ if requests >= 2 => Some("interrupted".to_owned()),
             Which::All if !step.always_run && requests >= 1 => Some("interrupted".to_owned()),
             Which::All if !step.always_run => halted.clone(),
+            Which::All if !has_cause(plan, step, &work.journal.record.begun) => Some("nothing to clean up".to_owned()),
             _ => None,
         };
+        if skip.is_none() && !step.always_run && plan.steps.iter().any(|other| cleans_up_after(other, step)) {
+            // Before it begins: a kill a moment later must not lose what it made.
+            work.journal.update(|record| record.begun.push(step.template.clone()));
+        }
         let result = match skip {
             Some(reason) => work.skip(session, step, &reason),
             None => work.perform(session, index, step),
@@ -168,6 +176,16 @@ pub(super) fn perform(session: &mut Session<'_>, work: &mut Work<'_>, which: Whi
         note(work.folder, &result);
         steps.push(result);
     }
+}
+
+fn cleans_up_after(clean_up: &Step, step: &Step) -> bool {
+    clean_up.always_run && !step.always_run && clean_up.template == step.template
+}
+
+/// Whether there can be something to clean up for a step that always runs: an earlier step of its template began, or the
+/// template has no other steps.
+fn has_cause(plan: &Plan, clean_up: &Step, begun: &[String]) -> bool {
+    begun.contains(&clean_up.template) || !plan.steps.iter().any(|step| cleans_up_after(clean_up, step))
 }
 
 /// Appends a line to `steps.jsonl`. The same is in `result.json` later, so that nothing is lost if it fails.

@@ -40,6 +40,9 @@ pub(super) struct Record {
     pub(super) step: Option<String>,
     /// The leader of that step's process group.
     pub(super) leader: Option<ProcessId>,
+    /// The templates with clean-up of which a step began: the others have nothing to clean up.
+    #[serde(default)]
+    pub(super) begun: Vec<String>,
     /// What steps have reported.
     pub(super) properties: IndexMap<String, String>,
     /// How often cleaning up was tried.

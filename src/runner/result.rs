@@ -106,6 +106,9 @@ pub struct BuilderResult {
     pub reason: Option<String>,
     /// How long it took, in seconds.
     pub seconds: f64,
+    /// What its steps reported, such as the revision that was built.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub properties: IndexMap<String, String>,
     /// Its steps, in the order in which they ended or were skipped.
     #[serde(default)]
     pub steps: Vec<StepResult>,
@@ -115,7 +118,15 @@ impl BuilderResult {
     /// A builder that has not begun.
     pub(super) fn pending(builder: &str, directory: &str) -> Self {
         let (builder, directory) = (builder.to_owned(), directory.to_owned());
-        Self { builder, directory, outcome: None, reason: None, seconds: 0.0, steps: Vec::new() }
+        Self {
+            builder,
+            directory,
+            outcome: None,
+            reason: None,
+            seconds: 0.0,
+            properties: IndexMap::new(),
+            steps: Vec::new(),
+        }
     }
 }
 

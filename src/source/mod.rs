@@ -201,6 +201,13 @@ impl Sources {
         }
     }
 
+    /// Calls sources by other names, for files that are not where the user knows them.
+    pub fn rename(&mut self, name: impl Fn(&str) -> String) {
+        for source in &mut self.sources {
+            source.name = name(&source.name);
+        }
+    }
+
     /// The source with this id.
     pub fn get(&self, id: SourceId) -> &Source {
         &self.sources[id.0 as usize]

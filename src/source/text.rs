@@ -112,9 +112,10 @@ impl Text {
         let range = self.range_of(part);
         let whole = self.span(range.clone());
         let mut text = Self { string: part.to_owned(), pieces: Vec::new(), whole };
-        for (index, piece) in self.pieces.iter().enumerate() {
+        let first = self.pieces.partition_point(|piece| piece.at <= range.start).saturating_sub(1);
+        for (index, piece) in self.pieces.iter().enumerate().skip(first).take_while(|(_, piece)| piece.at < range.end) {
             let end = self.pieces.get(index + 1).map_or(self.string.len(), |next| next.at);
-            if piece.at < range.end && range.start < end {
+            if range.start < end {
                 let from = piece.at.max(range.start);
                 let span = if piece.literal { self.span(from..end.min(range.end)) } else { piece.span };
                 text.pieces.push(Piece { at: from - range.start, span, literal: piece.literal });

@@ -47,11 +47,77 @@ pub struct Setting {
     pub value: Text,
 }
 
+/// A line as the grammar sees it, with its parts trimmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// Nothing, or white space.
+    Blank,
+    /// A comment that takes the whole line.
+    Comment(&'a str),
+    /// The beginning of a section: all of the line, since what follows the bracket is free.
+    Section(&'a str),
+    /// The first line of an option.
+    Option {
+        /// The name in its own case.
+        name: &'a str,
+        /// What follows the delimiter, as written: `""` is `""` here.
+        value: &'a str,
+        /// The comment after it, from its `;` on; empty if there is none.
+        comment: &'a str,
+    },
+    /// A line that continues the option above it.
+    Continuation(&'a str),
+    /// None of these.
+    Junk(&'a str),
+}
+
+/// The lines of a text one by one, for those who care how it is laid out. A byte order mark is no part of the first.
+pub fn lines(text: &str) -> Vec<Line<'_>> {
+    let mut pairs = Parser::parse(Rule::file, text)
+        .ok()
+        .and_then(|mut pairs| pairs.next())
+        .map(|file| file.into_inner().peekable());
+    let mut at = text.len() - text.strip_prefix('\u{FEFF}').unwrap_or(text).len();
+    let mut lines = Vec::new();
+    for line in text[at..].split('\n') {
+        let pair = pairs.as_mut().and_then(|pairs| pairs.next_if(|pair| pair.as_span().start() == at));
+        at += line.len() + 1;
+        let line = line.trim_end();
+        let Some(pair) = pair.filter(|pair| pair.as_rule() != Rule::EOI && !line.is_empty()) else {
+            lines.push(if line.is_empty() { Line::Blank } else { Line::Comment(line) });
+            continue;
+        };
+        let rule = pair.as_rule();
+        let mut parts = pair.into_inner();
+        lines.push(match (rule, parts.next(), parts.next()) {
+            (Rule::section, ..) => Line::Section(line),
+            (Rule::option, Some(name), Some(value)) => {
+                let (value, comment) = split_comment(value.as_str());
+                Line::Option { name: name.as_str().trim(), value, comment }
+            }
+            (Rule::indented, Some(words), _) => Line::Continuation(words.as_str().trim()),
+            (Rule::comment, ..) => Line::Comment(line),
+            _ => Line::Junk(line),
+        });
+    }
+    lines
+}
+
+/// The first line of a value, and the comment behind it: ` ;` begins one there; `#` never does.
+fn split_comment(value: &str) -> (&str, &str) {
+    let comment = value.match_indices(';').map(|(at, _)| at).find(|at| {
+        let before = value[..*at].chars().next_back();
+        before.is_some_and(char::is_whitespace)
+    });
+    let (written, comment) = value.split_at(comment.unwrap_or(value.len()));
+    (written.trim(), comment.trim_end())
+}
+
 /// Reads one source. Mistakes are reported, and everything else is read all the same.
 pub fn parse(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> Document {
     let text = sources.get(id).text();
     let mut reading = Reading { id, text, document: Document::default(), diagnostics, misplaced: false };
-    if let Some(at) = text.bytes().position(|byte| byte == 0) {
+    if let Some(at) = text.find('\0') {
         reading.diagnostics.push(Problem::IniBinary, Span::new(id, at..at + 1));
         return reading.document;
     }
@@ -104,15 +170,8 @@ impl Reading<'_> {
         if !self.inside(line) {
             return;
         }
-        let first = value.trim_start();
-        let skipped = value.len() - first.len();
-        // ` ;` begins a comment on the first line of a value; `#` never does.
-        let comment = value.match_indices(';').map(|(at, _)| at).find(|at| {
-            let before = value[..*at].chars().next_back();
-            before.is_some_and(char::is_whitespace)
-        });
-        let written = &value[skipped.min(comment.unwrap_or(value.len()))..comment.unwrap_or(value.len())];
-        let written = if written.trim() == "\"\"" { "" } else { written.trim() };
+        let (written, _) = split_comment(value);
+        let written = if written == "\"\"" { "" } else { written };
         let place = if written.is_empty() { self.span(value).beginning() } else { self.span(written) };
         self.hash(written);
         let setting =

@@ -148,6 +148,10 @@ impl<'a> Circles<'a, '_> {
             return;
         }
         let Some(setting) = self.configuration.option(section, option) else { return };
+        // Most options refer to nothing: they are not worth being remembered.
+        if !setting.values.iter().any(|value| value.contains("${")) {
+            return;
+        }
         self.stack.push((section, option));
         for value in &setting.values {
             for reference in references(value) {

@@ -187,7 +187,7 @@ impl Reading<'_, '_> {
         let least = if words.first() == Some(&"bzr") && words.len() == 3 { 3 } else { 4 };
         let usage = if kind == Kind::Version { VERSION } else { SOURCE };
         self.options(&words, least, usage)?;
-        source.url = words[1].to_owned();
+        source.url = without_credentials(words[1]);
         source.destination = destination(&words, 2, least);
         source.revision = words.get(3).map(|word| (*word).to_owned()).unwrap_or_default();
         Some(source)
@@ -238,6 +238,20 @@ impl Reading<'_, '_> {
                 self.diagnostics.push(problem, self.value.span_of(named));
             }
         }
+    }
+}
+
+/// An address as the graph may show it: a password in the configuration stays there, and what watches the repository
+/// has its own.
+fn without_credentials(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find('/').unwrap_or(rest.len());
+    match rest[..end].rsplit_once('@') {
+        // A user without a password is part of most addresses that are no web addresses.
+        Some((user, _)) if scheme.starts_with("http") || user.contains(':') => {
+            format!("{scheme}://{}", &rest[user.len() + 1..])
+        }
+        _ => url.to_owned(),
     }
 }
 

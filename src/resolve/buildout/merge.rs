@@ -1,5 +1,6 @@
 //! Files to one configuration: later files over earlier ones, `+=`, `-=` and `<=` carried out.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -66,9 +67,9 @@ impl Merging {
             Expanding { merging: &self, open, macros: HashSet::new(), done: HashMap::new(), diagnostics };
         for name in self.sections.keys() {
             let Some(section) = expanding.section(name, &mut Vec::new()) else { continue };
-            let options = section.options.into_iter().filter(|(name, _)| &**name != "<").map(|(name, changes)| {
+            let options = section.options.iter().filter(|(name, _)| &***name != "<").map(|(name, changes)| {
                 let option = ConfigurationOption { span: changes.span, values: changes.carry_out() };
-                (name, option)
+                (name.clone(), option)
             });
             let section = ConfigurationSection { span: section.span, options: options.collect(), is_macro: false };
             configuration.sections.insert(name.clone(), section);
@@ -95,27 +96,29 @@ struct Expanding<'a> {
     diagnostics: &'a mut Diagnostics,
 }
 
-impl Expanding<'_> {
+impl<'a> Expanding<'a> {
     /// A section with the options of those that it names by `<=`; `chain` are the sections that led here.
-    fn section(&mut self, name: &Arc<str>, chain: &mut Vec<Arc<str>>) -> Option<Section> {
+    fn section(&mut self, name: &Arc<str>, chain: &mut Vec<Arc<str>>) -> Option<Cow<'a, Section>> {
         let own = self.merging.sections.get(name)?;
         // zc.buildout leaves its own section alone.
-        let Some(named) = own.options.get("<").filter(|_| &**name != "buildout") else { return Some(own.clone()) };
+        let Some(named) = own.options.get("<").filter(|_| &**name != "buildout") else {
+            return Some(Cow::Borrowed(own));
+        };
         // Deeper than zc.buildout could follow itself: nothing is said, and nothing taken.
         if chain.len() > DEEPEST {
             return None;
         }
         if let Some(done) = self.done.get(name) {
-            return Some(done.clone());
+            return Some(Cow::Owned(done.clone()));
         }
         chain.push(name.clone());
         let mut result = Section { span: own.span, options: IndexMap::new() };
-        for value in named.clone().carry_out() {
+        for value in named.carry_out() {
             for line in value.lines() {
                 if let Some(inherited) = self.named(&value, line, chain) {
                     // Of several, the last counts; what it adds is added to nothing.
-                    for (name, changes) in inherited.options {
-                        result.options.insert(name, changes);
+                    for (name, changes) in &inherited.options {
+                        result.options.insert(name.clone(), changes.clone());
                     }
                 }
             }
@@ -127,10 +130,10 @@ impl Expanding<'_> {
         }
         chain.pop();
         self.done.insert(name.clone(), result.clone());
-        Some(result)
+        Some(Cow::Owned(result))
     }
 
-    fn named(&mut self, value: &Text, line: &str, chain: &mut Vec<Arc<str>>) -> Option<Section> {
+    fn named(&mut self, value: &Text, line: &str, chain: &mut Vec<Arc<str>>) -> Option<Cow<'a, Section>> {
         if let Some(at) = chain.iter().position(|name| &**name == line) {
             let chain = chain[at..].iter().map(ToString::to_string).chain([line.to_owned()]).collect();
             self.diagnostics.push(Problem::BuildoutMacroCycle { chain }, value.span_of(line));
@@ -162,16 +165,16 @@ impl Section {
 
 impl Changes {
     /// The values that come out, at least one.
-    fn carry_out(self) -> Vec<Arc<Text>> {
+    fn carry_out(&self) -> Vec<Arc<Text>> {
         let mut values: Vec<Arc<Text>> = Vec::new();
-        for change in self.list {
+        for change in &self.list {
             match (change.operator, change.certain) {
-                (Operator::Set, true) => values = vec![change.value],
-                (Operator::Set, false) => values.push(change.value),
+                (Operator::Set, true) => values = vec![change.value.clone()],
+                (Operator::Set, false) => values.push(change.value.clone()),
                 (Operator::Add, true) if !values.is_empty() => {
                     values = values.iter().map(|value| added(value, &change.value)).collect();
                 }
-                (Operator::Add, true) => values.push(change.value),
+                (Operator::Add, true) => values.push(change.value.clone()),
                 (Operator::Add, false) => {
                     let value = values.last().map_or(change.value.clone(), |value| added(value, &change.value));
                     values.push(value);

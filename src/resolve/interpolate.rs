@@ -1,0 +1,124 @@
+//! Interpolation: `%(name)s` in a value, the values of other options put in. Every byte keeps its place.
+
+use std::cell::Cell;
+
+use super::Sheet;
+use crate::diagnostic::{Diagnostics, Problem};
+use crate::source::{Span, Text};
+
+/// Interpolation goes no deeper, as in Python's ConfigParser.
+const DEEPEST: usize = 10;
+/// Interpolation makes no longer value: a few lines can ask for gigabytes.
+const LONGEST: usize = 1 << 20;
+/// A value has no more references, those in what is put in included: references to nothing make it no longer.
+const MOST_REFERENCES: usize = 1 << 16;
+/// All values of a file together grow no longer than this.
+const LONGEST_OF_ALL: usize = 1 << 28;
+
+/// What the interpolated values of a file have taken so far: bytes and references.
+#[derive(Debug, Default)]
+pub(super) struct Budget(Cell<usize>);
+
+/// A value with what it refers to put in; none if something was wrong, which has been reported.
+pub(super) fn interpolate(sheet: &Sheet, value: &Text, section: &str, diagnostics: &mut Diagnostics) -> Option<Text> {
+    if !value.contains("%(") {
+        return Some(value.clone());
+    }
+    let mut result = Text::empty(value.whole());
+    let mut interpolation =
+        Interpolation { sheet, section, stack: Vec::new(), references: 0, too_long: false, diagnostics };
+    let good = interpolation.append(value, &mut result);
+    let spent = &sheet.budget.0;
+    spent.set(spent.get().saturating_add(result.len() + interpolation.references));
+    good.then_some(result)
+}
+
+/// One value being interpolated.
+struct Interpolation<'a> {
+    sheet: &'a Sheet,
+    section: &'a str,
+    /// The options whose values are being put in, outermost first.
+    stack: Vec<String>,
+    /// How many references there have been.
+    references: usize,
+    /// It has been reported that the value grows out of all bounds.
+    too_long: bool,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Interpolation<'_> {
+    /// Appends `value`, interpolated; false if something was wrong. Goes on after a mistake, to find the others.
+    fn append(&mut self, value: &Text, result: &mut Text) -> bool {
+        if !value.contains("%(") {
+            result.push_text(value);
+            return true;
+        }
+        let mut good = true;
+        let mut rest: &str = value;
+        // The next `)`, looked for once: a value of nothing but `%(` must not be read again for each of them.
+        let mut close = value.find(')');
+        while let Some(at) = rest.find('%') {
+            result.push_text(&value.part(&rest[..at]));
+            let percent = &rest[at..];
+            let start = value.len() - percent.len();
+            if close.is_some_and(|close| close < start) {
+                close = percent.find(')').map(|close| start + close);
+            }
+            let name = close
+                .filter(|_| percent.starts_with("%("))
+                .map(|close| (&value[start + 2..close], &value[close + 1..]));
+            if let Some(after) = percent.strip_prefix("%%") {
+                result.push_derived("%", value.span_of(&percent[..2]));
+                rest = after;
+            } else if let Some((name, after)) = name.filter(|(_, after)| after.starts_with('s')) {
+                let reference = value.span_of(&percent[..name.len() + 4]);
+                good &= self.reference(name, reference, result);
+                rest = &after[1..];
+            } else {
+                let shown = close.filter(|_| percent.starts_with("%(")).map_or(1, |close| close + 1 - start);
+                self.diagnostics.push(Problem::InterpolationPercent, value.span_of(&percent[..shown]));
+                good = false;
+                rest = &percent[1..];
+            }
+        }
+        result.push_text(&value.part(rest));
+        good
+    }
+
+    fn reference(&mut self, name: &str, place: Span, result: &mut Text) -> bool {
+        self.references += 1;
+        let option = name.to_lowercase();
+        if option == "__name__" {
+            result.push_derived(self.section, place);
+            return true;
+        }
+        let Some(setting) = self.sheet.referred(self.section, &option) else {
+            let known = self.sheet.proposals(&option, self.sheet.names(self.section));
+            let inherited = self.sheet.inherited(self.section, &option).map(str::to_owned);
+            self.diagnostics.push(Problem::InterpolationUnknown { option, known, inherited }, place);
+            return false;
+        };
+        if self.stack.contains(&option) {
+            let chain = self.stack.iter().cloned().chain([option]).collect();
+            self.diagnostics.push(Problem::InterpolationCycle { chain }, place);
+            return false;
+        }
+        if self.stack.len() >= DEEPEST {
+            self.diagnostics.push(Problem::InterpolationDepth { most: DEEPEST }, place);
+            return false;
+        }
+        let spent = self.sheet.budget.0.get();
+        if self.too_long || result.len() > LONGEST || self.references > MOST_REFERENCES || spent > LONGEST_OF_ALL {
+            // The first place says it all.
+            if !self.too_long {
+                self.diagnostics.push(Problem::InterpolationLength { most: LONGEST }, place);
+            }
+            self.too_long = true;
+            return false;
+        }
+        self.stack.push(option);
+        let good = self.append(&setting.value, result);
+        self.stack.pop();
+        good
+    }
+}

@@ -1,0 +1,66 @@
+//! What the tests of `farmout run` share: farms in directories of their own, the program started as a user would start it,
+//! and PostgreSQL servers that are none of farmout's.
+//!
+//! Everything is real: the Python, the PostgreSQL, the packages that a buildout downloads. What a test needs and the
+//! machine lacks is a failure; `tests/run` installs it.
+
+// Each test program uses its own part of this.
+#![allow(dead_code, unused_imports)]
+
+mod farm;
+mod process;
+mod server;
+
+pub use farm::{Farm, log, open_directory, result};
+pub use process::{FARMOUT, Ran, Runner, as_step_user, command, eventually, plain, running};
+pub use server::Server;
+
+use std::path::Path;
+
+/// The search path of a machine where nobody changed anything.
+pub const SYSTEM: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Whether root runs the tests. Steps then run as the account `farmout`.
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// For a test that switches users: those are in modules called `root`, which `tests/run` leaves out for anybody else.
+pub fn need_root() {
+    assert!(is_root(), "this test switches users: run it as root");
+}
+
+/// Whom steps run as.
+pub fn step_user() -> String {
+    if is_root() {
+        return "farmout".to_owned();
+    }
+    nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().expect("the user who runs the tests has no name").name
+}
+
+/// The newest PostgreSQL that is installed: its major version and its programs.
+pub fn postgresql() -> (u32, String) {
+    let directory = "/usr/lib/postgresql";
+    let entries = std::fs::read_dir(directory).expect("these tests need PostgreSQL's server in /usr/lib/postgresql");
+    let majors = entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<u32>().ok());
+    let major = majors.filter(|major| Path::new(&format!("{directory}/{major}/bin/initdb")).exists()).max();
+    let major = major.expect("these tests need PostgreSQL's server: apt-get install postgresql");
+    (major, format!("{directory}/{major}/bin"))
+}
+
+/// A version that farmout can download, and that is not the installed one.
+pub fn other_postgresql() -> u32 {
+    if postgresql().0 == 17 { 16 } else { 17 }
+}
+
+/// Compares with a snapshot, after replacing what differs from machine to machine.
+pub fn snapshot(name: &str, text: &str, filters: &[(&str, &str)]) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for (pattern, replacement) in filters {
+        settings.add_filter(pattern, *replacement);
+    }
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}

@@ -1,0 +1,83 @@
+//! `farmout graph` through the binary: the three languages of drawings.
+
+use std::process::Output;
+
+use assert_cmd::Command;
+
+fn graph(arguments: &[&str]) -> Output {
+    Command::cargo_bin("farmout")
+        .unwrap()
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["graph"])
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn drawn(arguments: &[&str]) -> String {
+    let historic = ["--farm", "fixtures/historic"];
+    let farm = if arguments.contains(&"--farm") { &[][..] } else { &historic };
+    let output = graph(&[farm, arguments].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let drawing = text(&output.stdout);
+    assert!(!drawing.contains("not-a-real-password"), "a password is drawn");
+    drawing
+}
+
+macro_rules! snapshot {
+    ($name:expr, $text:expr) => {
+        insta::with_settings!({
+            snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, { insta::assert_snapshot!($name, $text) })
+    };
+}
+
+#[test]
+fn the_historic_farm_for_graphviz() {
+    snapshot!("graph-dot", drawn(&[]));
+}
+
+#[test]
+fn the_historic_farm_for_mermaid() {
+    snapshot!("graph-mermaid", drawn(&["--format", "mermaid"]));
+}
+
+#[test]
+fn some_builders_as_a_picture() {
+    let drawing = drawn(&["--format", "svg", "openerp-7.0-matrix-*", "mill-py2.6"]);
+    assert!(!drawing.contains("attic"), "a slave without a part in it is drawn");
+    snapshot!("graph-svg", drawing);
+}
+
+#[test]
+fn the_picture_shows_builds_that_no_slave_takes() {
+    let drawing = drawn(&["--format", "svg"]);
+    assert_eq!(drawing.matches("no slave takes it").count(), 1);
+    assert!(drawing.contains(">attic<"));
+}
+
+#[test]
+fn odd_names_do_not_break_out_of_their_quotes() {
+    let farm = tempfile::tempdir().unwrap();
+    std::fs::create_dir(farm.path().join("buildouts")).unwrap();
+    let manifest = "[a\"<b>&'\\ \u{1}`#]\nbuildout = git https://x.example/a main b.cfg\nbuild-for =\n";
+    std::fs::write(farm.path().join("buildouts/MANIFEST.cfg"), manifest).unwrap();
+    std::fs::write(farm.path().join("slaves.cfg"), "[s]\npassword = x\n").unwrap();
+    let draw = |format: &str| drawn(&["--farm", farm.path().to_str().unwrap(), "--format", format]);
+    assert!(draw("svg").contains("a&quot;&lt;b&gt;&amp;&#x27;\\ \u{FFFD}`#"), "{}", draw("svg"));
+    assert!(draw("dot").contains("tooltip=\"a\\\"<b>&'\\\\ \u{FFFD}`#\\n"), "{}", draw("dot"));
+    assert!(draw("mermaid").contains("\"a#34;#60;b#62;#38;'#92; \u{FFFD}#96;#35;"), "{}", draw("mermaid"));
+}
+
+#[test]
+fn a_builder_that_does_not_exist_is_a_slip() {
+    let output = graph(&["--farm", "fixtures/historic", "mil-py2.6"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("did you mean `mill-py2.6`?"), "{}", text(&output.stderr));
+}
