@@ -1,6 +1,8 @@
 //! `farmout` compiles the manifests and slave fragments of a buildout farm into a checked build graph, lowers it to
 //! plans and runs them. The modules below are the passes, in the order in which text becomes a finished run.
 
+#![cfg(unix)]
+
 // The user's files, and what is said about them.
 pub mod diagnostic;
 pub mod source;

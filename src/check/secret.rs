@@ -58,7 +58,7 @@ pub(super) fn files(fragments: &[(SourceId, Option<Utf8PathBuf>)], sources: &Sou
     for (id, path) in fragments {
         let Some(path) = path else { continue };
         let span = Span::new(*id, 0..sources.get(*id).text().lines().next().map_or(0, str::len));
-        let file = path.strip_prefix(".").unwrap_or(path).to_string();
+        let file = path.to_string();
         if tracked.contains(path) {
             diagnostics.push(Problem::SecretTracked { file }, span);
         } else if std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o004 != 0) {

@@ -13,7 +13,10 @@ pub(super) const LOCAL: &str = "local";
 
 /// Where farmout keeps what it makes, if nothing else is said.
 pub(super) fn state(named: Option<&Utf8PathBuf>, farm: Option<&Utf8Path>) -> Utf8PathBuf {
-    let beside = || farm.map_or_else(|| find_farm(None), Utf8Path::to_owned).join(".farmout");
+    let beside = || {
+        let root = farm.map_or_else(|| find_farm(None), Utf8Path::to_owned);
+        Layout { root, ..Layout::default() }.path(".farmout")
+    };
     named.cloned().unwrap_or_else(beside)
 }
 

@@ -1,7 +1,21 @@
 //! Did you mean? The nearest of the names that would have been right.
 
+/// Nobody means a name longer than this, and comparing a broken file's lines with names would take for ever.
+const LONGEST: usize = 100;
+
+/// A text as it is put into a message: of one that nobody would read, its beginning.
+pub fn short(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// The nearest of `names` to `written`, if one is near enough to be what was meant.
 pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if written.len() > LONGEST {
+        return None;
+    }
     let normal = |name: &str| name.to_lowercase().replace(['_', ' '], "-");
     let wanted = normal(written);
     // About one slip in three characters; more than that is another word.

@@ -60,6 +60,10 @@ pub fn builds(manifests: &[Manifest], knowledge: &Knowledge<'_>, diagnostics: &m
 /// Reports the options that nothing reads, each with the nearest name that would be read.
 fn unread(manifest: &Manifest, knowledge: &Knowledge<'_>, unclear: &HashSet<String>, diagnostics: &mut Diagnostics) {
     for (section, setting) in manifest.sheet.unread() {
+        if unclear.contains(section) {
+            // One of its step templates could not be found or read: it may be the one that reads this.
+            continue;
+        }
         let readers = knowledge.templates.readers(&setting.name);
         let known = knowledge.options.manifest.contains_key(&setting.name) || !readers.is_empty();
         let problem = if section == DEFAULT && known && manifest.sheet.is_set(&setting.name) {
@@ -70,9 +74,6 @@ fn unread(manifest: &Manifest, knowledge: &Knowledge<'_>, unclear: &HashSet<Stri
             let core = knowledge.options.manifest.keys().map(String::as_str);
             let near = suggest::nearest(&setting.name, core.chain(knowledge.templates.option_names()));
             Problem::OptionUnread { option: setting.name.clone(), near: near.map(str::to_owned) }
-        } else if unclear.contains(section) {
-            // One of its step templates could not be found: it may be the one that reads this.
-            continue;
         } else {
             let section = section.to_owned();
             Problem::OptionOfOtherTemplate { option: setting.name.clone(), section, readers }
@@ -216,6 +217,10 @@ impl Reading<'_> {
         let mut steps: Vec<StepUse> = Vec::new();
         for line in text.lines() {
             let span = text.span_of(line);
+            if templates.is_broken(line) {
+                self.unclear.insert(self.name.to_owned());
+                continue;
+            }
             let Some(template) = templates.find(line).filter(|template| template.place == place) else {
                 let known = templates.of(place).map(|template| template.name.clone()).collect();
                 let elsewhere = templates.find(line).and_then(|template| template.place.option());

@@ -49,9 +49,9 @@ impl Default for FarmFile {
 }
 
 impl FarmFile {
-    /// Reads it; a mistake is reported, and the defaults stand.
-    pub fn parse(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> Self {
-        yaml(sources, id, diagnostics).unwrap_or_default()
+    /// Reads it; none if it has a mistake, which is reported.
+    pub fn parse(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> Option<Self> {
+        yaml(sources, id, diagnostics)
     }
 }
 

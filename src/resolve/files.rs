@@ -18,6 +18,13 @@ pub struct Layout {
     pub fragment: Option<(String, String)>,
 }
 
+impl Layout {
+    /// A path of the farm, as a person in the current directory would write it.
+    pub fn path(&self, path: impl AsRef<Utf8Path>) -> Utf8PathBuf {
+        if self.root == "." { path.as_ref().to_owned() } else { self.root.join(path) }
+    }
+}
+
 /// The farm's files, read.
 #[derive(Debug, Default)]
 pub struct Files {
@@ -37,15 +44,19 @@ impl Files {
     /// # Errors
     /// A failure for each file that is missing or unreadable.
     pub fn read(layout: &Layout, sources: &mut Sources, diagnostics: &mut Diagnostics) -> Result<Self, Vec<Failure>> {
-        let mut reading = Reading { root: &layout.root, sources, diagnostics, failures: Vec::new() };
+        let mut reading = Reading { layout, sources, diagnostics, failures: Vec::new() };
         let mut files = Self::default();
-        if let Some(id) = layout.root.join("farm.yaml").exists().then(|| reading.file("farm.yaml".into())).flatten() {
-            files.farm = FarmFile::parse(reading.sources, id, reading.diagnostics);
+        if let Some(id) = layout.path("farm.yaml").exists().then(|| reading.file("farm.yaml".into())).flatten() {
+            match FarmFile::parse(reading.sources, id, reading.diagnostics) {
+                Some(farm) => files.farm = farm,
+                // Without knowing what the farm is made of, nothing that is said of its other files would be true.
+                None => return Ok(files),
+            }
         }
         if layout.manifests.is_empty() {
             for manifest in files.farm.manifests.clone() {
                 let id = reading.file(manifest.clone());
-                files.manifests.extend(id.map(|id| (id, layout.root.join(manifest.parent().unwrap_or("".into())))));
+                files.manifests.extend(id.map(|id| (id, layout.path(manifest.parent().unwrap_or("".into())))));
             }
         }
         for manifest in &layout.manifests {
@@ -59,14 +70,14 @@ impl Files {
                 for pattern in files.farm.slaves.clone() {
                     for fragment in reading.matching(&pattern) {
                         let id = reading.file(fragment.clone());
-                        files.fragments.extend(id.map(|id| (id, Some(layout.root.join(fragment)))));
+                        files.fragments.extend(id.map(|id| (id, Some(layout.path(fragment)))));
                     }
                 }
             }
         }
         for folder in files.farm.templates.clone() {
-            if !layout.root.join(&folder).is_dir() {
-                let failure = Failure::misuse(format!("{} is no directory", layout.root.join(&folder)));
+            if !layout.path(&folder).is_dir() {
+                let failure = Failure::misuse(format!("{} is no directory", layout.path(&folder)));
                 reading.failures.push(failure.help("`templates` in farm.yaml names folders of step templates"));
             }
             for template in reading.matching(folder.join("*.yaml").as_str()) {
@@ -79,7 +90,7 @@ impl Files {
 }
 
 struct Reading<'a> {
-    root: &'a Utf8Path,
+    layout: &'a Layout,
     sources: &'a mut Sources,
     diagnostics: &'a mut Diagnostics,
     failures: Vec<Failure>,
@@ -88,9 +99,8 @@ struct Reading<'a> {
 impl Reading<'_> {
     /// Reads a file of the farm. Messages call it by its path from the current directory.
     fn file(&mut self, path: Utf8PathBuf) -> Option<SourceId> {
-        let path = self.root.join(path);
-        let name = path.strip_prefix(".").unwrap_or(&path).to_string();
-        self.read(&path, &name)
+        let path = self.layout.path(path);
+        self.read(&path, path.as_str())
     }
 
     fn read(&mut self, path: &Utf8Path, name: &str) -> Option<SourceId> {
@@ -114,11 +124,11 @@ impl Reading<'_> {
         let path = Utf8Path::new(pattern);
         let (parent, name) = (path.parent().unwrap_or("".into()), path.file_name().unwrap_or_default());
         if !name.contains(['*', '?', '[']) {
-            return if self.root.join(path).exists() { vec![path.to_owned()] } else { Vec::new() };
+            return if self.layout.path(path).exists() { vec![path.to_owned()] } else { Vec::new() };
         }
         let Ok(glob) = Glob::new(name) else { return Vec::new() };
         let glob = glob.compile_matcher();
-        let Ok(entries) = self.root.join(parent).read_dir_utf8() else { return Vec::new() };
+        let Ok(entries) = self.layout.root.join(parent).read_dir_utf8() else { return Vec::new() };
         let mut found: Vec<_> = entries
             .filter_map(Result::ok)
             .map(|entry| entry.file_name().to_owned())

@@ -3,6 +3,7 @@
 mod expand;
 mod template;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -85,23 +86,31 @@ pub fn declarations(own: &[Declaration]) -> Declarations {
 #[derive(Debug, Clone)]
 pub struct Templates {
     templates: IndexMap<String, Arc<Template>>,
+    /// The names of those with a mistake.
+    broken: HashSet<String>,
     environment: Environment<'static>,
 }
 
 impl Templates {
     /// The built-in templates, and the farm's own on top of them; mistakes in those are reported.
     pub fn load(sources: &Sources, own: &[SourceId], diagnostics: &mut Diagnostics) -> Self {
-        let mut templates = Self { templates: IndexMap::new(), environment: expand::environment() };
+        let mut templates =
+            Self { templates: IndexMap::new(), broken: HashSet::new(), environment: expand::environment() };
         for text in BUILTIN {
             templates.add(builtin(text));
         }
         for id in own {
-            let Some(template) = yaml::<Template>(sources, *id, diagnostics) else { continue };
+            let Some(template) = yaml::<Template>(sources, *id, diagnostics) else {
+                let name = sources.get(*id).text().lines().find_map(|line| line.strip_prefix("template:"));
+                templates.broken.extend(name.map(|name| name.trim().to_owned()));
+                continue;
+            };
             if let Some((expression, error)) = expand::first_mistake(&templates.environment, &template) {
                 let text = sources.get(*id).text();
                 let at = text.find(&expression).unwrap_or(0);
                 let span = Span::new(*id, at..(at + expression.len()).min(text.len()));
                 diagnostics.push(Problem::TemplateExpression { message: error }, span);
+                templates.broken.insert(template.name);
                 continue;
             }
             templates.add(template);
@@ -118,6 +127,11 @@ impl Templates {
     pub fn find(&self, name: &str) -> Option<&Template> {
         let alias = || self.templates.values().find(|template| template.aliases.iter().any(|alias| alias == name));
         self.templates.get(name).or_else(alias).map(Arc::as_ref)
+    }
+
+    /// Whether there is a template of this name that could not be read, which has been reported.
+    pub fn is_broken(&self, name: &str) -> bool {
+        self.broken.contains(name)
     }
 
     /// All templates, by name.

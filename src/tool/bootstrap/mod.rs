@@ -59,6 +59,10 @@ pub fn bootstrap(wanted: &Bootstrap) -> Result<(), Error> {
     }
     let directory = absolute(&wanted.environment).map_err(error::file("find", &wanted.environment))?;
     let environment = Environment::make(&directory, &python, &wanted.manner, &versions)?;
+    let own = std::env::home_dir().map(|home| home.join(".buildout/default.cfg")).filter(|file| file.exists());
+    let defaults = directory.join("default.cfg");
+    let text = versions.defaults(&pins.section, own.as_deref());
+    std::fs::write(&defaults, text).map_err(error::file("write", &defaults))?;
 
     let script = Path::new("bin/buildout");
     // One of a former build would pass for the one that zc.buildout fails to make.

@@ -1,6 +1,7 @@
 //! Pins and a Python in, the versions to install out. The table is data: `versions.yaml`.
 
 use std::fmt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +81,23 @@ impl Versions {
         Self { buildout, setuptools, wheel, pip, advice, reason }
     }
 
+    /// User defaults for zc.buildout that keep it, and what it works with, at the versions that were chosen: a
+    /// configuration that pins nothing would replace them by the newest. Its own pins count for more. `section` is where it
+    /// pins versions, `own` the defaults that the user has already.
+    pub(super) fn defaults(&self, section: &str, own: Option<&Path>) -> String {
+        let mut text =
+            "# Made by farmout tool bootstrap: what the configuration does not pin.\n[buildout]\n".to_owned();
+        if let Some(own) = own {
+            text.push_str(&format!("extends = {}\n", own.display()));
+        }
+        text.push_str(&format!("versions = {section}\n\n[{section}]\n"));
+        // Requirements such as `>=2.2` are no pins.
+        for pin in self.advice.iter().filter(|pin| !pin.contains(['<', '>', '!', '~'])) {
+            text.push_str(&format!("{pin}\n"));
+        }
+        text
+    }
+
     /// zc.buildout as pip wants it.
     pub(super) fn buildout_requirement(&self) -> String {
         requirement("zc.buildout", Some(&self.buildout).filter(|version| !version.is_empty()))
@@ -133,6 +151,27 @@ mod tests {
         let python = Python { version: python, ..Python::default() };
         let versions = Versions::choose(&python, asked.map(str::to_owned), &pins);
         format!("{} {}", versions.buildout_requirement(), versions.setuptools_requirement())
+    }
+
+    #[test]
+    fn what_is_not_pinned_becomes_a_default() {
+        let python = Python { version: (3, 11, 2), ..Python::default() };
+        let pins = Pins { setuptools: Some("75.3.2".to_owned()), ..Pins::default() };
+        let defaults =
+            Versions::choose(&python, Some("4.1.12".to_owned()), &pins).defaults("pins", Some(Path::new("/h/d.cfg")));
+        let lines: Vec<&str> = defaults.lines().skip(1).collect();
+        assert_eq!(
+            lines,
+            [
+                "[buildout]",
+                "extends = /h/d.cfg",
+                "versions = pins",
+                "",
+                "[pins]",
+                "zc.buildout = 4.1.12",
+                "zc.recipe.egg = 3.0.0"
+            ]
+        );
     }
 
     #[test]

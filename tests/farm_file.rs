@@ -1,0 +1,86 @@
+//! A farm with a `farm.yaml`: manifests, fragments, capabilities, step templates and rewrites of its own.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+
+fn farmout(arguments: &[&str]) -> Output {
+    Command::cargo_bin("farmout").unwrap().current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+macro_rules! snapshot {
+    ($name:expr, $text:expr) => {
+        insta::with_settings!({
+            snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, { insta::assert_snapshot!($name, $text) })
+    };
+}
+
+#[test]
+fn everything_of_a_farms_own_is_read() {
+    let output = farmout(&["compile", "--farm", "fixtures/own", "--emit", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    snapshot!("farm-file-json", text(&output.stdout));
+}
+
+#[test]
+fn a_farms_own_template_makes_steps() {
+    let output = farmout(&["plan", "--farm", "fixtures/own", "shop-rd6-pg15"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    snapshot!("farm-file-plan", text(&output.stdout));
+}
+
+/// Compiles a copy of the farm with one file written anew, and gives what is said about it.
+fn with(file: &str, contents: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    copy(Path::new("fixtures/own"), folder.path());
+    fs::write(folder.path().join(file), contents).unwrap();
+    // As the admin would keep it, whatever the umask is here.
+    fs::set_permissions(folder.path().join("conf/hosts.cfg"), fs::Permissions::from_mode(0o600)).unwrap();
+    let output = Command::cargo_bin("farmout").unwrap().current_dir(folder.path()).arg("compile").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    text(&output.stderr)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::write(target, fs::read(entry.path()).unwrap()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn mistakes_in_a_farms_own_files_are_told_at_their_places() {
+    let template = fs::read_to_string("fixtures/own/steps/pytest.yaml").unwrap();
+    let manifest = fs::read_to_string("fixtures/own/buildouts/MANIFEST.cfg").unwrap();
+    let said = [
+        with("farm.yaml", "manifest: [buildouts/MANIFEST.cfg]\n"),
+        with("steps/pytest.yaml", &template.replace("on-failure: flunk", "on-failure: explode")),
+        with("steps/pytest.yaml", &template.replace("option['pytest.workers'] > 1", "option['pytest.workers' > 1")),
+        with("buildouts/MANIFEST.cfg", &manifest.replace("pytest.folders", "pytest.folder")),
+    ];
+    snapshot!("farm-file-mistakes", said.join("\n"));
+}
+
+#[test]
+fn folders_and_manifests_that_are_missing_are_all_told() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("farm.yaml"), "manifests: [one.cfg, two.cfg]\ntemplates: [nowhere]\n").unwrap();
+    let output = Command::cargo_bin("farmout").unwrap().current_dir(folder.path()).arg("compile").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    snapshot!("farm-file-missing", text(&output.stderr));
+}
