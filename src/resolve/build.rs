@@ -47,6 +47,8 @@ pub fn builds(manifests: &[Manifest], knowledge: &Knowledge<'_>, diagnostics: &m
             if let Some(first) = known.get(name) {
                 let problem = Problem::BuildDuplicate { build: name.to_owned() };
                 diagnostics.push(problem, span).label(*first, Label::FirstHere);
+                // Nothing reads its options now: what they are is told once the name is its own.
+                unclear.insert(name.to_owned());
                 continue;
             }
             known.insert(name.to_owned(), span);
