@@ -3,10 +3,10 @@
 use camino::Utf8PathBuf;
 
 use crate::check::{check, check_fragments, layout};
-use crate::diagnostic::{Diagnostics, Failure};
+use crate::diagnostic::{Diagnostics, Failure, silence};
 use crate::dispatch::{Graph, dispatch};
 use crate::model::{DeclaredOptions, Farm, OfferValue};
-use crate::resolve::{Files, Knowledge, Layout, Manifest, Sheet, builds, slaves};
+use crate::resolve::{Files, Knowledge, Layout, Library, Manifest, Sheet, builds, slaves};
 use crate::source::{SourceId, Sources, Span};
 use crate::steps::{self, CoreOptions, Templates};
 use crate::syntax::ini;
@@ -55,9 +55,14 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
 
     let slaves = slaves(&fragments, &options.slave, &declarations, &mut diagnostics);
     let knowledge = Knowledge { root: &layout.root, farm: &files.farm, options: &options, templates: &templates };
-    let builds = builds(&manifests, &knowledge, &mut diagnostics);
+    let mut library = Library::default();
+    let builds = builds(&manifests, &knowledge, &mut library, &mut sources, &mut diagnostics);
+    for id in library.sources() {
+        hide(&mut sources, *id);
+    }
     let graph = dispatch(Farm { builds, slaves, declarations });
     check(&graph, &templates, &mut diagnostics);
+    silence(&mut diagnostics, &sources);
     let has_fragments = !fragments.is_empty();
     Ok(Compilation { sources, diagnostics, graph, templates, has_fragments })
 }
@@ -66,38 +71,48 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
 fn fragment(sources: &mut Sources, id: SourceId, options: &DeclaredOptions, diagnostics: &mut Diagnostics) -> Sheet {
     let document = ini::parse(sources, id, diagnostics);
     layout::check(&document, &options.keys().map(String::as_str).collect(), diagnostics);
-    for secret in secrets(sources.get(id).text(), id) {
-        sources.hide(secret);
-    }
+    hide(sources, id);
     Sheet::new(document, diagnostics)
 }
 
-/// Where secrets stand in a fragment: what follows a name with `passw` in it, on its line and on those that continue it.
+fn hide(sources: &mut Sources, id: SourceId) {
+    for secret in secrets(sources.get(id).text(), id) {
+        sources.hide(secret);
+    }
+}
+
+/// Where secrets stand in a fragment or a buildout's configuration: what follows a name with `passw` in it, on its line and on those that continue it.
 /// Read from the text and not from the tree, so that a line with a mistake hides its secret too.
 fn secrets(text: &str, id: SourceId) -> Vec<Span> {
+    const BETWEEN: [char; 4] = ['=', ':', ' ', '\t'];
     let mut secrets = Vec::new();
     let mut at = 0;
     let mut continues = false;
     for line in text.split_inclusive('\n') {
         let indented = line.starts_with([' ', '\t']);
         let lower = line.to_ascii_lowercase();
-        let name = lower.find("passw");
         // In a comment, only what looks like an option: people comment passwords out.
-        let separators: &[char] = if line.starts_with(['#', ';']) { &['=', ':'] } else { &['=', ':', ' ', '\t'] };
-        let value = match name {
-            Some(name) => line[name..].find(separators).map(|end| name + end + 1),
-            None if continues && indented => Some(0),
-            None => None,
-        };
-        if let Some(from) = value {
-            let skipped = line[from..].len() - line[from..].trim_start_matches(['=', ':', ' ', '\t']).len();
-            // In a capability line the secret ends with its word; the value of an option goes to the line's end.
+        let separators: &[char] = if line.starts_with(['#', ';']) { &['=', ':'] } else { &BETWEEN };
+        let mut hide = |from: usize, word: bool| {
+            let skipped = line[from..].len() - line[from..].trim_start_matches(BETWEEN).len();
             let rest = line[from + skipped..].trim_end();
-            let end =
-                if indented && name.is_some() { rest.find([' ', '\t']).unwrap_or(rest.len()) } else { rest.len() };
+            let end = if word { rest.find([' ', '\t']).unwrap_or(rest.len()) } else { rest.len() };
             secrets.push(Span::new(id, at + from + skipped..at + from + skipped + end));
+        };
+        let named: Vec<_> = lower.match_indices("passw").map(|(name, _)| name).collect();
+        // The value of an option goes to the line's end. In a capability line the secret ends with its word, and another
+        // may follow.
+        let option = line.find(['=', ':']).unwrap_or(line.len());
+        let names_it = named.first().is_some_and(|name| *name < option) && !indented;
+        if continues && indented {
+            hide(0, false);
         }
-        continues = if indented { continues } else { name.is_some() };
+        for name in named {
+            if let Some(end) = line[name..].find(separators) {
+                hide(name + end + 1, !names_it);
+            }
+        }
+        continues = if indented { continues } else { names_it };
         at += line.len();
     }
     secrets

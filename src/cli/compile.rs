@@ -2,17 +2,40 @@
 
 use std::io::Write as _;
 
+use camino::Utf8PathBuf;
+
 use super::Exit;
 use super::farm::{FarmArguments, exit, read};
-use crate::diagnostic::{self, Failure};
+use crate::diagnostic::{Failure, Format, Levels, Report};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     farm: FarmArguments,
-    /// Write the build graph on standard output
+    /// Manifests to read instead of the farm's own, like --manifest
+    ///
+    /// `-` is standard input, called `<stdin>` in messages; its paths are relative to the farm's `buildouts`. One of the
+    /// farm's own slave fragments is read as such, so that a tool may pass the names of all changed files.
+    #[arg(value_name = "FILE")]
+    files: Vec<Utf8PathBuf>,
+    /// How to write what is found
+    ///
+    /// All formats but `human` write on standard output, and nothing else does; a line that counts goes to standard
+    /// error in each. Paths are relative to the current directory.
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: Format,
+    /// Write the build graph on standard output, if there is no error
     #[arg(long, value_name = "FORMAT")]
     emit: Option<Emit>,
+    /// Treat a code as an error: `warnings` for all warnings, `option::unread`, `option::*` (may be given several times)
+    ///
+    /// The narrower word counts: a code's own before its family's, and that before `warnings`. Between --deny and --allow
+    /// in the same words, --deny does.
+    #[arg(long, value_name = "CODE")]
+    deny: Vec<String>,
+    /// Do not report a warning or notice: `option::unread`, `option::*` (may be given several times)
+    #[arg(long, value_name = "CODE")]
+    allow: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -22,9 +45,21 @@ enum Emit {
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
-    let compilation = read(&arguments.farm.layout())?;
-    let counts = diagnostic::print(&compilation.diagnostics, &compilation.sources);
-    let graph = &compilation.graph;
+    if arguments.emit.is_some() && arguments.format != Format::Human {
+        return Err(Failure::misuse("the graph and this format would both be written on standard output")
+            .help("call `farmout compile` twice: once with --emit, once with --format"));
+    }
+    let levels = Levels::parse(&arguments.deny, &arguments.allow)?;
+    let mut layout = arguments.farm.layout();
+    layout.manifests.extend(arguments.files.iter().cloned());
+    let compilation = read(&layout)?;
+    let report = Report::new(&compilation.diagnostics, &compilation.sources, &levels);
+    let text = arguments.format.write(&report).map_err(|error| unwritable("the report", &error))?;
+    match arguments.format {
+        Format::Human => anstream::eprint!("{text}"),
+        _ => print(&text)?,
+    }
+    let (counts, graph) = (report.counts(), &compilation.graph);
     let number = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     anstream::eprintln!(
         "{counts}: {}, {}, {}",
@@ -34,12 +69,14 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     );
     let errors = counts.errors > 0;
     if let (Some(Emit::Json), false) = (arguments.emit, errors) {
-        let mut text = serde_json::to_string_pretty(&graph.emit())
-            .map_err(|error| Failure::error(format!("the graph cannot be written: {error}")))?;
-        text.push('\n');
-        print(&text)?;
+        let text = serde_json::to_string_pretty(&graph.emit()).map_err(|error| unwritable("the graph", &error))?;
+        print(&(text + "\n"))?;
     }
     Ok(exit(errors))
+}
+
+fn unwritable(what: &str, error: &serde_json::Error) -> Failure {
+    Failure::error(format!("{what} cannot be written: {error}"))
 }
 
 /// Writes on standard output. A reader that has gone, such as `head`, is no error.

@@ -19,12 +19,20 @@ pub(super) struct FarmArguments {
     /// A manifest to read instead of the farm's own (may be given several times)
     #[arg(long, value_name = "FILE")]
     manifest: Vec<Utf8PathBuf>,
+    /// A slave fragment to read instead of the farm's own (may be given several times)
+    #[arg(long, value_name = "FILE")]
+    slaves: Vec<Utf8PathBuf>,
 }
 
 impl FarmArguments {
     /// Where the farm's files are.
     pub(super) fn layout(&self) -> Layout {
-        Layout { root: find_farm(self.farm.clone()), manifests: self.manifest.clone(), fragment: None }
+        Layout {
+            root: find_farm(self.farm.clone()),
+            manifests: self.manifest.clone(),
+            fragments: self.slaves.clone(),
+            fragment: None,
+        }
     }
 }
 

@@ -54,9 +54,12 @@ enum Command {
     /// Check the manifests and slave fragments of a farm
     ///
     /// Reads the manifests and the slave fragments, checks everything that they say, and reports each mistake at its place,
-    /// with what to write instead. Warnings and notices do not change the exit code.
+    /// with what to write instead. Warnings and notices do not change the exit code, unless --deny makes errors of them.
     ///
-    /// Exits 0 where there is no error, 1 where there are some, 2 where a file cannot be read.
+    /// A comment `# farmout: allow CODE[, CODE]` silences warnings and notices on the line below it, and at the top of a file
+    /// those about the whole file; `family::*` stands for all codes of a family. Errors cannot be allowed.
+    ///
+    /// Exits 0 where there is no error, 1 where there are some, 2 where a file cannot be read, or for wrong use.
     Compile(compile::Arguments),
     /// Print what would be done on a slave, step by step
     ///

@@ -1,18 +1,36 @@
 //! What is said to the user: diagnostics with a place in a file, and failures without one. Every diagnostic's wording
-//! is in `problem.rs`; nothing else in the crate words one.
+//! is in `problem.rs`, and its code in the table of `code.rs`; nothing else in the crate words one. From the collected
+//! [`Diagnostics`] to text: `allow.rs` takes out what comments in the files allow, [`Levels`] judge the rest, and a
+//! [`Report`] is written in one of the [`Format`]s.
 
+mod allow;
+mod code;
 mod failure;
-mod human;
+mod format;
+mod levels;
 mod problem;
+mod redact;
+mod report;
 pub mod suggest;
 
 use std::collections::HashSet;
 
-use crate::source::Span;
+use crate::source::{Sources, Span};
 
+pub use allow::silence;
+pub use code::Code;
 pub use failure::Failure;
-pub use human::{Counts, print};
+pub use format::Format;
+pub use levels::Levels;
 pub use problem::{Label, Problem, Severity};
+pub use report::{Counts, Report};
+
+/// Prints all diagnostics for a person, on standard error, and counts them.
+pub fn print(diagnostics: &Diagnostics, sources: &Sources) -> Counts {
+    let report = Report::new(diagnostics, sources, &Levels::default());
+    anstream::eprint!("{}", format::human(&report));
+    report.counts()
+}
 
 /// A problem at its place.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::code::{self, Code};
 use super::suggest::{list, nearest};
 
 /// How bad it is.
@@ -23,7 +24,31 @@ use Severity::{Error, Notice, Warning};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the wording below says what each is")]
 pub enum Problem {
+    AllowError { code: String },
+    AllowSyntax,
+    AllowUnknown { code: String },
+    AllowUnused { code: String },
     BuildDuplicate { build: String },
+    BuildoutDevelop { directory: String },
+    BuildoutDuplicateOption { option: String },
+    BuildoutDuplicateSection { section: String },
+    BuildoutExtendsCycle { chain: Vec<String> },
+    BuildoutExtendsMissing { path: String, near: Option<String> },
+    BuildoutHeader { written: String },
+    BuildoutMacroCycle { chain: Vec<String> },
+    BuildoutNoSection,
+    BuildoutNotCarried { path: String, directory: Option<String>, with: Option<String> },
+    BuildoutOption { section: String, option: String, known: Vec<String> },
+    BuildoutPartMissing { part: String, parts: Vec<String> },
+    BuildoutPartNotInstalled { part: String },
+    BuildoutPartRecipe { part: String },
+    BuildoutReference { written: String },
+    BuildoutReferenceCycle { chain: Vec<String> },
+    BuildoutRevision { destination: String, known: Vec<String> },
+    BuildoutSection { section: String, known: Vec<String> },
+    BuildoutSourceKind { kind: String, known: Vec<String> },
+    BuildoutSourceWords { usage: &'static str, extra: bool },
+    BuildoutSyntax,
     CapabilityConflict { option: String },
     CapabilityOption { option: String, capability: String, known: Vec<String> },
     CapabilitySamePort { slave: String, port: String },
@@ -118,8 +143,12 @@ pub enum Label {
     BackHere,
     /// The first of two.
     FirstHere,
+    /// The option that names a buildout.
+    ItsBuildout,
     /// The option that a line belongs to.
     ItsOption,
+    /// The section that is a part.
+    ItsPart,
 }
 
 impl fmt::Display for Label {
@@ -127,7 +156,9 @@ impl fmt::Display for Label {
         f.write_str(match self {
             Self::BackHere => "and back again here",
             Self::FirstHere => "first here",
+            Self::ItsBuildout => "what is sent to the slave",
             Self::ItsOption => "the option that it is read into",
+            Self::ItsPart => "the part",
         })
     }
 }
@@ -141,6 +172,9 @@ fn names(names: &[String]) -> String {
 }
 
 impl Problem {
+    /// All codes, alphabetical.
+    pub const CODES: &'static [Code] = code::CODES;
+
     /// The words for it.
     #[allow(clippy::too_many_lines, reason = "one arm for each problem: this is the catalogue")]
     pub fn wording(&self) -> Wording {
@@ -152,12 +186,204 @@ impl Problem {
             help: (!help.is_empty()).then(|| help.to_owned()),
         };
         match self {
+            Self::AllowError { code } => word(
+                "allow::error",
+                Warning,
+                &format!("`{code}` is an error, and errors cannot be allowed"),
+                "silences nothing",
+                "remove it, and mend what is wrong",
+            ),
+            Self::AllowSyntax => word(
+                "allow::syntax",
+                Warning,
+                "this comment speaks to farmout, but not in its words",
+                "silences nothing",
+                "write `# farmout: allow CODE`, with codes separated by commas",
+            ),
+            Self::AllowUnknown { code } => word(
+                "allow::unknown",
+                Warning,
+                &format!("there is no code `{code}`"),
+                "silences nothing",
+                &code::nearest(code).map(|near| format!("did you mean `{near}`?")).unwrap_or_default(),
+            ),
+            Self::AllowUnused { code } => word(
+                "allow::unused",
+                Notice,
+                &format!("there is no `{code}` here to allow"),
+                "silences nothing",
+                "it is for the line below the comment: move it there, or remove it",
+            ),
             Self::BuildDuplicate { build } => word(
                 "build::duplicate",
                 Error,
                 &format!("the build `{build}` is in two manifests"),
                 "again here",
                 "names of builds are names of builders: rename one of the sections",
+            ),
+            Self::BuildoutDevelop { directory } => word(
+                "buildout::develop",
+                Error,
+                &format!("there is no directory `{directory}` to develop"),
+                "no such directory",
+                "`develop` names directories beside the configuration, which are sent along by `with=`",
+            ),
+            Self::BuildoutDuplicateOption { option } => word(
+                "buildout::duplicate-option",
+                Warning,
+                &format!("`{option}` is set twice in this section"),
+                "this one counts",
+                "remove one of them, or write `+=` to add to the first",
+            ),
+            Self::BuildoutDuplicateSection { section } => word(
+                "buildout::duplicate-section",
+                Warning,
+                &format!("there are two sections `[{section}]`"),
+                "merged with the first; options set here win",
+                "join them, or rename one",
+            ),
+            Self::BuildoutExtendsCycle { chain } => word(
+                "buildout::extends-cycle",
+                Error,
+                &format!("configurations extend each other in a circle: {}", chain.join(" → ")),
+                "leads back to a file that extends this one",
+                "remove one `extends` of the circle",
+            ),
+            Self::BuildoutExtendsMissing { path, near } => word(
+                "buildout::extends-missing",
+                Error,
+                "the file to extend does not exist",
+                "no such file",
+                &match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("looked for `{path}`: the path is relative to the file that extends it"),
+                },
+            ),
+            Self::BuildoutHeader { written } => word(
+                "buildout::header",
+                Error,
+                "a section header is written `[name]` or `[name : condition]`",
+                "not a whole section header",
+                &match written.trim_matches(['[', ']']).trim() {
+                    name if name.is_empty() || name.contains(['[', ']', '{', '}', ' ', ':', '#', ';']) => {
+                        "a name has no white space, and none of [ ] { } : # ; in it".to_owned()
+                    }
+                    name => format!("write `[{name}]`"),
+                },
+            ),
+            Self::BuildoutMacroCycle { chain } => word(
+                "buildout::macro-cycle",
+                Error,
+                &format!("sections take options from each other in a circle: {}", chain.join(" → ")),
+                "leads back to this section",
+                "remove one `<=` of the circle",
+            ),
+            Self::BuildoutNoSection => word(
+                "buildout::no-section",
+                Error,
+                "this stands before the first section",
+                "belongs to no section",
+                "write a section header such as `[buildout]` above it",
+            ),
+            Self::BuildoutNotCarried { path, directory, with } => word(
+                "buildout::not-carried",
+                Error,
+                &format!("`{path}` is not sent to the slave"),
+                "will not be there",
+                &match (with, directory) {
+                    (Some(with), _) => format!("only what is below `{with}` is sent along, as `with=` says: move it there"),
+                    (None, Some(directory)) => format!("send its directory along: `standalone PATH with={directory}`"),
+                    (None, None) => {
+                        "move it into a directory beside the configuration, and send that along: `standalone PATH with=DIRECTORY`".to_owned()
+                    }
+                },
+            ),
+            Self::BuildoutOption { section, option, known } => word(
+                "buildout::option",
+                Warning,
+                &format!("`[{section}]` has no option `{option}`"),
+                "refers to nothing",
+                &did_you_mean(option, known).unwrap_or_else(|| format!("set `{option}` in `[{section}]`")),
+            ),
+            Self::BuildoutPartMissing { part, parts } => word(
+                "buildout::part-missing",
+                Error,
+                &format!("the buildout has no part `{part}`, which is to drive the server"),
+                "no section of that name is in this configuration",
+                &match did_you_mean(part, parts) {
+                    Some(near) => near,
+                    None => format!("name the part by `buildout-part`; the parts are {}", names(parts)),
+                },
+            ),
+            Self::BuildoutPartNotInstalled { part } => word(
+                "buildout::part-not-installed",
+                Error,
+                &format!("the part `{part}`, which is to drive the server, is never installed"),
+                "not among the buildout's `parts`",
+                &format!("add `{part}` to `parts` in `[buildout]`"),
+            ),
+            Self::BuildoutPartRecipe { part } => word(
+                "buildout::part-recipe",
+                Error,
+                &format!("the part `{part}` has no recipe"),
+                "no recipe says how to install this",
+                &format!("set `recipe` in `[{part}]`"),
+            ),
+            Self::BuildoutReference { written } => word(
+                "buildout::reference",
+                Error,
+                &format!("`{written}` is no reference to an option"),
+                "not `${section:option}`",
+                "write `$${` for the characters themselves, or `${:option}` for an option of the same section",
+            ),
+            Self::BuildoutReferenceCycle { chain } => word(
+                "buildout::reference-cycle",
+                Error,
+                &format!("this value is made of itself: {}", chain.join(" → ")),
+                "leads back to where it began",
+                "write one of the values out",
+            ),
+            Self::BuildoutRevision { destination, known } => word(
+                "buildout::revision",
+                Warning,
+                &format!("no source is put into `{destination}`"),
+                "fixes the revision of nothing",
+                &did_you_mean(destination, known).unwrap_or_else(|| match known.is_empty() {
+                    true => "the main source is meant by a line that is a revision only".to_owned(),
+                    false => format!("the sources in `addons` are put into {}", names(known)),
+                }),
+            ),
+            Self::BuildoutSection { section, known } => word(
+                "buildout::section",
+                Error,
+                &format!("there is no section `[{section}]`"),
+                "not a section of this configuration",
+                &did_you_mean(section, known).unwrap_or_else(|| format!("write a section `[{section}]`")),
+            ),
+            Self::BuildoutSourceKind { kind, known } => word(
+                "buildout::source-kind",
+                Error,
+                &format!("`{kind}` is no kind of source here"),
+                "not known",
+                &match did_you_mean(kind, known) {
+                    _ if kind.starts_with('#') => "begin the comment in the first column".to_owned(),
+                    Some(near) => near,
+                    None => format!("the kinds are {}", names(known)),
+                },
+            ),
+            Self::BuildoutSourceWords { usage, extra } => word(
+                "buildout::source-words",
+                Error,
+                &format!("this has too {} words", if *extra { "many" } else { "few" }),
+                if *extra { "nothing of this form is expected here" } else { "something is missing" },
+                &format!("it is written `{usage}`"),
+            ),
+            Self::BuildoutSyntax => word(
+                "buildout::syntax",
+                Error,
+                "this is neither a section, nor an option, nor a comment",
+                "not understood",
+                "write `name = value`; indent the line if it continues the value above it",
             ),
             Self::CapabilityConflict { option } => word(
                 "capability::conflict",

@@ -1,10 +1,12 @@
 //! A build: a section of a manifest.
 
+use std::sync::Arc;
+
 use camino::Utf8PathBuf;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::{Dispatch, Requirement, Value};
+use super::{Configuration, Dispatch, Requirement, Value};
 use crate::source::Span;
 
 /// A section of a manifest.
@@ -18,6 +20,8 @@ pub struct Build {
     pub manifest: Utf8PathBuf,
     /// Where its buildout comes from; without one it has no builder.
     pub buildout: Option<Buildout>,
+    /// What its configuration says, where that can be read without fetching anything.
+    pub inside: Option<Inside>,
     /// Free text.
     pub category: Option<String>,
     /// The branches whose changes schedule it, URLs rewritten.
@@ -32,6 +36,17 @@ pub struct Build {
     pub steps: Vec<StepUse>,
     /// The values of the options that its step templates declare.
     pub options: IndexMap<String, Value>,
+}
+
+/// What is inside a buildout.
+#[derive(Debug, Clone)]
+pub struct Inside {
+    /// Its configuration; builds of one file share it.
+    pub configuration: Arc<Configuration>,
+    /// The part that drives the server.
+    pub part: String,
+    /// Where that part is named, or the buildout if it is not.
+    pub part_span: Span,
 }
 
 /// A step template that a build uses.

@@ -2,6 +2,7 @@
 
 mod build;
 mod capability;
+mod configuration;
 mod farm;
 mod filter;
 mod option;
@@ -9,10 +10,11 @@ mod secret;
 mod slave;
 mod version;
 
-pub use build::{Build, Buildout, BuildoutSource, StepUse, Vcs, Watch};
+pub use build::{Build, Buildout, BuildoutSource, Inside, StepUse, Vcs, Watch};
 pub use capability::{
     Declaration, Declarations, Dispatch, Offer, OfferOption, OfferValue, OptionDeclaration, Requirement, Variant,
 };
+pub use configuration::{Configuration, ConfigurationOption, ConfigurationSection, normal};
 pub use farm::Farm;
 pub use filter::{Criterion, Filter, Operator, satisfiable};
 pub use option::{Declared, DeclaredOptions, OptionType, Value};

@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 
+use super::buildout::{Library, Live, live};
 use super::sheet::Found;
 use super::source::{Places, buildout, watches};
 use super::{FarmFile, Sheet, requirement};
 use crate::diagnostic::{Diagnostics, Label, Problem, suggest};
-use crate::model::{Build, Buildout, BuildoutSource, Dispatch, Requirement, StepUse, Value, Watch};
-use crate::source::{Span, Text};
+use crate::model::{Build, Buildout, BuildoutSource, Dispatch, Inside, Requirement, StepUse, Value, Watch};
+use crate::source::{Sources, Span, Text};
 use crate::steps::{CoreOptions, Templates, Use};
 use crate::syntax::ini::DEFAULT;
 
@@ -38,7 +39,13 @@ pub struct Knowledge<'a> {
 
 /// Makes the builds of all manifests. A build with a mistake is kept as far as it can be understood, or left out where
 /// it would only cause more reports.
-pub fn builds(manifests: &[Manifest], knowledge: &Knowledge<'_>, diagnostics: &mut Diagnostics) -> Vec<Build> {
+pub fn builds(
+    manifests: &[Manifest],
+    knowledge: &Knowledge<'_>,
+    library: &mut Library,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Build> {
     let mut builds: Vec<Build> = Vec::new();
     let mut known: HashMap<String, Span> = HashMap::new();
     for manifest in manifests {
@@ -52,7 +59,8 @@ pub fn builds(manifests: &[Manifest], knowledge: &Knowledge<'_>, diagnostics: &m
                 continue;
             }
             known.insert(name.to_owned(), span);
-            builds.extend(Reading { manifest, name, span, knowledge, unclear: &mut unclear, diagnostics }.build());
+            let unclear = &mut unclear;
+            builds.extend(Reading { manifest, name, span, knowledge, library, sources, unclear, diagnostics }.build());
         }
         unread(manifest, knowledge, &unclear, diagnostics);
     }
@@ -89,6 +97,8 @@ struct Reading<'a> {
     name: &'a str,
     span: Span,
     knowledge: &'a Knowledge<'a>,
+    library: &'a mut Library,
+    sources: &'a mut Sources,
     /// The sections of which not all step templates are known.
     unclear: &'a mut HashSet<String>,
     diagnostics: &'a mut Diagnostics,
@@ -101,7 +111,8 @@ impl Reading<'_> {
         let places = Places { manifest: &self.manifest.directory, farm: self.knowledge.root };
         let text = found.and_then(|found| found.value);
         let buildout = text.and_then(|text| buildout(&text, &places, self.diagnostics));
-        let watch = self.watch(buildout.as_ref());
+        let inside = buildout.as_ref().and_then(|buildout| self.inside(buildout));
+        let watch = self.watch(buildout.as_ref(), inside.as_ref());
         let tree_stable_timer = match self.value("tree-stable-timer") {
             Some(Value::Integer(seconds)) => seconds,
             _ => self.knowledge.farm.tree_stable_timer,
@@ -109,12 +120,12 @@ impl Reading<'_> {
         let category = self.text("build-category").map(|text| text.to_string()).filter(|text| !text.is_empty());
         let requires = self.requires();
         let dispatch = self.dispatch();
-        let _ = self.value("auto-watch");
         let mut build = Build {
             name: self.name.to_owned(),
             span: self.span,
             manifest: self.manifest.name.clone(),
             buildout,
+            inside,
             category,
             watch,
             tree_stable_timer,
@@ -156,10 +167,26 @@ impl Reading<'_> {
         }
     }
 
-    /// `watch`, and the buildout's own repository. Set but empty: nothing.
-    fn watch(&mut self, buildout: Option<&Buildout>) -> Vec<Watch> {
+    /// Looks into a buildout whose configuration is at hand.
+    fn inside(&mut self, buildout: &Buildout) -> Option<Inside> {
+        let BuildoutSource::Standalone { file, with } = &buildout.source else { return None };
+        let configuration =
+            self.library.configuration(file, with.as_deref(), buildout.span, self.sources, self.diagnostics);
+        let (part, part_span) = match self.found("buildout-part") {
+            Some(found) => found.value.map(|part| (part.to_string(), part.whole()))?,
+            None => (self.knowledge.options.manifest.get("buildout-part")?.default.clone()?, buildout.span),
+        };
+        Some(Inside { configuration, part, part_span })
+    }
+
+    /// The buildout's own repository, `watch`, and what the buildout itself names. Set but empty: nothing.
+    fn watch(&mut self, buildout: Option<&Buildout>, inside: Option<&Inside>) -> Vec<Watch> {
         let rewrites = &self.knowledge.farm.rewrite_urls;
         let mut watch = Vec::new();
+        let wanted = self.value("auto-watch") != Some(Value::Boolean(false));
+        // Read in any case: mistakes in the sources are mistakes of the buildout.
+        let live = inside.map(|inside| live(&inside.configuration, &inside.part, self.diagnostics));
+        let live = live.filter(|_| wanted);
         if let Some(text) = self.text("watch") {
             if text.trim().is_empty() {
                 return Vec::new();
@@ -170,6 +197,12 @@ impl Reading<'_> {
             let own = Watch { vcs: *vcs, url: super::resolve_url(*vcs, url, rewrites), branch: branch.clone() };
             if !watch.contains(&own) {
                 watch.insert(0, own);
+            }
+        }
+        for Live { vcs, url, branch } in live.into_iter().flatten() {
+            let source = Watch { vcs, url: super::resolve_url(vcs, &url, rewrites), branch };
+            if !watch.contains(&source) {
+                watch.push(source);
             }
         }
         watch

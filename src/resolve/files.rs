@@ -1,19 +1,27 @@
 //! Which files make up the farm, and their reading.
 
+use std::collections::HashSet;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use globset::Glob;
 
 use super::FarmFile;
 use crate::diagnostic::{Diagnostics, Failure, Problem};
-use crate::source::{ReadError, SourceId, Sources};
+use crate::source::{Read, ReadError, SourceId, Sources};
+
+/// The name by which a manifest comes through standard input.
+const STANDARD_INPUT: &str = "-";
 
 /// Where the farm is, and what the command line says instead of its own files.
 #[derive(Debug, Clone, Default)]
 pub struct Layout {
     /// The farm's directory.
     pub root: Utf8PathBuf,
-    /// Manifests to read instead of the farm's, relative to the current directory.
+    /// Manifests to read instead of the farm's, relative to the current directory; `-` is standard input. One of the
+    /// farm's own slave fragments among them is read as such.
     pub manifests: Vec<Utf8PathBuf>,
+    /// Slave fragments to read instead of the farm's, relative to the current directory.
+    pub fragments: Vec<Utf8PathBuf>,
     /// A fragment that is no file: its name and its text, instead of the farm's fragments.
     pub fragment: Option<(String, String)>,
 }
@@ -53,25 +61,31 @@ impl Files {
                 None => return Ok(files),
             }
         }
-        if layout.manifests.is_empty() {
+        let own: Vec<_> = files.farm.slaves.iter().flat_map(|pattern| reading.matching(pattern)).collect();
+        let (manifests, mut fragments) = reading.named(&layout.manifests, &own);
+        if manifests.is_empty() {
             for manifest in files.farm.manifests.clone() {
                 let id = reading.file(manifest.clone());
                 files.manifests.extend(id.map(|id| (id, layout.path(manifest.parent().unwrap_or("".into())))));
             }
         }
-        for manifest in &layout.manifests {
-            let id = reading.read(manifest, manifest.as_str());
-            let parent = manifest.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(".".into());
-            files.manifests.extend(id.map(|id| (id, parent.to_owned())));
+        for manifest in manifests {
+            files.manifests.extend(reading.manifest(manifest));
         }
         match &layout.fragment {
             Some((name, text)) => files.fragments.push((reading.sources.add(name, text), None)),
+            // Fragments of the farm's own are read with the others.
+            None if layout.fragments.is_empty() => {
+                for fragment in own {
+                    let id = reading.file(fragment.clone());
+                    files.fragments.extend(id.map(|id| (id, Some(layout.path(fragment)))));
+                }
+            }
             None => {
-                for pattern in files.farm.slaves.clone() {
-                    for fragment in reading.matching(&pattern) {
-                        let id = reading.file(fragment.clone());
-                        files.fragments.extend(id.map(|id| (id, Some(layout.path(fragment)))));
-                    }
+                fragments.extend(layout.fragments.iter().map(Utf8PathBuf::as_path));
+                for fragment in distinct(fragments) {
+                    let id = reading.read(fragment, name(fragment));
+                    files.fragments.extend(id.map(|id| (id, Some(fragment.to_owned()))));
                 }
             }
         }
@@ -97,6 +111,27 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// Which of the files that the user names are manifests, and which are fragments of the farm's own: a tool that
+    /// passes the names of changed files does not tell them apart.
+    fn named<'a>(&self, files: &'a [Utf8PathBuf], own: &[Utf8PathBuf]) -> (Vec<&'a Utf8Path>, Vec<&'a Utf8Path>) {
+        let own: Vec<_> = own.iter().map(|path| identity(&self.layout.path(path))).collect();
+        let is_own = |path: &&Utf8Path| path.as_str() != STANDARD_INPUT && own.contains(&identity(path));
+        let (fragments, manifests) = distinct(files.iter().map(Utf8PathBuf::as_path)).into_iter().partition(is_own);
+        (manifests, fragments)
+    }
+
+    /// Reads a manifest that the user names, and gives the directory that its paths are relative to. What comes through
+    /// standard input is taken to be in the farm's `buildouts`.
+    fn manifest(&mut self, path: &Utf8Path) -> Option<(SourceId, Utf8PathBuf)> {
+        if path.as_str() == STANDARD_INPUT {
+            let read = self.sources.standard_input("<stdin>");
+            return Some((self.take(read)?, self.layout.path("buildouts")));
+        }
+        let id = self.read(path, name(path))?;
+        let parent = path.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(".".into());
+        Some((id, parent.to_owned()))
+    }
+
     /// Reads a file of the farm. Messages call it by its path from the current directory.
     fn file(&mut self, path: Utf8PathBuf) -> Option<SourceId> {
         let path = self.layout.path(path);
@@ -104,7 +139,12 @@ impl Reading<'_> {
     }
 
     fn read(&mut self, path: &Utf8Path, name: &str) -> Option<SourceId> {
-        match self.sources.read(path, name) {
+        let read = self.sources.read(path, name);
+        self.take(read)
+    }
+
+    fn take(&mut self, read: Result<Read, ReadError>) -> Option<SourceId> {
+        match read {
             Ok(read) => {
                 if let Some((byte, span)) = read.invalid {
                     self.diagnostics.push(Problem::SourceEncoding { byte }, span);
@@ -138,6 +178,22 @@ impl Reading<'_> {
         found.sort();
         found
     }
+}
+
+/// What messages call a file: its path from the current directory.
+fn name(path: &Utf8Path) -> &str {
+    path.strip_prefix(".").unwrap_or(path).as_str()
+}
+
+/// What makes two paths the same file. One that cannot be looked up is only itself.
+fn identity(path: &Utf8Path) -> Utf8PathBuf {
+    path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned())
+}
+
+/// Each file once, however often it is named.
+fn distinct<'a>(paths: impl IntoIterator<Item = &'a Utf8Path>) -> Vec<&'a Utf8Path> {
+    let mut seen = HashSet::new();
+    paths.into_iter().filter(|path| seen.insert(identity(path))).collect()
 }
 
 fn unreadable(error: &ReadError) -> Failure {

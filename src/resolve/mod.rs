@@ -1,6 +1,7 @@
 //! Syntax trees to the typed model: `[DEFAULT]`, inheritance, interpolation, options by their types.
 
 mod build;
+pub(crate) mod buildout;
 mod farm_file;
 mod files;
 mod requirement;
@@ -9,6 +10,7 @@ mod slave;
 mod source;
 
 pub use build::{Knowledge, Manifest, builds};
+pub use buildout::Library;
 pub(crate) use farm_file::yaml;
 pub use farm_file::{FarmFile, Rewrite};
 pub use files::{Files, Layout, find_farm};

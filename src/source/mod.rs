@@ -4,7 +4,7 @@ mod excerpt;
 mod text;
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -91,6 +91,16 @@ impl Source {
         (line + 1, self.text.get(start..at).map_or(0, |before| before.chars().count()) + 1)
     }
 
+    /// What is never shown of it, with the range where it stands.
+    pub fn hidden(&self) -> impl Iterator<Item = (Range<usize>, &str)> {
+        self.hidden.iter().map(|range| (range.clone(), self.text.get(range.clone()).unwrap_or_default()))
+    }
+
+    /// The line of a byte, from 1.
+    pub fn line(&self, at: usize) -> usize {
+        self.line_of(at.min(self.text.len())) + 1
+    }
+
     fn lines(&self) -> &[usize] {
         self.lines.get_or_init(|| {
             let after = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
@@ -161,8 +171,25 @@ impl Sources {
         if metadata.len() > LARGEST {
             return Err(ReadError::TooLarge(path.to_owned()));
         }
-        let bytes = fs::read(path).map_err(io)?;
-        Ok(match String::from_utf8(bytes) {
+        Ok(self.bytes(fs::read(path).map_err(io)?, name))
+    }
+
+    /// Reads standard input, whose name in messages is `name`.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn standard_input(&mut self, name: &str) -> Result<Read, ReadError> {
+        let io = |error| ReadError::Io(name.into(), error);
+        let mut bytes = Vec::new();
+        io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes).map_err(io)?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(ReadError::TooLarge(name.into()));
+        }
+        Ok(self.bytes(bytes, name))
+    }
+
+    fn bytes(&mut self, bytes: Vec<u8>, name: impl Into<String>) -> Read {
+        match String::from_utf8(bytes) {
             Ok(text) => Read { id: self.add(name, text), invalid: None },
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
@@ -171,7 +198,7 @@ impl Sources {
                 // Everything before the first bad byte is the same in the lossy text, so the offset holds there too.
                 Read { id, invalid: Some((at, Span::new(id, at..at + char::REPLACEMENT_CHARACTER.len_utf8()))) }
             }
-        })
+        }
     }
 
     /// The source with this id.
@@ -189,6 +216,11 @@ impl Sources {
         let source = &mut self.sources[span.source.0 as usize];
         source.visible = OnceLock::new();
         source.hidden.push(span.range());
+    }
+
+    /// All of them, in the order in which they were read.
+    pub fn iter(&self) -> impl Iterator<Item = (SourceId, &Source)> {
+        self.sources.iter().zip(0..).map(|(source, id)| (SourceId(id), source))
     }
 
     /// How many there are.

@@ -64,6 +64,12 @@ impl Text {
         self.push(line, span);
     }
 
+    /// Appends a line end and another text, keeping its places; the whole stays where it is.
+    pub fn push_text_line(&mut self, other: &Self) {
+        self.string.push('\n');
+        self.push_text(other);
+    }
+
     fn piece(&mut self, string: &str, span: Span, literal: bool) {
         if !string.is_empty() {
             self.pieces.push(Piece { at: self.string.len(), span, literal });

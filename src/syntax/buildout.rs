@@ -102,6 +102,57 @@ pub fn parse(text: &str) -> File<'_> {
     file
 }
 
+/// `${section:option}` in a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reference<'a> {
+    /// All of it.
+    pub whole: &'a str,
+    /// The section and the option; an empty section is the reference's own. None if it is not written as one.
+    pub target: Option<(&'a str, &'a str)>,
+}
+
+/// A value, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fragment<'a> {
+    /// `$$`, which stands for `$`.
+    Dollar(&'a str),
+    /// Text that stands for itself.
+    Literal(&'a str),
+    /// A reference.
+    Reference(Reference<'a>),
+}
+
+/// Takes a value apart, as zc.buildout does: first at every `$$`, then at references, which end at the next `}`.
+pub fn fragments(value: &str) -> Vec<Fragment<'_>> {
+    let mut fragments = Vec::new();
+    let mut rest = value;
+    loop {
+        let end = rest.find("$$").unwrap_or(rest.len());
+        let mut piece = &rest[..end];
+        while let Some(at) = piece.find("${") {
+            let Some(length) = piece[at..].find('}') else { break };
+            if at > 0 {
+                fragments.push(Fragment::Literal(&piece[..at]));
+            }
+            let whole = &piece[at..=at + length];
+            fragments.push(Fragment::Reference(Reference { whole, target: target(&whole[2..length]) }));
+            piece = &piece[at + length + 1..];
+        }
+        if !piece.is_empty() {
+            fragments.push(Fragment::Literal(piece));
+        }
+        let Some(after) = rest.get(end + 2..) else { return fragments };
+        fragments.push(Fragment::Dollar(&rest[end..end + 2]));
+        rest = after;
+    }
+}
+
+fn target(inside: &str) -> Option<(&str, &str)> {
+    let (section, option) = inside.split_once(':')?;
+    let simple = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "-._ ".contains(c));
+    (simple(section) && simple(option) && !option.is_empty()).then_some((section, option))
+}
+
 fn section(pair: Pair<'_, Rule>) -> Option<Section<'_>> {
     let mut parts = pair.into_inner();
     let name = piece(&parts.next()?);
@@ -153,6 +204,27 @@ mod tests {
         assert_eq!((last.name.text, last.condition.unwrap().text), ("a", "b"));
         assert_eq!((last.options[0].name.text, last.options[0].value()), ("X", "y = z".to_owned()));
         assert_eq!((last.options[1].name.text, last.options[1].value()), ("<", "base".to_owned()));
+    }
+
+    #[test]
+    fn references_are_told_from_escapes() {
+        use Fragment::{Dollar, Literal};
+        let reference = |whole, target| Fragment::Reference(Reference { whole, target });
+        assert_eq!(
+            fragments("a ${b:c}$${d:e} ${:f}${HOME}"),
+            [
+                Literal("a "),
+                reference("${b:c}", Some(("b", "c"))),
+                Dollar("$$"),
+                Literal("{d:e} "),
+                reference("${:f}", Some(("", "f"))),
+                reference("${HOME}", None),
+            ]
+        );
+        assert_eq!(fragments("${a:b:c}"), [reference("${a:b:c}", None)]);
+        assert_eq!(fragments("${a:b"), [Literal("${a:b")]);
+        assert_eq!(fragments("x$$"), [Literal("x"), Dollar("$$")]);
+        assert_eq!(fragments(""), []);
     }
 
     #[test]

@@ -4,52 +4,28 @@ use std::fmt;
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
-use super::problem::Wording;
-use super::{Diagnostic, Diagnostics, Severity};
+use super::super::problem::Wording;
+use super::super::report::Finding;
+use super::super::{Report, Severity};
 use crate::source::{SourceId, Sources, Span};
 
-/// How many there were of each severity.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Errors.
-    pub errors: usize,
-    /// Warnings.
-    pub warnings: usize,
-    /// Notices.
-    pub notices: usize,
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
-        let parts = [(self.errors, "error"), (self.warnings, "warning"), (self.notices, "notice")];
-        let parts: Vec<_> = parts.iter().filter(|part| part.0 > 0).map(|part| count(part.0, part.1)).collect();
-        f.write_str(&if parts.is_empty() { "no errors".to_owned() } else { parts.join(", ") })
-    }
-}
-
-/// Prints all diagnostics on standard error, in the order of their places, and counts them.
-pub fn print(diagnostics: &Diagnostics, sources: &Sources) -> Counts {
-    let mut counts = Counts::default();
-    for diagnostic in diagnostics.sorted() {
-        let shown = Shown::new(diagnostic, sources);
-        match shown.wording.severity {
-            Severity::Error => counts.errors += 1,
-            Severity::Warning => counts.warnings += 1,
-            Severity::Notice => counts.notices += 1,
-        }
+/// All findings, each with an excerpt of its file. Colours are always in it: the stream takes them out where they are
+/// not wanted (no terminal, `NO_COLOR`).
+pub fn human(report: &Report<'_>) -> String {
+    let mut all = String::new();
+    for finding in &report.findings {
         let mut text = String::new();
         // Writing to a string does not fail.
-        let _ = handler().render_report(&mut text, &shown);
+        let _ = handler().render_report(&mut text, &Shown::new(finding, report.sources));
         // Lines of nothing but the frame's blanks would be noise in a CI log.
         let lines: Vec<_> = text.lines().map(str::trim_end).collect();
-        anstream::eprintln!("{}\n", lines.join("\n").trim_end());
+        all.push_str(lines.join("\n").trim_end());
+        all.push_str("\n\n");
     }
-    counts
+    all
 }
 
 fn handler() -> GraphicalReportHandler {
-    // Colours are always made: the stream takes them out where they are not wanted (no terminal, NO_COLOR).
     GraphicalReportHandler::new_themed(GraphicalTheme::unicode())
         .with_width(110)
         .with_context_lines(1)
@@ -59,7 +35,7 @@ fn handler() -> GraphicalReportHandler {
 /// A diagnostic as miette wants it.
 #[derive(Debug)]
 struct Shown<'a> {
-    wording: Wording,
+    wording: &'a Wording,
     span: Span,
     labels: Vec<LabeledSpan>,
     sources: &'a Sources,
@@ -68,8 +44,8 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn new(diagnostic: &Diagnostic, sources: &'a Sources) -> Self {
-        let wording = diagnostic.problem.wording();
+    fn new(finding: &'a Finding<'a>, sources: &'a Sources) -> Self {
+        let (diagnostic, wording) = (finding.diagnostic, &finding.wording);
         let mut labels = vec![LabeledSpan::new_primary_with_span(Some(wording.label.clone()), diagnostic.span.range())];
         let mut elsewhere = Vec::new();
         for (span, label) in &diagnostic.related {

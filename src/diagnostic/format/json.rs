@@ -1,0 +1,62 @@
+//! One JSON object a line, for programs: editors, bots, `jq`.
+//!
+//! ```text
+//! {"code":"option::unread", "severity":"error"|"warning"|"notice", "message":…, "help":…|null,
+//!  "file":…, "line":…, "column":…, "end_line":…, "end_column":…, "start":…, "end":…, "label":…,
+//!  "related":[{"file":…, "line":…, "column":…, "end_line":…, "end_column":…, "label":…}]}
+//! ```
+//!
+//! `message` is what is wrong, `label` the same in short at its place, `help` what to write instead. Lines and columns
+//! are from 1, columns count characters, and the end is behind the last one; `start` and `end` are the same in bytes
+//! from 0. Names may be added to the objects; those that are there stay.
+
+use serde::Serialize;
+
+use super::super::Report;
+use super::super::report::Place;
+use super::name;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    code: &'static str,
+    severity: &'static str,
+    message: &'a str,
+    help: Option<&'a str>,
+    #[serde(flatten)]
+    place: Place,
+    start: u32,
+    end: u32,
+    label: &'a str,
+    related: Vec<Related>,
+}
+
+#[derive(Serialize)]
+struct Related {
+    #[serde(flatten)]
+    place: Place,
+    label: String,
+}
+
+pub(super) fn json(report: &Report<'_>) -> Result<String, serde_json::Error> {
+    let mut text = String::new();
+    for finding in &report.findings {
+        let (wording, span) = (&finding.wording, finding.diagnostic.span);
+        let related = finding.diagnostic.related.iter();
+        let line = Line {
+            code: wording.code,
+            severity: name(wording.severity),
+            message: &wording.message,
+            help: wording.help.as_deref(),
+            place: report.place(span),
+            start: span.start,
+            end: span.end,
+            label: &wording.label,
+            related: related
+                .map(|(span, label)| Related { place: report.place(*span), label: label.to_string() })
+                .collect(),
+        };
+        text.push_str(&serde_json::to_string(&line)?);
+        text.push('\n');
+    }
+    Ok(text)
+}
