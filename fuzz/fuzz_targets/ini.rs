@@ -13,7 +13,8 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     let document = ini::parse(&sources, id, &mut diagnostics);
     let stands = |span: Span| text.get(span.range()).expect("a place in the text");
     for section in &document.sections {
-        assert_eq!(stands(section.span), section.name);
+        // A carriage return is no part of a place.
+        assert_eq!(stands(section.span), section.name.trim_end_matches('\r'));
         for option in &section.options {
             assert_eq!(stands(option.span).to_lowercase(), option.name);
             stands(option.value.whole());
