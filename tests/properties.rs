@@ -472,8 +472,11 @@ fn fragment(slave: &ModelSlave) -> String {
     text
 }
 
-/// Builders by loops over everything: name, slaves, version properties.
-fn model(builds: &[ModelBuild], slaves: &[ModelSlave]) -> Vec<(String, Vec<String>, Vec<(String, String)>)> {
+/// A builder: name, slaves, version properties.
+type ModelBuilder = (String, Vec<String>, Vec<(String, String)>);
+
+/// Builders by loops over everything.
+fn model(builds: &[ModelBuild], slaves: &[ModelSlave]) -> Vec<ModelBuilder> {
     let mut builders = Vec::new();
     // All versions that any slave offers of anything, in order; no version comes first.
     let mut versions: Vec<&String> = slaves.iter().flat_map(|slave| slave.offers.values().flatten()).collect();
@@ -531,7 +534,7 @@ fn model(builds: &[ModelBuild], slaves: &[ModelSlave]) -> Vec<(String, Vec<Strin
     builders
 }
 
-fn compiled(compilation: &Compilation) -> Vec<(String, Vec<String>, Vec<(String, String)>)> {
+fn compiled(compilation: &Compilation) -> Vec<ModelBuilder> {
     let graph = &compilation.graph;
     let builder = |builder: &farmout::dispatch::Builder| {
         let slaves = builder.slaves.iter().map(|slave| graph.farm.slaves[*slave].name.clone()).collect();
