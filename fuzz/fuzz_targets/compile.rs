@@ -71,7 +71,7 @@ fn run(root: &std::path::Path, input: &[u8]) {
     for (builder, slave) in plans.take(MOST_PLANS) {
         assert!(!builder.slaves.is_empty());
         if let Ok(procedure) = lower(&compilation, builder) {
-            let _ = bind(&procedure, &graph.farm.slaves[*slave], &graph.farm.declarations);
+            let _ = bind(&procedure, &graph.farm.slaves[slave], &graph.farm.declarations);
         }
     }
 }
