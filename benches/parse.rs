@@ -11,6 +11,7 @@ use farmout::diagnostic::Diagnostics;
 use farmout::source::Sources;
 use farmout::syntax::ini;
 
+#[expect(dead_code, reason = "nothing is written to the disk")]
 mod support;
 
 fn main() -> ExitCode {
