@@ -73,6 +73,14 @@ impl Text {
         Self { string: string.to_owned(), pieces: Pieces::One(Piece { at: 0, span, literal: true }), whole: span }
     }
 
+    /// The text `string`, which is nowhere written but stands for something at `span`, such as a default for the section
+    /// that does not set it.
+    pub fn derived(string: &str, span: Span) -> Self {
+        let mut text = Self::empty(span);
+        text.push_derived(string, span);
+        text
+    }
+
     /// Appends what stands literally at `span`.
     pub fn push(&mut self, string: &str, span: Span) {
         self.piece(string, span, true);
@@ -178,6 +186,15 @@ impl Deref for Text {
 mod tests {
     use super::*;
     use crate::source::Sources;
+
+    #[test]
+    fn all_of_a_derived_text_stands_at_its_place() {
+        let mut sources = Sources::default();
+        let id = sources.add("x", "[é]\n");
+        let name = Span::new(id, 1..3);
+        let text = Text::derived("postgresql", name);
+        assert_eq!((text.span(0..10), text.span(4..6), text.span_of(&text)), (name, name, name));
+    }
 
     #[test]
     fn places_survive_joining_and_interpolation() {
