@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use crate::check::{check, check_fragments, layout};
 use crate::diagnostic::{Diagnostics, Failure, silence};
 use crate::dispatch::{Graph, dispatch};
-use crate::model::{DeclaredOptions, Farm, OfferValue};
+use crate::model::{DeclaredOptions, Farm, OfferValue, Secret, credentials as url_credentials};
 use crate::resolve::{Files, Knowledge, Layout, Library, Manifest, Sheet, builds, names_a_password, slaves};
 use crate::source::{SourceId, Sources, Span};
 use crate::steps::{self, CoreOptions, Templates};
@@ -47,6 +47,9 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
         .map(|(id, directory)| {
             let document = ini::parse(&sources, *id, &mut diagnostics);
             layout::check(&document, &names, false, &mut diagnostics);
+            for span in addresses(sources.get(*id).text(), *id) {
+                sources.hide(span);
+            }
             let mut sheet = Sheet::new(document, &mut diagnostics);
             sheet.inherit(&mut diagnostics);
             Manifest { name: Utf8PathBuf::from(sources.get(*id).name()), directory: directory.clone(), sheet }
@@ -126,6 +129,17 @@ pub(crate) fn secrets(text: &str, id: SourceId) -> Vec<Span> {
     secrets
 }
 
+/// Where passwords stand in the addresses of a manifest.
+fn addresses(text: &str, id: SourceId) -> Vec<Span> {
+    let mut at = 0;
+    let mut found = Vec::new();
+    for line in text.split_inclusive('\n') {
+        found.extend(credentials(line).map(|range| Span::new(id, at + range.start..at + range.end)));
+        at += line.len();
+    }
+    found
+}
+
 /// What stands before the `@` of the addresses in a line.
 fn credentials(line: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
     line.match_indices("://").filter_map(|(at, mark)| {
@@ -150,7 +164,18 @@ pub fn database_secrets(graph: &Graph) -> crate::model::Secrets {
             }
         }
     }
+    for build in &graph.farm.builds {
+        if let Some(user) = build.buildout.as_ref().and_then(|buildout| buildout.source.url()).and_then(url_credentials)
+        {
+            secrets.insert(address_secret(&build.name), Secret::new(user));
+        }
+    }
     secrets
+}
+
+/// What plans call the password in the address of a build's buildout.
+pub fn address_secret(build: &str) -> String {
+    secret_name(build, "buildout", None, "url")
 }
 
 /// What plans call a secret of a slave.

@@ -139,6 +139,14 @@ pub enum BuildoutSource {
 }
 
 impl BuildoutSource {
+    /// The repository's address, if it is in one.
+    pub fn url(&self) -> Option<&str> {
+        match self {
+            Self::HgTag { url, .. } | Self::Vcs { url, .. } => Some(url),
+            Self::Archive { .. } | Self::Standalone { .. } => None,
+        }
+    }
+
     /// The step template that fetches it.
     pub fn template(&self) -> &'static str {
         match self {

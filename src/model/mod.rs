@@ -18,6 +18,6 @@ pub use configuration::{Configuration, ConfigurationOption, ConfigurationSection
 pub use farm::Farm;
 pub use filter::{Criterion, Filter, Operator, satisfiable};
 pub use option::{Declared, DeclaredOptions, OptionType, Value};
-pub use secret::{Secret, Secrets};
+pub use secret::{Secret, Secrets, credentials, without_credentials};
 pub use slave::{Priority, Slave};
 pub use version::Version;

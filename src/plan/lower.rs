@@ -7,8 +7,9 @@ use minijinja::context;
 use super::carry::carry;
 use super::{PlanFile, Step};
 use crate::Compilation;
+use crate::compile::address_secret;
 use crate::dispatch::{Builder, Chosen};
-use crate::model::{Build, BuildoutSource, Requirement};
+use crate::model::{Build, BuildoutSource, Requirement, credentials};
 use crate::steps::{ExpandError, Expansion, Template, values};
 
 /// What a builder does, options of capabilities left as placeholders `${capability.option}`.
@@ -108,6 +109,15 @@ pub fn lower(compilation: &Compilation, builder: &Builder) -> Result<Procedure, 
         let missing = || LowerError::NoTemplate(used.template.clone());
         lowering.add(&expansion(compilation.templates.find(&used.template).ok_or_else(missing)?), None)?;
     }
+    let mut steps = lowering.finish();
+    if let Some(user) = build.buildout.as_ref().and_then(|buildout| buildout.source.url()).and_then(credentials) {
+        // Plans are read and sent around: the password in the address is named, and the runner looks it up.
+        let (shown, named) =
+            (format!("{}@", super::placeholder::escape(user)), format!("${{secret.{}}}@", address_secret(&build.name)));
+        for argument in steps.iter_mut().flat_map(|step| &mut step.step.run) {
+            *argument = argument.replace(&shown, &named);
+        }
+    }
     Ok(Procedure {
         builder: builder.name.clone(),
         build: build.name.clone(),
@@ -117,7 +127,7 @@ pub fn lower(compilation: &Compilation, builder: &Builder) -> Result<Procedure, 
         requires: build.requires.clone(),
         properties: graph.properties(builder),
         files: location.files,
-        steps: lowering.finish(),
+        steps,
     })
 }
 

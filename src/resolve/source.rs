@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Rewrite;
 use crate::diagnostic::{Diagnostics, Problem};
-use crate::model::{Buildout, BuildoutSource, Vcs, Watch};
+use crate::model::{Buildout, BuildoutSource, Vcs, Watch, without_credentials};
 use crate::source::Text;
 use crate::syntax::words::{self, Word};
 
@@ -65,7 +65,7 @@ pub(super) fn buildout(value: &Text, places: &Places<'_>, diagnostics: &mut Diag
         }
     };
     words.no_more_options()?;
-    let written = value.split_whitespace().collect::<Vec<_>>().join(" ");
+    let written = value.split_whitespace().map(without_credentials).collect::<Vec<_>>().join(" ");
     Some(Buildout { written, span: value.whole(), source })
 }
 
@@ -96,7 +96,7 @@ pub(super) fn watches(value: &Text, rewrites: &[Rewrite], diagnostics: &mut Diag
 }
 
 /// The address by which a repository is reached: `lp:NAME` is Launchpad's public HTTPS address of the branch, and the
-/// farm's rewrites apply one after the other.
+/// farm's rewrites apply one after the other. A password in it is left out: the graph shows it to everybody.
 pub fn resolve_url(vcs: Vcs, url: &str, rewrites: &[Rewrite]) -> String {
     let mut resolved = match url.strip_prefix("lp:") {
         Some(name) if vcs == Vcs::Bzr && name.starts_with('~') => format!("https://bazaar.launchpad.net/{name}"),
@@ -108,7 +108,7 @@ pub fn resolve_url(vcs: Vcs, url: &str, rewrites: &[Rewrite]) -> String {
             resolved = format!("{}{rest}", rewrite.to);
         }
     }
-    resolved
+    without_credentials(&resolved)
 }
 
 /// The words of a source or a watch, being checked.

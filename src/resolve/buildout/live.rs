@@ -15,6 +15,7 @@
 
 use super::interpolate;
 use crate::diagnostic::{Diagnostics, Problem};
+use crate::model::without_credentials;
 use crate::model::{Configuration, Vcs};
 use crate::source::Text;
 
@@ -238,20 +239,6 @@ impl Reading<'_, '_> {
                 self.diagnostics.push(problem, self.value.span_of(named));
             }
         }
-    }
-}
-
-/// An address as the graph may show it: a password in the configuration stays there, and what watches the repository
-/// has its own.
-fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let end = rest.find('/').unwrap_or(rest.len());
-    match rest[..end].rsplit_once('@') {
-        // A user without a password is part of most addresses that are no web addresses.
-        Some((user, _)) if scheme.starts_with("http") || user.contains(':') => {
-            format!("{scheme}://{}", &rest[user.len() + 1..])
-        }
-        _ => url.to_owned(),
     }
 }
 
