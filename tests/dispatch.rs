@@ -76,15 +76,20 @@ fn split(
         return split(graph, build, depth + 1, chosen, slaves, builders);
     }
     let capability = &dispatch.requirement.capability;
-    // The first slave that offers a version gives its spelling.
+    // Of several spellings of a version that these slaves use, the shortest gives the name.
     let mut versions: BTreeMap<Option<Version>, (String, Vec<usize>)> = BTreeMap::new();
     for slave in slaves {
         for offer in graph.farm.slaves[slave].capabilities.get(capability).into_iter().flatten() {
             let version = offer.version.as_ref();
             let mut required = build.requires.iter().filter(|requirement| requirement.capability == *capability);
             if dispatch.requirement.filter.allows(version) && required.all(|other| other.filter.allows(version)) {
-                let spelled = || (version.map_or_else(String::new, Version::to_string), Vec::new());
-                versions.entry(offer.version.clone()).or_insert_with(spelled).1.push(slave);
+                let spelled = version.map_or_else(String::new, Version::to_string);
+                let (text, slaves) =
+                    versions.entry(offer.version.clone()).or_insert_with(|| (spelled.clone(), Vec::new()));
+                if (spelled.len(), &spelled) < (text.len(), text) {
+                    *text = spelled;
+                }
+                slaves.push(slave);
             }
         }
     }
