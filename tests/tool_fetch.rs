@@ -163,6 +163,15 @@ fn killed_at_any_moment_the_next_fetch_works() {
         std::thread::sleep(Duration::from_millis(milliseconds));
         child.kill().unwrap();
         child.wait().unwrap();
+        // Its git lives on for a moment, and a second fetch is refused until that has ended.
+        let busy =
+            || text(&case.run(&["--url", case.up(), "--branch", "main", "--into", "d"])).contains("another fetch");
+        for _ in 0..100 {
+            if !busy() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
         case.fetch("main");
         assert!(case.path("d/f39").exists());
     }

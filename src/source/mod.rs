@@ -48,10 +48,12 @@ impl Span {
         Self { end: self.start, ..self }
     }
 
-    /// From the beginning of this one to the end of `other`, which is in the same source.
+    /// From the beginning of this one to the end of `other`; only this one where `other` stands elsewhere, as what a
+    /// reference put in does.
     #[must_use]
     pub fn to(self, other: Self) -> Self {
-        Self { end: other.end, ..self }
+        let follows = other.source == self.source && other.end >= self.end;
+        Self { end: if follows { other.end } else { self.end }, ..self }
     }
 }
 
