@@ -106,7 +106,7 @@ fn the_program_is_copied_where_the_account_needs_it() {
     let executable = hidden.join("farmout");
     let run = || {
         let mut command = Command::new(&executable);
-        command.args(["--exact", "inner_program", "--ignored", "--nocapture"]).env(INNER, &place.basedir);
+        command.args(["--exact", "inner_program", "--nocapture"]).env(INNER, &place.basedir);
         let output = command.output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
@@ -139,10 +139,11 @@ fn the_program_is_copied_where_the_account_needs_it() {
     assert!(run() == second && !second.is_symlink());
 }
 
+/// The other half of `the_program_is_copied_where_the_account_needs_it`, which starts it in a process of its own; by itself
+/// it has nothing to do.
 #[test]
-#[ignore = "run by the_program_is_copied_where_the_account_needs_it"]
 fn inner_program() {
-    let basedir = Utf8PathBuf::from(std::env::var(INNER).unwrap());
+    let Ok(basedir) = std::env::var(INNER).map(Utf8PathBuf::from) else { return };
     let program = place::program(&Place { basedir, moved: false }, Some(&nobody())).unwrap();
     println!("PROGRAM {program}");
 }
