@@ -46,7 +46,7 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
         .iter()
         .map(|(id, directory)| {
             let document = ini::parse(&sources, *id, &mut diagnostics);
-            layout::check(&document, &names, &mut diagnostics);
+            layout::check(&document, &names, false, &mut diagnostics);
             let mut sheet = Sheet::new(document, &mut diagnostics);
             sheet.inherit(&mut diagnostics);
             Manifest { name: Utf8PathBuf::from(sources.get(*id).name()), directory: directory.clone(), sheet }
@@ -70,7 +70,7 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
 /// Reads a slave fragment. What it keeps secret is never shown, not even in a message about its neighbour.
 fn fragment(sources: &mut Sources, id: SourceId, options: &DeclaredOptions, diagnostics: &mut Diagnostics) -> Sheet {
     let document = ini::parse(sources, id, diagnostics);
-    layout::check(&document, &options.keys().map(String::as_str).collect(), diagnostics);
+    layout::check(&document, &options.keys().map(String::as_str).collect(), true, diagnostics);
     hide(sources, id);
     Sheet::new(document, diagnostics)
 }

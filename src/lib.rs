@@ -31,6 +31,9 @@ pub mod report;
 pub mod runner;
 pub mod tool;
 
+// What all of it means, for a person who asks.
+pub mod explain;
+
 pub mod cli;
 
 pub use compile::{Compilation, compile};

@@ -26,7 +26,7 @@ fn unused(graph: &Graph, diagnostics: &mut Diagnostics) {
     let mut used = FixedBitSet::new();
     graph.builders.iter().for_each(|builder| used.union_with(builder.slaves.ranks()));
     for (index, slave) in graph.farm.slaves.iter().enumerate() {
-        if !used.contains(graph.offers.rank(index)) {
+        if !slave.unclear && !used.contains(graph.offers.rank(index)) {
             let builds = graph.farm.builds.iter().filter(|build| build.buildout.is_some());
             let reasons = builds.filter_map(|build| Some(format!("{}: {}", build.name, why_not(build, slave)?)));
             let reasons = few(reasons, graph.farm.builds.len(), "builds");

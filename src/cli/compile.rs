@@ -1,6 +1,6 @@
 //! `farmout compile`: check the farm's files.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use camino::Utf8PathBuf;
 
@@ -68,6 +68,10 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         number(graph.farm.slaves.len(), "slave"),
         number(graph.builders.len(), "builder"),
     );
+    if let Some(code) = report.worst().filter(|_| arguments.format == Format::Human && std::io::stderr().is_terminal())
+    {
+        anstream::eprintln!("`farmout explain {code}` says more");
+    }
     let errors = counts.errors > 0;
     if let (Some(Emit::Json), false) = (arguments.emit, errors) {
         emit(graph)?;

@@ -25,6 +25,11 @@ pub(super) struct FarmArguments {
 }
 
 impl FarmArguments {
+    /// Whether the farm was named, and not only looked for.
+    pub(super) fn is_named(&self) -> bool {
+        self.farm.is_some() || !self.manifest.is_empty() || !self.slaves.is_empty()
+    }
+
     /// Where the farm's files are.
     pub(super) fn layout(&self) -> Layout {
         Layout {

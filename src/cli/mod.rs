@@ -2,6 +2,7 @@
 
 mod compile;
 mod diff;
+mod explain;
 mod farm;
 mod fmt;
 mod graph;
@@ -79,6 +80,18 @@ enum Command {
     /// Exit codes: 0 done; 1 one of the versions does not compile, or with --exit-code there is a difference; 2 wrong use, an
     /// unknown revision, or files that cannot be read.
     Diff(diff::Arguments),
+    /// Say what a code, an option, a step template, a capability or a builder is
+    ///
+    /// A code of a message, such as `ini::hash-in-value`, has a page with an example, what is said about it, and the
+    /// example without the mistake; a family alone, such as `ini`, lists its codes. Of an option of manifests, slaves, step
+    /// templates or capabilities it says what it means, its values and its default. Of a builder of the farm it says how it
+    /// came about, which slaves take it, and why the others do not.
+    ///
+    /// Without a name, lists what can be explained. A farm is needed only for builders, and for the step templates and
+    /// capabilities of its own.
+    ///
+    /// Exits 0, or 2 where nothing has that name.
+    Explain(explain::Arguments),
     /// Lay out manifests and slave fragments in the usual way
     ///
     /// Lays manifests and slave fragments out in the usual way, and keeps their comments, their order and their meaning:
@@ -133,6 +146,7 @@ pub fn main() -> Exit {
     let result = match arguments.command {
         Command::Compile(arguments) => compile::main(&arguments),
         Command::Diff(arguments) => diff::main(&arguments),
+        Command::Explain(arguments) => explain::main(&arguments),
         Command::Fmt(arguments) => fmt::main(&arguments),
         Command::Graph(arguments) => graph::main(&arguments),
         Command::Plan(arguments) => plan::main(&arguments),

@@ -68,7 +68,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// The farm with this machine, as it is found, as its only slave. A dry run makes no account and downloads nothing.
-fn as_found(layout: &Layout) -> Result<Compilation, Failure> {
+pub(super) fn as_found(layout: &Layout) -> Result<Compilation, Failure> {
     let mut note = |text: &str| anstream::eprintln!("{text}");
     let account = account::existing()?;
     let embedded = Embedded { majors: &[], fallback: false, state: "".into() };
@@ -124,8 +124,11 @@ fn why(compilation: &Compilation, index: usize, slave: &Slave, pick: &Pick) -> S
                 .map(|text| text.trim_end().to_owned())
                 .collect();
             let line = if builder.slaves.contains(index) {
-                let offers = if chosen.is_empty() { "nothing is asked of it".to_owned() } else { chosen.join(", ") };
-                format!("{}: taken by {}, which offers {offers}", builder.name, slave.name)
+                let why = match chosen.is_empty() {
+                    true => "of which nothing is asked".to_owned(),
+                    false => format!("which offers {}", chosen.join(", ")),
+                };
+                format!("{}: taken by {}, {why}", builder.name, slave.name)
             } else {
                 let offers = |(name, version): (&String, &Option<crate::model::Version>)| {
                     slave.offer(name, version.as_ref()).is_none().then(|| {

@@ -98,6 +98,7 @@ pub enum Problem {
     OptionUnread { option: String, near: Option<String> },
     OptionUnused { option: String, why: String },
     OptionValue { option: String, expected: &'static str },
+    SecretIndented { option: String },
     SecretReadable { file: String },
     SecretShared { slave: String, other: String },
     SecretTracked { file: String },
@@ -404,7 +405,7 @@ impl Problem {
             ),
             Self::CapabilitySamePort { slave, port } => word(
                 "capability::same-port",
-                Error,
+                Warning,
                 &format!("`{slave}` has two PostgreSQL clusters on port {port}"),
                 "the same place as the first",
                 "give each cluster its own `port`, or its own `host`",
@@ -508,7 +509,7 @@ impl Problem {
             Self::FilterKeyword { keyword } => word(
                 "filter::keyword",
                 Error,
-                &format!("`{keyword}` stands between two criteria"),
+                &format!("`{keyword}` has no criterion on one side"),
                 "a criterion is missing beside this",
                 "write for example `postgresql >= 9.1 OR == 8.4`",
             ),
@@ -747,6 +748,13 @@ impl Problem {
             Self::OptionValue { option, expected } => {
                 word("option::value", Error, &format!("`{option}` must be {expected}"), &format!("not {expected}"), "")
             }
+            Self::SecretIndented { option } => word(
+                "secret::indented",
+                Error,
+                &format!("this password is part of the value of `{option}`"),
+                "an indented line continues the option above",
+                "begin the line in the first column: plans and graphs show the option above, and the password in it",
+            ),
             Self::SecretReadable { file } => word(
                 "secret::readable",
                 Warning,
@@ -814,7 +822,7 @@ impl Problem {
                 "source::encoding",
                 Error,
                 &format!("byte {byte} of this file is no UTF-8"),
-                "not readable from here",
+                "no character",
                 "save the file in UTF-8, for example with `iconv -f latin1 -t utf-8`",
             ),
             Self::SourceKind { kind, known } => word(

@@ -85,6 +85,12 @@ impl<'a> Report<'a> {
         Counts { errors: count(Severity::Error), warnings: count(Severity::Warning), notices: count(Severity::Notice) }
     }
 
+    /// The code of the first finding of the worst severity: what to look up first.
+    pub fn worst(&self) -> Option<&'static str> {
+        let worst = self.findings.iter().min_by_key(|finding| finding.wording.severity);
+        worst.map(|finding| finding.wording.code)
+    }
+
     /// A file's path from the current directory where it is below that, with `/` between its parts.
     fn path(&self, name: &str) -> String {
         let path = Utf8Path::new(name);

@@ -21,6 +21,11 @@ pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> O
     if written.len() > LONGEST {
         return None;
     }
+    ranked(written, names).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
+}
+
+/// The names that are near enough, and how far they are.
+fn ranked<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = (usize, &'a str)> {
     let normal = |name: &str| name.to_lowercase().replace(['_', ' '], "-");
     let wanted = normal(written);
     // About one slip in three characters; more than that is another word.
@@ -29,11 +34,19 @@ pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> O
     names
         .into_iter()
         // So different in length that no comparison is needed, which takes for ever where a word has megabytes.
-        .filter(|name| name.chars().count().abs_diff(length) <= most)
-        .map(|name| (strsim::damerau_levenshtein(&wanted, &normal(name)), name))
-        .filter(|(distance, _)| *distance <= most)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+        .filter(move |name| name.chars().count().abs_diff(length) <= most)
+        .map(move |name| (strsim::damerau_levenshtein(&wanted, &normal(name)), name))
+        .filter(move |(distance, _)| *distance <= most)
+}
+
+/// All of `names` that are near enough to `written`, the nearest first.
+pub fn near<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    if written.len() > LONGEST {
+        return Vec::new();
+    }
+    let mut found: Vec<_> = ranked(written, names).collect();
+    found.sort();
+    found.into_iter().map(|(_, name)| name).collect()
 }
 
 /// Names for a sentence: `a, b and c`; `none` where there are none.

@@ -144,13 +144,13 @@ impl Offered {
         self.spellings.first().and_then(|(version, _)| version.as_ref())
     }
 
-    /// Its spelling, by place: that of the first of these slaves, in the order of the fragments.
-    pub(super) fn spelling(&self, slaves: &FixedBitSet, ranking: &Ranking) -> usize {
-        let first = |offering: &FixedBitSet| offering.intersection(slaves).map(|rank| ranking.slave(rank)).min();
-        match self.spellings.as_slice() {
-            [_] => 0,
-            several => (0..several.len()).min_by_key(|at| first(&several[*at].1).unwrap_or(usize::MAX)).unwrap_or(0),
-        }
+    /// Its spelling, by place: the shortest of those that these slaves use, so that the name of a builder does not depend
+    /// on the order of the fragments.
+    pub(super) fn spelling(&self, slaves: &FixedBitSet) -> usize {
+        let used = |at: &usize| !self.spellings[*at].1.is_disjoint(slaves);
+        let text = |at: &usize| self.spellings[*at].0.as_ref().map_or("", Version::as_str);
+        let places = (0..self.spellings.len()).filter(used);
+        places.min_by(|one, two| (text(one).len(), text(one)).cmp(&(text(two).len(), text(two)))).unwrap_or(0)
     }
 
     /// The version in a spelling.

@@ -116,7 +116,7 @@ impl<'a> Split<'a> {
         }
         let offered = self.offers.version(version);
         let slaves = &*self.sets[set] & &offered.slaves;
-        let spelling = offered.spelling(&slaves, &self.offers.ranking);
+        let spelling = offered.spelling(&slaves);
         let part = (self.set(slaves), spelling);
         self.parts.insert((set, version), part);
         part

@@ -126,6 +126,8 @@ mod tests {
         assert!(!satisfiable(&criteria(&[("==", "9.2"), ("!=", "9.2")])));
         assert!(!satisfiable(&criteria(&[("==", "9.2"), ("==", "9.3")])));
         assert!(!satisfiable(&criteria(&[(">", "9.2"), ("<=", "9.2")])));
+        assert!(!satisfiable(&criteria(&[("<", "0devel")])));
+        assert!(!satisfiable(&criteria(&[(">", "9.2rc1"), ("<", "9.2rc2")])));
         for possible in [
             &[(">", "9.1"), ("<", "9.2")][..],
             &[(">=", "9.1"), ("<=", "9.1")],
@@ -134,6 +136,10 @@ mod tests {
             &[("==", "9.2-acme"), (">", "9.1")],
             &[("!=", "9.1"), ("!=", "9.2")],
             &[("<", "8")],
+            &[("<", "9.3devel")],
+            &[("<", "10-devel"), (">", "9")],
+            &[(">", "9.2alpha1"), ("<", "9.2beta1")],
+            &[(">", "9.2beta1"), ("<", "9.2beta3")],
             &[],
         ] {
             assert!(satisfiable(&criteria(possible)), "{possible:?}");

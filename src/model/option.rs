@@ -40,7 +40,7 @@ impl OptionType {
             Self::Port => "a port, 1 to 65535",
             Self::Seconds => "a number of seconds",
             Self::Text => "a text",
-            Self::Words => "words, quotes closed",
+            Self::Words => "words of a command, as in a shell",
         }
     }
 

@@ -18,6 +18,8 @@ pub struct Slave {
     pub password_span: Span,
     /// What it offers, by capability: versions in the order written.
     pub capabilities: IndexMap<String, Vec<Offer>>,
+    /// Whether something that it offers was not understood, which has been reported.
+    pub unclear: bool,
     /// How many builds run at once, if it says.
     pub max_builds: Option<u64>,
     /// Who is told when it is away.

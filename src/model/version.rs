@@ -45,16 +45,27 @@ impl Version {
         &self.text
     }
 
-    /// The version itself, and versions just below and above it.
+    /// The version itself, and versions just below and above it, between the stages before a release too.
     pub(super) fn around(&self) -> Vec<Self> {
-        let numbers = self.numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(".");
-        let texts = [
-            self.text.clone(),
-            format!("{numbers}devel"),
-            format!("{numbers}rc999999999"),
-            numbers.clone(),
-            format!("{numbers}.0devel"),
-        ];
+        let join = |numbers: &[u64]| numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(".");
+        let numbers = join(&self.numbers);
+        let below = match self.numbers.split_last() {
+            Some((0, [])) | None => None,
+            Some((0, before)) => Some(join(before)),
+            Some((last, before)) => Some(join(&[before, &[last - 1, u64::MAX]].concat())),
+        };
+        let mut texts = vec![self.text.clone(), numbers.clone(), format!("{numbers}.0devel")];
+        texts.extend(below);
+        for stage in ["devel", "alpha", "beta", "rc"] {
+            texts.extend(["", "0", "999999999"].map(|number| format!("{numbers}{stage}{number}")));
+        }
+        if let Suffix::Alpha(Some(number), _)
+        | Suffix::Beta(Some(number), _)
+        | Suffix::ReleaseCandidate(Some(number), _) = &self.suffix
+        {
+            let stage = self.suffix.stage();
+            texts.extend(number.checked_add(1).map(|next| format!("{numbers}{stage}{next}")));
+        }
         texts.iter().filter_map(|text| Self::parse(text)).collect()
     }
 
@@ -73,6 +84,17 @@ impl Version {
 }
 
 impl Suffix {
+    /// The word of a stage before a release.
+    fn stage(&self) -> &'static str {
+        match self {
+            Self::Devel(_) => "devel",
+            Self::Alpha(..) => "alpha",
+            Self::Beta(..) => "beta",
+            Self::ReleaseCandidate(..) => "rc",
+            Self::None | Self::Other(_) => "",
+        }
+    }
+
     fn parse(suffix: &str) -> Self {
         let lower = suffix.to_ascii_lowercase();
         let rest = |rest: &str| {

@@ -115,12 +115,20 @@ impl Filling<'_> {
         for pair in pairs {
             match pair.as_rule() {
                 Rule::escape => filled.push_str(if self.last { "${" } else { "$${" }),
-                Rule::literal | Rule::inner => filled.push_str(pair.as_str()),
+                Rule::literal | Rule::inner => self.push(pair.as_str(), filled),
                 Rule::placeholder => self.placeholder(pair, filled)?,
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Appends a text. A `$` at the end of what is filled in and a `{` after it are no placeholder: none was written.
+    fn push(&self, text: &str, filled: &mut String) {
+        if !self.last && filled.ends_with('$') && text.starts_with('{') {
+            filled.push('$');
+        }
+        filled.push_str(text);
     }
 
     fn placeholder(&mut self, pair: Pair<'_, Rule>, filled: &mut String) -> Result<(), Error> {
@@ -130,8 +138,8 @@ impl Filling<'_> {
         match ((self.lookup)(name), default) {
             (Value::Known(value), Some(default)) if value.is_empty() => self.all(default, filled)?,
             (Value::Known(value), _) if self.last => filled.push_str(&value),
-            (Value::Known(value), _) => filled.push_str(&escape(&value)),
-            (Value::Text(text), _) => filled.push_str(&text),
+            (Value::Known(value), _) => self.push(&escape(&value), filled),
+            (Value::Text(text), _) => self.push(&text, filled),
             (Value::Absent, Some(default)) => self.all(default, filled)?,
             (Value::Absent, None) => return Err(Error::Unknown(name.to_owned())),
             (Value::Later, default) => {
@@ -172,6 +180,10 @@ mod tests {
         let bound = bind("${port} ${host:-False} ${bin:-${basedir}/bin} ${basedir} $${x} $1 ${odd}", later).unwrap();
         assert_eq!(bound, "5433 False ${basedir}/bin ${basedir} $${x} $1 $${b}".replace(" $${b}", " a$${b}"));
         assert_eq!(finish(&bound, now).unwrap(), "5433 False /srv/${slave}/bin /srv/${slave} ${x} $1 a${b}");
+        // Neighbours make no placeholder that nobody wrote.
+        let bound = bind("${bin:-x$}{port} ${bin:-$}${bin:-{a}}", later).unwrap();
+        assert_eq!(bound, "x$${port} $${a}");
+        assert_eq!(finish(&bound, now).unwrap(), "x${port} ${a}");
     }
 
     #[test]

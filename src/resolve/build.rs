@@ -54,6 +54,8 @@ pub fn builds(
             if let Some(first) = known.get(name) {
                 let problem = Problem::BuildDuplicate { build: name.to_owned() };
                 diagnostics.push(problem, span).label(*first, Label::FirstHere);
+                // Nothing reads the section's options now: that is this mistake, and not one of theirs.
+                unclear.insert(name.to_owned());
                 continue;
             }
             known.insert(name.to_owned(), span);

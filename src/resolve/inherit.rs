@@ -78,6 +78,11 @@ impl Inheritance {
         above.take(SHORT).find(|at| sets(*at))
     }
 
+    /// A section and what it inherits from, the nearest first. Where a circle was reported, some come more than once.
+    pub(super) fn chain(&self, section: usize) -> impl Iterator<Item = usize> {
+        std::iter::successors(Some(section), |at| self.parent(*at)).take(self.parents.len())
+    }
+
     fn parent(&self, section: usize) -> Option<usize> {
         self.parents.get(section).copied().flatten()
     }

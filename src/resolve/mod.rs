@@ -16,6 +16,6 @@ pub use buildout::Library;
 pub(crate) use farm_file::yaml;
 pub use farm_file::{FarmFile, Rewrite};
 pub use files::{Files, Layout, find_farm};
-pub use sheet::Sheet;
+pub use sheet::{Origin, Sheet};
 pub use slave::slaves;
 pub use source::resolve_url;

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 use indexmap::IndexMap;
 use indexmap::map::Entry;
@@ -51,6 +52,17 @@ pub struct Found {
     pub value: Option<Text>,
     /// Where the option's name stands.
     pub name: Span,
+}
+
+/// Where a section has an option from.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// The option.
+    pub option: &'a str,
+    /// The section that sets it.
+    pub section: &'a str,
+    /// Where its name stands there.
+    pub span: Span,
 }
 
 impl Sheet {
@@ -188,6 +200,25 @@ impl Sheet {
         let inherited = move |name: &&String| !own.is_some_and(|own| own.options.contains_key(*name));
         let default = self.default.options.keys().filter(inherited);
         own.into_iter().flat_map(|own| own.options.keys()).chain(default).map(String::as_str)
+    }
+
+    /// Where a section has each of its options from: itself, its parents, then `[DEFAULT]`.
+    pub fn origins<'a>(&'a self, section: &'a str) -> Vec<Origin<'a>> {
+        let index = self.sections.get_index_of(section);
+        let chain = index.into_iter().flat_map(|index| self.inheritance.chain(index));
+        let chain = chain.filter_map(|at| self.sections.get_index(at)).map(|(name, section)| (name.as_str(), section));
+        let mut known: HashSet<&str> = HashSet::new();
+        let mut origins = Vec::new();
+        for (name, written) in chain.chain(std::iter::once((DEFAULT, &self.default))) {
+            for Stored { setting, .. } in written.options.values() {
+                // A parent's `inherit` is followed, not inherited.
+                let followed = setting.name == "inherit" && name != section;
+                if !followed && known.insert(&setting.name) {
+                    origins.push(Origin { option: &setting.name, section: name, span: setting.span });
+                }
+            }
+        }
+        origins
     }
 
     /// Whether a section other than `[DEFAULT]` sets an option.

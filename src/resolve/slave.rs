@@ -31,7 +31,7 @@ pub fn slaves(
                 continue;
             }
             known.insert(name.to_owned(), span);
-            slaves.push(Reading { sheet, name, span, options, declarations, diagnostics }.slave());
+            slaves.push(Reading { sheet, name, span, options, declarations, unclear: false, diagnostics }.slave());
         }
     }
     slaves
@@ -43,6 +43,8 @@ struct Reading<'a> {
     span: Span,
     options: &'a DeclaredOptions,
     declarations: &'a Declarations,
+    /// Whether something that the slave offers was not understood.
+    unclear: bool,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -62,12 +64,14 @@ impl Reading<'_> {
         let mut capabilities = self.capabilities();
         let old = self.old_properties(&mut capabilities);
         let properties = self.properties(&old);
+        let unclear = self.unclear;
         Slave {
             name: self.name.to_owned(),
             span: self.span,
             password_span: password.as_ref().map_or(self.span, Text::whole),
             password: Secret::new(password.map_or(String::new(), |password| password.to_string())),
             capabilities,
+            unclear,
             max_builds: self.integer("max_builds"),
             notify_on_missing: self.list("notify_on_missing"),
             priority: self.priority(),
@@ -120,9 +124,15 @@ impl Reading<'_> {
 
     fn capabilities(&mut self) -> IndexMap<String, Vec<Offer>> {
         let mut capabilities: IndexMap<String, Vec<Offer>> = IndexMap::new();
-        let Some(value) = self.text("capability") else { return capabilities };
+        let Some(found) = self.sheet.get(self.name, "capability", self.diagnostics) else { return capabilities };
+        let Some(value) = found.value else {
+            self.unclear = true;
+            return capabilities;
+        };
         for line in value.lines() {
-            if let Some((name, offer)) = self.offer(&value, line) {
+            let offered = self.offer(&value, line);
+            self.unclear |= offered.is_none();
+            if let Some((name, offer)) = offered {
                 let offers = capabilities.entry(name).or_default();
                 match offers.iter_mut().find(|other| other.version == offer.version) {
                     Some(first) => merge(first, offer, self.diagnostics),
@@ -232,6 +242,7 @@ impl Reading<'_> {
             let Some(text) = found.value else { continue };
             let Some(version) = Version::parse(text.trim()) else {
                 self.diagnostics.push(Problem::VersionSyntax { version: text.to_string() }, text.whole());
+                self.unclear = true;
                 continue;
             };
             let mut offer = Offer { version: Some(version), span: found.name, options: IndexMap::new() };

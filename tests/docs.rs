@@ -1,0 +1,287 @@
+//! The documentation is true: every check has a page whose example triggers it, every option is in a table, and what
+//! commands print is what they print. With UPDATE_DOCS=1 what differs is written anew instead.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use farmout::diagnostic::Problem;
+use farmout::explain::{Prose, capability_table, option_table};
+use farmout::steps::{CoreOptions, Templates, declarations};
+use regex::Regex;
+use tempfile::TempDir;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Compares a file with what it should be, or writes it.
+fn same(path: &Path, wanted: &str) {
+    let found = fs::read_to_string(path).unwrap_or_default();
+    if found != wanted && std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(path, wanted).unwrap();
+        return;
+    }
+    let line = found.lines().zip(wanted.lines()).position(|(one, two)| one != two);
+    let line = line.unwrap_or_else(|| found.lines().count().min(wanted.lines().count()));
+    let at = |text: &str| text.lines().nth(line).unwrap_or("(nothing)").to_owned();
+    assert!(
+        found == wanted,
+        "{} is out of date at line {}:\n  has    {}\n  should {}\nUPDATE_DOCS=1 cargo test --test docs writes it",
+        path.display(),
+        line + 1,
+        at(&found),
+        at(wanted)
+    );
+}
+
+/// Copies files, over those that are there. Fragments are readable for their owner only, as an admin would keep them.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::write(&target, fs::read(entry.path()).unwrap()).unwrap();
+            fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+    }
+}
+
+fn farmout(folder: &Path, arguments: &[String]) -> Output {
+    Command::cargo_bin("farmout").unwrap().current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A check's page and its example.
+struct Check {
+    code: String,
+    folder: PathBuf,
+    prose: Prose,
+}
+
+fn checks() -> Vec<Check> {
+    let folders = |path: &Path| {
+        let entries = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+        let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir() && !path.ends_with("common")).collect();
+        folders.sort();
+        folders
+    };
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    let all = folders(&root().join("fixtures/checks"));
+    let all = all.iter().flat_map(|family| folders(family).into_iter().map(|folder| (name(family), folder)));
+    all.map(|(family, folder)| {
+        let page = fs::read_to_string(folder.join("page.yaml")).unwrap();
+        let prose = serde_yaml::from_str(&page).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        Check { code: format!("{family}::{}", name(&folder)), folder, prose }
+    })
+    .collect()
+}
+
+impl Check {
+    /// The example as a farm of its own, in a place without a repository; fixed or not.
+    fn farm(&self, fixed: bool) -> TempDir {
+        let farm = tempfile::tempdir().unwrap();
+        copy(&self.folder.parent().unwrap().parent().unwrap().join("common"), farm.path());
+        let has = |part: &str, name: &str| self.folder.join(part).join(name).exists();
+        let arrange = self.prose.arrange.as_deref();
+        if arrange == Some("bare") || has("farm", "slaves.d") {
+            fs::remove_file(farm.path().join("slaves.cfg")).unwrap();
+        }
+        copy(&self.folder.join("farm"), farm.path());
+        if fixed {
+            if self.folder.join("fixed").exists() {
+                copy(&self.folder.join("fixed"), farm.path());
+            }
+            return farm;
+        }
+        let fragment = farm.path().join("slaves.cfg");
+        match arrange {
+            Some("readable") => fs::set_permissions(fragment, fs::Permissions::from_mode(0o644)).unwrap(),
+            Some("tracked") => {
+                for arguments in [&["init", "-q"][..], &["add", "slaves.cfg"]] {
+                    let git = std::process::Command::new("git").args(arguments).current_dir(farm.path()).status();
+                    assert!(git.unwrap().success());
+                }
+            }
+            None | Some("bare") => {}
+            Some(other) => panic!("{}: what is `{other}`?", self.code),
+        }
+        farm
+    }
+
+    /// What `farmout compile` says about it.
+    fn said(&self, fixed: bool) -> String {
+        let farm = self.farm(fixed);
+        text(&farmout(farm.path(), &["compile".to_owned()]).stderr)
+    }
+}
+
+#[test]
+fn every_code_has_a_page() {
+    let known: BTreeSet<String> = Problem::CODES.iter().map(|code| code.name.to_owned()).collect();
+    let pages: BTreeSet<String> = checks().into_iter().map(|check| check.code).collect();
+    assert_eq!(known, pages, "codes on the left, pages in fixtures/checks on the right");
+}
+
+#[test]
+fn every_example_triggers_its_check_and_the_fixed_one_does_not() {
+    let code = Regex::new("(?m)^[a-z]+::[a-z-]+$").unwrap();
+    let mut wrong = String::new();
+    for check in checks() {
+        let said = check.said(false);
+        let codes: BTreeSet<&str> = code.find_iter(&said).map(|found| found.as_str()).collect();
+        // One mistake is told once: an example that needs two messages is no good example.
+        if codes != BTreeSet::from([check.code.as_str()]) {
+            let _ = writeln!(wrong, "{} gives {codes:?}:\n{said}", check.code);
+            continue;
+        }
+        same(&check.folder.join("output.txt"), &said);
+        let fixed = check.said(true);
+        if !fixed.starts_with("no errors") {
+            let _ = writeln!(wrong, "{} is not fixed:\n{fixed}", check.code);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    page_of_checks();
+}
+
+/// Compares `docs/checks.md` with the examples and what was said about them.
+fn page_of_checks() {
+    let mut page = String::from(
+        "# What `farmout compile` checks\n\n\
+         <!-- Written by `UPDATE_DOCS=1 cargo test --test docs` from fixtures/checks: change it there. -->\n\n\
+         Every check with a farm that triggers it and exactly what is said about it. `farmout explain CODE` shows the same.\n\
+         A test compiles each farm, before and after the correction.\n\n\
+         An error means that the farm does not compile; a warning, that something is most probably not what was meant; a\n\
+         notice is something to know. Only errors change the exit code.\n\n\
+         A comment `# farmout: allow CODE` silences warnings and notices of the line below it; `farmout compile --allow CODE`\n\
+         silences them everywhere, and `--deny CODE` makes errors of them. `family::*` stands for all codes of a family.\n\n\
+         Where a farm below shows no manifest or no fragment, it has these:\n\n",
+    );
+    let common = root().join("fixtures/checks/common");
+    files(&common, &mut page);
+    let mut family = String::new();
+    for check in checks() {
+        let own = check.code.split("::").next().unwrap();
+        if own != family {
+            family = own.to_owned();
+            let _ = write!(page, "## {family}\n\n");
+        }
+        let Some(code) = Problem::CODES.iter().find(|code| code.name == check.code) else { continue };
+        let severity = format!("{:?}", code.severity).to_lowercase();
+        let text = check.prose.text.trim();
+        let _ = write!(page, "### {}\n\n{}. ({severity})\n\n{text}\n\n", code.name, code.summary);
+        files(&check.folder.join("farm"), &mut page);
+        let output = fs::read_to_string(check.folder.join("output.txt")).unwrap_or_default();
+        if !output.is_empty() {
+            let around = match check.prose.arrange.as_deref() {
+                Some("readable") => "With a slaves.cfg that everybody may read:\n\n",
+                Some("tracked") => "With a slaves.cfg that git tracks:\n\n",
+                Some("bare") => "Without any fragment:\n\n",
+                _ => "",
+            };
+            let _ = write!(page, "{around}```text\n{output}```\n\n");
+        }
+        if check.folder.join("fixed").exists() {
+            page.push_str("Right is:\n\n");
+            files(&check.folder.join("fixed"), &mut page);
+        }
+    }
+    same(&root().join("docs/checks.md"), &(page.trim_end().to_owned() + "\n"));
+}
+
+/// Appends the files below a folder, each under its name.
+fn files(folder: &Path, page: &mut String) {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
+            if entry.path().is_dir() { folders.push(entry.path()) } else { found.push(entry.path()) }
+        }
+    }
+    found.sort();
+    for path in found {
+        let name = path.strip_prefix(folder).unwrap().display().to_string();
+        let _ = write!(page, "`{name}`:\n\n{}\n", block(&path));
+    }
+}
+
+/// A file as a block of code.
+fn block(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap();
+    let shown = String::from_utf8_lossy(&bytes).replace('\0', "\\0");
+    let language = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("cfg") => "ini",
+        Some("yaml") => "yaml",
+        _ => "text",
+    };
+    format!("```{language}\n{}\n```\n", shown.trim_end_matches('\n'))
+}
+
+/// What belongs between `<!-- WHAT -->` and `<!-- end -->`.
+fn generated(what: &str) -> String {
+    let (kind, rest) = what.split_once(": ").unwrap();
+    let templates = || Templates::load(&Default::default(), &[], &mut Default::default());
+    match kind {
+        "options of" => match rest {
+            "manifests" => option_table(&CoreOptions::builtin().manifest),
+            "slaves" => option_table(&CoreOptions::builtin().slave),
+            template => option_table(&templates().find(template).unwrap().options),
+        },
+        "capability" => capability_table(declarations(&[]).get(rest).unwrap()),
+        "file" => block(&root().join(rest)),
+        "run" => {
+            let (folder, command) = rest.split_once(": ").unwrap();
+            let farm = tempfile::tempdir().unwrap();
+            copy(&root().join(folder), farm.path());
+            let (call, filter) = command.split_once(" | grep ").unwrap_or((command, ""));
+            let arguments = shell_words::split(call.strip_prefix("farmout ").unwrap()).unwrap();
+            let output = farmout(farm.path(), &arguments);
+            let said = text(&output.stdout) + &text(&output.stderr);
+            let said = said.lines().filter(|line| line.contains(filter)).collect::<Vec<_>>().join("\n");
+            format!("```console\n$ {command}\n```\n\n```text\n{}\n```\n", said.trim_end())
+        }
+        other => panic!("what is `{other}`?"),
+    }
+}
+
+#[test]
+fn generated_parts_of_the_pages_are_up_to_date() {
+    let marked = Regex::new(r"(?s)<!-- ((?:options of|capability|file|run): [^\n]*?) -->\n.*?<!-- end -->").unwrap();
+    let mut parts = 0;
+    for page in ["manifest.md", "slaves.md", "farm.md"] {
+        let path = root().join("docs").join(page);
+        let found = fs::read_to_string(&path).unwrap();
+        let wanted = marked.replace_all(&found, |part: &regex::Captures<'_>| {
+            parts += 1;
+            format!("<!-- {} -->\n\n{}\n<!-- end -->", &part[1], generated(&part[1]))
+        });
+        same(&path, &wanted);
+    }
+    assert!(parts > 10, "the markers are not found");
+}
+
+/// Every step template whose options are built in has its table.
+#[test]
+fn no_option_is_left_out_of_the_pages() {
+    let page = fs::read_to_string(root().join("docs/manifest.md")).unwrap();
+    for template in Templates::load(&Default::default(), &[], &mut Default::default()).iter() {
+        for option in template.options.keys() {
+            assert!(page.contains(&format!("| `{option}`")), "`{option}` of {} is missing", template.name);
+        }
+    }
+    let slaves = fs::read_to_string(root().join("docs/slaves.md")).unwrap();
+    for declaration in declarations(&[]).iter() {
+        let marker = format!("<!-- capability: {} -->", declaration.name);
+        assert!(slaves.contains(&marker), "docs/slaves.md lacks {marker}");
+    }
+}
