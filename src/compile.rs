@@ -6,7 +6,7 @@ use crate::check::{check, check_fragments, layout};
 use crate::diagnostic::{Diagnostics, Failure, silence};
 use crate::dispatch::{Graph, dispatch};
 use crate::model::{DeclaredOptions, Farm, OfferValue};
-use crate::resolve::{Files, Knowledge, Layout, Library, Manifest, Sheet, builds, slaves};
+use crate::resolve::{Files, Knowledge, Layout, Library, Manifest, Sheet, builds, names_a_password, slaves};
 use crate::source::{SourceId, Sources, Span};
 use crate::steps::{self, CoreOptions, Templates};
 use crate::syntax::ini;
@@ -104,7 +104,13 @@ pub(crate) fn secrets(text: &str, id: SourceId) -> Vec<Span> {
         // The value of an option goes to the line's end. In a capability line the secret ends with its word, and another
         // may follow.
         let option = line.find(['=', ':']).unwrap_or(line.len());
-        let names_it = named.first().is_some_and(|name| *name < option) && !indented;
+        let slip = named.is_empty()
+            && option < line.len()
+            && names_a_password(line[..option].trim_matches([' ', '\t', '#', ';']));
+        if slip && !indented {
+            hide(option + 1, false);
+        }
+        let names_it = (slip || named.first().is_some_and(|name| *name < option)) && !indented;
         if continues && indented {
             hide(0, false);
         }

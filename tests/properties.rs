@@ -66,8 +66,8 @@ fn plans(compilation: &Compilation) -> String {
     let mut plans = String::new();
     for builder in &graph.builders {
         let Ok(procedure) = lower(compilation, builder) else { continue };
-        for slave in &builder.slaves {
-            if let Ok(plan) = bind(&procedure, &graph.farm.slaves[*slave], &graph.farm.declarations) {
+        for slave in builder.slaves.iter() {
+            if let Ok(plan) = bind(&procedure, &graph.farm.slaves[slave], &graph.farm.declarations) {
                 plans.push_str(&serde_json::to_string(&plan).unwrap());
             }
         }
@@ -537,7 +537,7 @@ fn model(builds: &[ModelBuild], slaves: &[ModelSlave]) -> Vec<ModelBuilder> {
 fn compiled(compilation: &Compilation) -> Vec<ModelBuilder> {
     let graph = &compilation.graph;
     let builder = |builder: &farmout::dispatch::Builder| {
-        let slaves = builder.slaves.iter().map(|slave| graph.farm.slaves[*slave].name.clone()).collect();
+        let slaves = builder.slaves.iter().map(|slave| graph.farm.slaves[slave].name.clone()).collect();
         let properties = graph.properties(builder).into_iter().filter(|(name, _)| name != "build_requires").collect();
         (builder.name.clone(), slaves, properties)
     };

@@ -102,6 +102,11 @@ impl Pick {
         Ok(Self { patterns: patterns.iter().map(matcher).collect::<Result<_, Failure>>()? })
     }
 
+    /// Whether no pattern was given, so that all match.
+    pub(super) fn is_all(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
     /// Whether a name matches.
     pub(super) fn matches(&self, name: &str) -> bool {
         self.patterns.is_empty() || self.patterns.iter().any(|(pattern, glob)| pattern == name || glob.is_match(name))

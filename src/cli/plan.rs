@@ -11,7 +11,7 @@ use crate::diagnostic::Failure;
 use crate::dispatch::why_not;
 use crate::host::account;
 use crate::model::Slave;
-use crate::plan::{Plan, bind, lower};
+use crate::plan::{LowerError, Plan, bind, lower};
 use crate::render::{dry_run, summary};
 use crate::resolve::Layout;
 
@@ -84,15 +84,28 @@ pub(super) fn as_found(layout: &Layout) -> Result<Compilation, Failure> {
 pub(super) fn plans(compilation: &Compilation, index: usize, slave: &Slave, pick: &Pick) -> Result<Vec<Plan>, Failure> {
     let graph = &compilation.graph;
     let taken = graph.builders.iter().filter(|builder| builder.slaves.contains(index) && pick.matches(&builder.name));
-    let plans = taken
-        .map(|builder| {
-            let failed = |error: crate::plan::LowerError| {
-                Failure::error(format!("builder {} cannot be planned: {error}", builder.name))
-            };
-            let procedure = lower(compilation, builder).map_err(failed)?;
-            bind(&procedure, slave, &graph.farm.declarations).map_err(failed)
-        })
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut plans = Vec::new();
+    let mut left_out = None;
+    for builder in taken {
+        let failed = |error: LowerError| Failure::error(format!("builder {} cannot be planned: {error}", builder.name));
+        match lower(compilation, builder) {
+            Ok(procedure) => plans.push(bind(&procedure, slave, &graph.farm.declarations).map_err(failed)?),
+            // Nobody asked for this one by name: it must not keep the others from being built.
+            Err(error @ LowerError::NoTemplate(_)) if pick.is_all() => {
+                anstream::eprintln!("{}: left out, since {error}", builder.name);
+                left_out.get_or_insert(failed(error));
+            }
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    if let Some(failure) = left_out.filter(|_| plans.is_empty()) {
+        return Err(failure);
+    }
+    if plans.is_empty() && graph.builders.is_empty() && graph.farm.builds.iter().all(|build| build.buildout.is_none()) {
+        return Err(
+            Failure::error("this farm has no builds").help("a build is a section of a manifest with `buildout = …`")
+        );
+    }
     if plans.is_empty() {
         let reasons = why(compilation, index, slave, pick);
         let failure = Failure::error(format!("the slave `{}` takes none of these builders", slave.name));

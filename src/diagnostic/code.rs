@@ -99,6 +99,7 @@ pub(super) const CODES: &[Code] = &[
     code("secret::tracked", Warning, "A file with passwords is kept in git"),
     code("secret::weak", Warning, "A password is easily guessed"),
     code("slave::duplicate", Error, "Two fragments have a slave of the same name"),
+    code("slave::near-option", Warning, "A property has nearly the name of an option of slaves"),
     code("slave::no-password", Error, "A slave has no password"),
     code("slave::none", Warning, "The farm has no slave"),
     code("slave::unused", Warning, "No builder can use a slave"),

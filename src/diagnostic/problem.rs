@@ -104,6 +104,7 @@ pub enum Problem {
     SecretTracked { file: String },
     SecretWeak { slave: String },
     SlaveDuplicate { slave: String },
+    SlaveNearOption { option: String, near: String },
     SlaveNone,
     SlaveNoPassword { slave: String },
     SlaveUnused { slave: String, reasons: Vec<String> },
@@ -789,6 +790,13 @@ impl Problem {
                 &format!("the slave `{slave}` is in two fragments"),
                 "again here",
                 "rename one of the sections",
+            ),
+            Self::SlaveNearOption { option, near } => word(
+                "slave::near-option",
+                Warning,
+                &format!("`{option}` is no option of slaves"),
+                "read as a property of this name",
+                &format!("did you mean `{near}`?"),
             ),
             Self::SlaveNone => word(
                 "slave::none",

@@ -220,7 +220,7 @@ impl Reading<'_> {
                 let default =
                     self.knowledge.options.manifest.get("build-for").and_then(|declared| declared.default.as_deref());
                 default.map_or_else(Vec::new, |default| {
-                    requirement::dispatch(&Text::literal(default, self.span), self.diagnostics)
+                    requirement::dispatch(&Text::derived(default, self.span), self.diagnostics)
                 })
             }
         }
@@ -244,7 +244,7 @@ impl Reading<'_> {
             None => {
                 let default =
                     self.knowledge.options.manifest.get(option).and_then(|declared| declared.default.as_deref());
-                default.map(|default| Text::literal(default, self.span))
+                default.map(|default| Text::derived(default, self.span))
             }
         };
         let Some(text) = text else { return Vec::new() };

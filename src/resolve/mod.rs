@@ -17,5 +17,6 @@ pub(crate) use farm_file::yaml;
 pub use farm_file::{FarmFile, Rewrite};
 pub use files::{Files, Layout, find_farm};
 pub use sheet::{Origin, Sheet};
+pub(crate) use slave::names_a_password;
 pub use slave::slaves;
 pub use source::resolve_url;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use indexmap::IndexMap;
 
 use super::Sheet;
-use crate::diagnostic::{Diagnostics, Label, Problem};
+use crate::diagnostic::{Diagnostics, Label, Problem, suggest};
 use crate::model::{
     Declaration, Declarations, DeclaredOptions, Offer, OfferOption, OfferValue, OptionType, Priority, Secret, Slave,
     Value, Version,
@@ -269,13 +269,29 @@ impl Reading<'_> {
         let (sheet, name) = (self.sheet, self.name);
         let mut properties = IndexMap::new();
         for option in sheet.names(name) {
-            if !self.options.contains_key(option) && !old.iter().any(|old| old == option) {
-                let value = self.text(option);
-                properties.extend(value.map(|value| (option.to_owned(), value.to_string())));
+            if self.options.contains_key(option) || old.iter().any(|old| old == option) {
+                continue;
             }
+            let Some(found) = sheet.get(name, option, self.diagnostics) else { continue };
+            let known = self.options.keys().map(String::as_str);
+            if let Some(near) = suggest::nearest(option, known) {
+                let problem = Problem::SlaveNearOption { option: option.to_owned(), near: near.to_owned() };
+                self.diagnostics.push(problem, found.name);
+            }
+            // Graphs and plans show properties: what is called a secret, or nearly so, is none.
+            let secret = SECRET.iter().any(|word| option.contains(word)) || names_a_password(option);
+            properties.extend(found.value.filter(|_| !secret).map(|value| (option.to_owned(), value.to_string())));
         }
         properties
     }
+}
+
+/// Parts of names that nobody gives to what everybody may see.
+const SECRET: [&str; 4] = ["passw", "pwd", "secret", "token"];
+
+/// Whether a name is `password` or `passwd`, or a slip of one.
+pub(crate) fn names_a_password(name: &str) -> bool {
+    suggest::nearest(name, ["password", "passwd", "pg_passwd"]).is_some()
 }
 
 /// Options of one version on two lines come together; two values of one option are a conflict.

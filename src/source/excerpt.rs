@@ -19,7 +19,11 @@ impl SourceCode for Source {
         let length = self.text.len();
         let (from, to) = (span.offset().min(length), (span.offset() + span.len()).min(length));
         let (first, last) = (self.line_of(from), self.line_of(to));
-        let end_of = |line: usize| self.lines().get(line + 1).map_or(length, |next| next - 1);
+        let end_of = |line: usize| {
+            let end = self.lines().get(line + 1).map_or(length, |next| next - 1);
+            // A carriage return at the end of what is shown would count as a line of its own.
+            if end > self.lines()[line] && self.text.as_bytes()[end - 1] == b'\r' { end - 1 } else { end }
+        };
         let too_long = |line: usize| end_of(line) - self.lines()[line] > LONG;
         let (start, end) = if (first..=last).any(too_long) {
             // A window on the place itself. What does not fit is no use to a reader.

@@ -1,6 +1,7 @@
 //! A string that knows where each of its bytes was written, through continuation lines and interpolation.
 
 use std::ops::{Deref, Range};
+use std::slice;
 
 use super::Span;
 
@@ -11,8 +12,8 @@ use super::Span;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
     string: String,
-    /// Ordered by `at`; what lies between two pieces (the line ends that join lines) belongs to the one before.
-    pieces: Vec<Piece>,
+    /// What lies between two pieces (the line ends that join lines) belongs to the one before.
+    pieces: Pieces,
     /// Where the whole value stands; also the place of an empty text.
     whole: Span,
 }
@@ -27,16 +28,56 @@ struct Piece {
     literal: bool,
 }
 
+/// The pieces of a text, ordered by `at`. Nearly every value has just one, which takes no memory of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Pieces {
+    One(Piece),
+    /// None, or more than one.
+    Many(Vec<Piece>),
+}
+
+impl Pieces {
+    const NONE: Self = Self::Many(Vec::new());
+
+    fn push(&mut self, piece: Piece) {
+        match self {
+            Self::Many(pieces) if pieces.is_empty() => *self = Self::One(piece),
+            Self::Many(pieces) => pieces.push(piece),
+            Self::One(first) => *self = Self::Many(vec![*first, piece]),
+        }
+    }
+}
+
+impl Deref for Pieces {
+    type Target = [Piece];
+
+    fn deref(&self) -> &[Piece] {
+        match self {
+            Self::One(piece) => slice::from_ref(piece),
+            Self::Many(pieces) => pieces,
+        }
+    }
+}
+
 impl Text {
     /// An empty text whose place is `whole`.
     pub fn empty(whole: Span) -> Self {
-        Self { string: String::new(), pieces: Vec::new(), whole }
+        Self { string: String::new(), pieces: Pieces::NONE, whole }
     }
 
     /// The text `string` that stands at `span` as it is.
     pub fn literal(string: &str, span: Span) -> Self {
+        if string.is_empty() {
+            return Self::empty(span);
+        }
+        Self { string: string.to_owned(), pieces: Pieces::One(Piece { at: 0, span, literal: true }), whole: span }
+    }
+
+    /// The text `string`, which is nowhere written but stands for something at `span`, such as a default for the section
+    /// that does not set it.
+    pub fn derived(string: &str, span: Span) -> Self {
         let mut text = Self::empty(span);
-        text.push(string, span);
+        text.push_derived(string, span);
         text
     }
 
@@ -54,11 +95,14 @@ impl Text {
     pub fn push_text(&mut self, other: &Self) {
         let at = self.string.len();
         self.string.push_str(&other.string);
-        self.pieces.extend(other.pieces.iter().map(|piece| Piece { at: at + piece.at, ..*piece }));
+        for piece in other.pieces.iter() {
+            self.pieces.push(Piece { at: at + piece.at, ..*piece });
+        }
     }
 
     /// Appends a line end, which has no place of its own, and grows the whole to `span`'s end.
     pub fn push_line(&mut self, line: &str, span: Span) {
+        self.string.reserve(1 + line.len());
         self.string.push('\n');
         self.whole = self.whole.to(span);
         self.push(line, span);
@@ -111,7 +155,7 @@ impl Text {
     pub fn part(&self, part: &str) -> Self {
         let range = self.range_of(part);
         let whole = self.span(range.clone());
-        let mut text = Self { string: part.to_owned(), pieces: Vec::new(), whole };
+        let mut text = Self { string: part.to_owned(), pieces: Pieces::NONE, whole };
         let first = self.pieces.partition_point(|piece| piece.at <= range.start).saturating_sub(1);
         for (index, piece) in self.pieces.iter().enumerate().skip(first).take_while(|(_, piece)| piece.at < range.end) {
             let end = self.pieces.get(index + 1).map_or(self.string.len(), |next| next.at);
@@ -142,6 +186,15 @@ impl Deref for Text {
 mod tests {
     use super::*;
     use crate::source::Sources;
+
+    #[test]
+    fn all_of_a_derived_text_stands_at_its_place() {
+        let mut sources = Sources::default();
+        let id = sources.add("x", "[é]\n");
+        let name = Span::new(id, 1..3);
+        let text = Text::derived("postgresql", name);
+        assert_eq!((text.span(0..10), text.span(4..6), text.span_of(&text)), (name, name, name));
+    }
 
     #[test]
     fn places_survive_joining_and_interpolation() {

@@ -1,7 +1,7 @@
 //! Manifests and slave fragments: the INI dialect that Python 2's ConfigParser reads (see `grammar/ini.pest`).
 
+use memchr::{memchr_iter, memchr2};
 use pest::Parser as _;
-use pest::iterators::Pair;
 
 use grammar::{Parser, Rule};
 
@@ -17,6 +17,9 @@ mod grammar {
 
 /// The section whose options all sections of its file see.
 pub const DEFAULT: &str = "DEFAULT";
+
+/// Room for the options of a section: enough for most, so that they need not be moved.
+const USUAL_OPTIONS: usize = 8;
 
 /// A file as it is written: nothing merged, nothing resolved.
 #[derive(Debug, Default)]
@@ -87,30 +90,44 @@ pub fn lines(text: &str) -> Vec<Line<'_>> {
             lines.push(if line.is_empty() { Line::Blank } else { Line::Comment(line) });
             continue;
         };
-        let rule = pair.as_rule();
-        let mut parts = pair.into_inner();
-        lines.push(match (rule, parts.next(), parts.next()) {
-            (Rule::section, ..) => Line::Section(line),
-            (Rule::option, Some(name), Some(value)) => {
-                let (value, comment) = split_comment(value.as_str());
-                Line::Option { name: name.as_str().trim(), value, comment }
+        lines.push(match pair.as_rule() {
+            Rule::section => Line::Section(line),
+            Rule::option => {
+                let (name, value) = split_option(pair.as_str());
+                let (value, comment) = split_comment(value);
+                Line::Option { name, value, comment }
             }
-            (Rule::indented, Some(words), _) => Line::Continuation(words.as_str().trim()),
-            (Rule::comment, ..) => Line::Comment(line),
+            Rule::indented => Line::Continuation(line.trim_start()),
+            Rule::comment => Line::Comment(line),
             _ => Line::Junk(line),
         });
     }
     lines
 }
 
+/// The name of an option, trimmed, and what follows the delimiter.
+fn split_option(line: &str) -> (&str, &str) {
+    // The grammar has seen a delimiter.
+    let at = memchr2(b'=', b':', line.as_bytes()).unwrap_or_default();
+    (line[..at].trim(), &line[at + 1..])
+}
+
+/// The name as it is compared; nearly all are written so.
+fn lowercase(name: &str) -> String {
+    let lower = name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if lower { name.to_owned() } else { name.to_lowercase() }
+}
+
 /// The first line of a value, and the comment behind it: ` ;` begins one there; `#` never does.
 fn split_comment(value: &str) -> (&str, &str) {
-    let comment = value.match_indices(';').map(|(at, _)| at).find(|at| {
-        let before = value[..*at].chars().next_back();
-        before.is_some_and(char::is_whitespace)
-    });
-    let (written, comment) = value.split_at(comment.unwrap_or(value.len()));
+    let comment = after_blank(b';', value).unwrap_or(value.len());
+    let (written, comment) = value.split_at(comment);
     (written.trim(), comment.trim_end())
+}
+
+/// The first `mark` in a value that stands behind white space.
+fn after_blank(mark: u8, value: &str) -> Option<usize> {
+    memchr_iter(mark, value.as_bytes()).find(|at| value[..*at].ends_with(char::is_whitespace))
 }
 
 /// Reads one source. Mistakes are reported, and everything else is read all the same.
@@ -126,7 +143,7 @@ pub fn parse(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> 
         && let Some(file) = pairs.next()
     {
         for line in file.into_inner() {
-            reading.line(line);
+            reading.line(line.as_rule(), line.as_str());
         }
     }
     reading.document
@@ -142,47 +159,44 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn line(&mut self, line: Pair<'_, Rule>) {
-        let span = self.span(line.as_str());
-        let (rule, whole) = (line.as_rule(), line.as_str());
-        let mut parts = line.into_inner();
-        match (rule, parts.next(), parts.next()) {
-            (Rule::section, Some(header), _) => {
-                let (name, span) = (header.as_str().to_owned(), self.span(header.as_str()));
-                self.document.sections.push(Section { name, span, options: Vec::new() });
+    fn line(&mut self, rule: Rule, line: &str) {
+        match rule {
+            Rule::section => {
+                let (header, _) = line[1..].split_once(']').unwrap_or_default();
+                let (name, span) = (header.to_owned(), self.span(header));
+                self.document.sections.push(Section { name, span, options: Vec::with_capacity(USUAL_OPTIONS) });
             }
-            (Rule::option, Some(name), Some(value)) => self.option(name.as_str(), value.as_str(), span),
-            (Rule::indented, Some(words), _) => self.continuation(words.as_str(), span),
-            (Rule::junk, ..) if !whole.trim().is_empty() && self.inside(span) => {
-                let problem = if whole.starts_with('[') {
-                    Problem::IniSectionHeader { written: whole.trim().to_owned() }
+            Rule::option => self.option(line),
+            Rule::indented => self.continuation(line),
+            Rule::junk if !line.trim().is_empty() && self.inside(line) => {
+                let problem = if line.starts_with('[') {
+                    Problem::IniSectionHeader { written: line.trim().to_owned() }
                 } else {
                     Problem::IniSyntax
                 };
-                self.diagnostics.push(problem, span);
+                self.diagnostics.push(problem, self.span(line));
             }
             _ => {}
         }
     }
 
-    fn option(&mut self, name: &str, value: &str, line: Span) {
-        let trimmed = name.trim();
+    fn option(&mut self, line: &str) {
         if !self.inside(line) {
             return;
         }
+        let (name, value) = split_option(line);
         let (written, _) = split_comment(value);
         let written = if written == "\"\"" { "" } else { written };
         let place = if written.is_empty() { self.span(value).beginning() } else { self.span(written) };
         self.hash(written);
-        let setting =
-            Setting { name: trimmed.to_lowercase(), span: self.span(trimmed), value: Text::literal(written, place) };
+        let setting = Setting { name: lowercase(name), span: self.span(name), value: Text::literal(written, place) };
         if let Some(section) = self.document.sections.last_mut() {
             section.options.push(setting);
         }
     }
 
-    fn continuation(&mut self, words: &str, line: Span) {
-        let words = words.trim();
+    fn continuation(&mut self, line: &str) {
+        let words = line.trim();
         if words.is_empty() {
             return;
         }
@@ -195,8 +209,8 @@ impl Reading<'_> {
             return;
         };
         option.value.push_line(words, place);
-        let (name, at) = (option.name.clone(), option.span);
         if words.starts_with(['#', ';']) {
+            let (name, at) = (option.name.clone(), option.span);
             self.diagnostics.push(Problem::IniIndentedComment { option: name }, place).label(at, Label::ItsOption);
         } else {
             self.hash(words);
@@ -205,19 +219,18 @@ impl Reading<'_> {
 
     /// People believe that ` #` begins a comment.
     fn hash(&mut self, value: &str) {
-        let found = value.match_indices('#').find(|(at, _)| value[..*at].ends_with(char::is_whitespace));
-        if let Some((at, _)) = found {
+        if let Some(at) = after_blank(b'#', value) {
             let span = self.span(&value[at..]);
             self.diagnostics.push(Problem::IniHashInValue, span);
         }
     }
 
     /// Whether a section has begun; if not, the first such line is reported.
-    fn inside(&mut self, line: Span) -> bool {
+    fn inside(&mut self, line: &str) -> bool {
         let inside = !self.document.sections.is_empty();
         if !inside && !self.misplaced {
             self.misplaced = true;
-            self.diagnostics.push(Problem::IniNoSection, line);
+            self.diagnostics.push(Problem::IniNoSection, self.span(line));
         }
         inside
     }
