@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use fixedbitset::FixedBitSet;
 
-use crate::diagnostic::{Diagnostics, Label, Problem};
+use crate::diagnostic::{Diagnostics, Label, problem};
 use crate::dispatch::{Graph, candidates, why_not};
 use crate::model::Version;
 use crate::plan::LONGEST_DATABASE;
@@ -18,7 +18,7 @@ pub(super) fn check(graph: &Graph, diagnostics: &mut Diagnostics) {
     if graph.farm.slaves.is_empty() {
         // One report stands for all builds.
         if let Some(build) = graph.farm.builds.iter().find(|build| build.buildout.is_some()) {
-            diagnostics.push(Problem::SlaveNone, build.span);
+            diagnostics.push(problem::Slave::None, build.span);
         }
         return;
     }
@@ -64,7 +64,7 @@ fn unmet(graph: &Graph, diagnostics: &mut Diagnostics) -> HashSet<usize> {
                 || unversioned.contains(name) && requirement.filter.allows(None);
             if !met {
                 builds.insert(index);
-                let problem = Problem::DispatchUnmet {
+                let problem = problem::Dispatch::Unmet {
                     build: build.name.clone(),
                     wanted: requirement.to_string(),
                     offered: versions.into_iter().flatten().map(|version| format!("{name} {version}")).collect(),
@@ -89,7 +89,7 @@ fn database(graph: &Graph, diagnostics: &mut Diagnostics) {
     for builder in graph.builders.iter().filter(|builder| cut(longest, &builder.name)) {
         if let Some(slave) = builder.slaves.iter().find(|slave| cut(slaves[*slave].db_prefix.len(), &builder.name)) {
             let database = crate::plan::database(&slaves[slave].db_prefix, &builder.name);
-            let problem = Problem::DispatchDatabase { builder: builder.name.clone(), database };
+            let problem = problem::Dispatch::Database { builder: builder.name.clone(), database };
             diagnostics.push(problem, graph.build(builder).span);
         }
     }
@@ -114,7 +114,7 @@ fn no_builder(graph: &Graph, unmet: &HashSet<usize>, diagnostics: &mut Diagnosti
         let reason = |slave| why_not(build, slave).map_or_else(String::new, |reason| reason.to_string());
         let reasons = graph.farm.slaves.iter().map(|slave| format!("{}: {}", slave.name, reason(slave)));
         let reasons = few(reasons, graph.farm.slaves.len(), "slaves");
-        diagnostics.push(Problem::DispatchNoBuilder { build: build.name.clone(), reasons }, build.span);
+        diagnostics.push(problem::Dispatch::NoBuilder { build: build.name.clone(), reasons }, build.span);
     }
 }
 
@@ -143,7 +143,7 @@ fn highest(graph: &Graph, diagnostics: &mut Diagnostics) {
             let offered = candidates(&build.requires, &requirement.capability, slave);
             let offered: Vec<_> = offered.iter().flatten().map(Version::to_string).collect();
             known.reported = true;
-            let problem = Problem::DispatchHighest {
+            let problem = problem::Dispatch::Highest {
                 slave: slave.name.clone(),
                 capability: requirement.capability.clone(),
                 taken: offered.last().cloned().unwrap_or_default(),
@@ -159,7 +159,7 @@ fn twice(graph: &Graph, diagnostics: &mut Diagnostics) {
     let mut known: HashMap<&str, usize> = HashMap::with_capacity(graph.builders.len());
     for builder in &graph.builders {
         if let Some(first) = known.insert(&builder.name, builder.build) {
-            let problem = Problem::DispatchBuilderTwice { builder: builder.name.clone() };
+            let problem = problem::Dispatch::BuilderTwice { builder: builder.name.clone() };
             let diagnostic = diagnostics.push(problem, graph.build(builder).span);
             diagnostic.label(graph.farm.builds[first].span, Label::FirstHere);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::diagnostic::{Diagnostics, Label, Problem};
+use crate::diagnostic::{Diagnostics, Label, problem};
 use crate::syntax::ini::Document;
 
 /// An indented line continues the option above it, even where it looks like an option or a section of its own: in most
@@ -19,13 +19,13 @@ pub(crate) fn check(document: &Document, options: &HashSet<&str>, secrets: bool,
                 name.contains("passw") && !setting.name.contains("passw")
             };
             if secret {
-                let problem = Problem::SecretIndented { option: setting.name.clone() };
+                let problem = problem::Secret::Indented { option: setting.name.clone() };
                 diagnostics.push(problem, setting.value.span_of(line)).label(setting.span, Label::ItsOption);
                 continue;
             }
             let section = line.starts_with('[') && line.ends_with(']');
             if option || section {
-                let problem = Problem::IniIndentedOption { line: line.to_owned(), option: setting.name.clone() };
+                let problem = problem::Ini::IndentedOption { line: line.to_owned(), option: setting.name.clone() };
                 let span = setting.value.span_of(line);
                 diagnostics.push(problem, span).label(setting.span, Label::ItsOption);
             }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::diagnostic::{Diagnostics, Label, Problem};
+use crate::diagnostic::{Diagnostics, Label, problem};
 use crate::model::Slave;
 use crate::source::{SourceId, Sources, Span};
 
@@ -40,10 +40,10 @@ pub(super) fn passwords(slaves: &[Slave], diagnostics: &mut Diagnostics) {
         let lower = password.to_lowercase();
         if password.chars().count() < SHORTEST || COMMON.contains(&lower.as_str()) || lower == slave.name.to_lowercase()
         {
-            diagnostics.push(Problem::SecretWeak { slave: slave.name.clone() }, slave.password_span);
+            diagnostics.push(problem::Secret::Weak { slave: slave.name.clone() }, slave.password_span);
         }
         if let Some(first) = known.insert(password, slave) {
-            let problem = Problem::SecretShared { slave: slave.name.clone(), other: first.name.clone() };
+            let problem = problem::Secret::Shared { slave: slave.name.clone(), other: first.name.clone() };
             let diagnostic = diagnostics.push(problem, slave.password_span);
             if first.password_span != slave.password_span {
                 diagnostic.label(first.password_span, Label::FirstHere);
@@ -60,9 +60,9 @@ pub(super) fn files(fragments: &[(SourceId, Option<Utf8PathBuf>)], sources: &Sou
         let span = Span::new(*id, 0..sources.get(*id).text().lines().next().map_or(0, str::len));
         let file = path.to_string();
         if tracked.contains(path) {
-            diagnostics.push(Problem::SecretTracked { file }, span);
+            diagnostics.push(problem::Secret::Tracked { file }, span);
         } else if open_to_all(path) {
-            diagnostics.push(Problem::SecretReadable { file }, span);
+            diagnostics.push(problem::Secret::Readable { file }, span);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use fixedbitset::FixedBitSet;
 
 use super::dispatch::few;
-use crate::diagnostic::{Diagnostics, Label, Problem};
+use crate::diagnostic::{Diagnostics, Label, problem};
 use crate::dispatch::{Graph, why_not};
 use crate::model::{Declarations, Offer, OfferValue, Slave, Variant};
 
@@ -30,7 +30,7 @@ fn unused(graph: &Graph, diagnostics: &mut Diagnostics) {
             let builds = graph.farm.builds.iter().filter(|build| build.buildout.is_some());
             let reasons = builds.filter_map(|build| Some(format!("{}: {}", build.name, why_not(build, slave)?)));
             let reasons = few(reasons, graph.farm.builds.len(), "builds");
-            let problem = Problem::SlaveUnused { slave: slave.name.clone(), reasons };
+            let problem = problem::Slave::Unused { slave: slave.name.clone(), reasons };
             diagnostics.push(problem, slave.span);
         }
     }
@@ -50,7 +50,7 @@ fn same_port(slave: &Slave, diagnostics: &mut Diagnostics) {
         let place = (plain("host").unwrap_or_default(), plain("port").unwrap_or_else(|| "5432".to_owned()));
         let port = place.1.clone();
         if let Some(first) = known.insert(place, offer) {
-            let problem = Problem::CapabilitySamePort { slave: slave.name.clone(), port };
+            let problem = problem::Capability::SamePort { slave: slave.name.clone(), port };
             diagnostics.push(problem, offer.span).label(first.span, Label::FirstHere);
         }
     }
@@ -70,7 +70,7 @@ fn shadowed(slave: &Slave, declarations: &Declarations, diagnostics: &mut Diagno
             let Some(variant) = variants.iter().find(applies) else { continue };
             for (option, given) in offer.options.iter().filter(|(option, _)| variant.options.contains_key(*option)) {
                 let by = format!("{}={}", variant.option, variant.is);
-                diagnostics.push(Problem::CapabilityShadowed { option: option.clone(), by }, given.span);
+                diagnostics.push(problem::Capability::Shadowed { option: option.clone(), by }, given.span);
             }
         }
     }

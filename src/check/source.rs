@@ -1,6 +1,6 @@
 //! `source::`: where buildouts come from.
 
-use crate::diagnostic::{Diagnostics, Problem};
+use crate::diagnostic::{Diagnostics, problem};
 use crate::dispatch::Graph;
 use crate::steps::Templates;
 
@@ -9,7 +9,7 @@ pub(super) fn check(graph: &Graph, templates: &Templates, diagnostics: &mut Diag
     for buildout in graph.farm.builds.iter().filter_map(|build| build.buildout.as_ref()) {
         let kind = buildout.source.template();
         if templates.find(kind).is_none() {
-            diagnostics.push(Problem::SourceNoTemplate { kind }, buildout.span);
+            diagnostics.push(problem::Source::NoTemplate { kind }, buildout.span);
         }
     }
 }

@@ -10,7 +10,7 @@ use similar::TextDiff;
 use super::Exit;
 use super::compile::print;
 use super::farm::{FarmArguments, exit, last};
-use crate::diagnostic::{self, Diagnostics, Failure, Problem};
+use crate::diagnostic::{self, Diagnostics, Failure, problem};
 use crate::format::{format, same_meaning};
 use crate::resolve::Files;
 use crate::source::{ReadError, SourceId, Sources};
@@ -79,7 +79,7 @@ fn open(path: &Utf8Path, sources: &mut Sources, diagnostics: &mut Diagnostics) -
     let read = if path == "-" { sources.standard_input(STDIN) } else { sources.read(path, path.as_str()) };
     let read = read.map_err(|error: ReadError| Failure::misuse(error.to_string()))?;
     if let Some((byte, span)) = read.invalid {
-        diagnostics.push(Problem::SourceEncoding { byte }, span);
+        diagnostics.push(problem::Source::Encoding { byte }, span);
     }
     Ok(read.id)
 }

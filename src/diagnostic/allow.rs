@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::code::Pattern;
-use super::{Diagnostics, Problem, Severity, suggest};
+use super::{Diagnostics, Severity, problem, suggest};
 use crate::source::{Source, Sources, Span};
 
 /// The word by which a comment speaks to farmout.
@@ -55,7 +55,7 @@ pub fn silence(diagnostics: &mut Diagnostics, sources: &Sources) {
             !silenced
         });
         for allowance in allowances.iter().filter(|allowance| !allowance.used) {
-            diagnostics.push(Problem::AllowUnused { code: allowance.written.clone() }, allowance.span);
+            diagnostics.push(problem::Allow::Unused { code: allowance.written.clone() }, allowance.span);
         }
     }
 }
@@ -101,7 +101,7 @@ fn comment(
         Some((_, "allow")) => {}
         // Any other comment may begin like this; only a slip of the pen is reported.
         Some((at, word)) if suggest::nearest(word, ["allow"]).is_some() => {
-            diagnostics.push(Problem::AllowSyntax, span(at..at + word.len()));
+            diagnostics.push(problem::Allow::Syntax, span(at..at + word.len()));
             return;
         }
         _ => return,
@@ -114,7 +114,7 @@ fn comment(
         let owned = written.to_owned();
         match Pattern::parse(written) {
             Some(pattern) if pattern.only_errors() => {
-                diagnostics.push(Problem::AllowError { code: owned }, place);
+                diagnostics.push(problem::Allow::Error { code: owned }, place);
             }
             Some(pattern) => {
                 allowances.push(Allowance {
@@ -127,16 +127,16 @@ fn comment(
                 });
             }
             None if written.chars().all(spelled) => {
-                diagnostics.push(Problem::AllowUnknown { code: owned }, place);
+                diagnostics.push(problem::Allow::Unknown { code: owned }, place);
             }
             None => {
-                diagnostics.push(Problem::AllowSyntax, place);
+                diagnostics.push(problem::Allow::Syntax, place);
             }
         }
     }
     if !any {
         let end = from + words.trim_end().len();
-        diagnostics.push(Problem::AllowSyntax, span(from + words.len() - words.trim_start().len()..end));
+        diagnostics.push(problem::Allow::Syntax, span(from + words.len() - words.trim_start().len()..end));
     }
 }
 
@@ -161,10 +161,10 @@ mod tests {
         let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
         let id = sources.add("a.cfg", text);
         let start = text.find(at).unwrap();
-        let problem = Problem::OptionUnread { option: at.to_owned(), near: None };
+        let problem = problem::Setting::Unread { option: at.to_owned(), near: None };
         diagnostics.push(problem, Span::new(id, start..start + at.len()));
         silence(&mut diagnostics, &sources);
-        diagnostics.sorted().iter().map(|diagnostic| diagnostic.problem.wording().code).collect()
+        diagnostics.sorted().iter().map(|diagnostic| diagnostic.code).collect()
     }
 
     #[test]

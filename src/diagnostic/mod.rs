@@ -1,5 +1,5 @@
 //! What is said to the user: diagnostics with a place in a file, and failures without one. Every diagnostic's wording
-//! is in `problem.rs`, and its code in the table of `code.rs`; nothing else in the crate words one. From the collected
+//! is in `problem/`, and its code in the table of `code.rs`; nothing else in the crate words one. From the collected
 //! [`Diagnostics`] to text: `allow.rs` takes out what comments in the files allow, [`Levels`] judge the rest, and a
 //! [`Report`] is written in one of the [`Format`]s.
 
@@ -8,7 +8,7 @@ mod code;
 mod failure;
 mod format;
 mod levels;
-mod problem;
+pub mod problem;
 mod redact;
 mod report;
 pub mod suggest;
@@ -22,7 +22,7 @@ pub use code::Code;
 pub use failure::Failure;
 pub use format::Format;
 pub use levels::Levels;
-pub use problem::{Label, Problem, Severity};
+pub use problem::{Label, Problem, Severity, Wording};
 pub use report::{Counts, Report};
 
 /// Prints all diagnostics for a person, on standard error, and counts them.
@@ -37,6 +37,10 @@ pub fn print(diagnostics: &Diagnostics, sources: &Sources) -> Counts {
 pub struct Diagnostic {
     /// What is wrong.
     pub problem: Problem,
+    /// The stable code of the problem.
+    pub code: &'static str,
+    /// How bad it is, where the user says nothing else.
+    pub severity: Severity,
     /// Where.
     pub span: Span,
     /// Other places that have to do with it.
@@ -63,9 +67,11 @@ pub struct Diagnostics {
 
 impl Diagnostics {
     /// Reports a problem.
-    pub fn push(&mut self, problem: Problem, span: Span) -> &mut Diagnostic {
-        let fresh = self.seen.insert((problem.wording().code, span));
-        let diagnostic = Diagnostic { problem, span, related: Vec::new() };
+    pub fn push(&mut self, problem: impl Into<Problem>, span: Span) -> &mut Diagnostic {
+        let problem = problem.into();
+        let Wording { code, severity, .. } = problem.wording();
+        let fresh = self.seen.insert((code, span));
+        let diagnostic = Diagnostic { problem, code, severity, span, related: Vec::new() };
         if fresh {
             let at = self.list.len();
             self.list.push(diagnostic);
@@ -77,18 +83,18 @@ impl Diagnostics {
 
     /// Takes back what an error at the same place says better.
     pub fn retract(&mut self, code: &str, span: Span) {
-        self.list.retain(|diagnostic| diagnostic.span != span || diagnostic.problem.wording().code != code);
+        self.list.retain(|diagnostic| diagnostic.span != span || diagnostic.code != code);
     }
 
     /// Whether there is an error among them.
     pub fn has_errors(&self) -> bool {
-        self.list.iter().any(|diagnostic| diagnostic.problem.wording().severity == Severity::Error)
+        self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
     /// All of them, in the order of their places.
     pub fn sorted(&self) -> Vec<&Diagnostic> {
         let mut list: Vec<_> = self.list.iter().collect();
-        list.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.problem.wording().code));
+        list.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.code));
         list
     }
 }

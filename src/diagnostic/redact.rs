@@ -93,7 +93,7 @@ fn star(text: &mut String, finder: &AhoCorasick) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostic::Problem;
+    use crate::diagnostic::{Diagnostics, problem};
 
     /// The message about the word `word`, standing at `at` of `text`, whose parts `hidden` are secret.
     fn message(text: &str, hidden: &[&str], at: &str, word: &str) -> String {
@@ -104,10 +104,11 @@ mod tests {
             sources.hide(Span::new(id, start..start + secret.len()));
         }
         let start = text.find(at).unwrap();
-        let problem = Problem::VersionSyntax { version: word.to_owned() };
-        let diagnostic = Diagnostic { problem, span: Span::new(id, start..start + at.len()), related: Vec::new() };
+        let mut diagnostics = Diagnostics::default();
+        let problem = problem::Version::Syntax { version: word.to_owned() };
+        let diagnostic = diagnostics.push(problem, Span::new(id, start..start + at.len()));
         let mut wording = diagnostic.problem.wording();
-        Redaction::new(&sources).apply(&mut wording, &diagnostic);
+        Redaction::new(&sources).apply(&mut wording, diagnostic);
         wording.message
     }
 

@@ -9,7 +9,7 @@ use super::buildout::{Library, Live, live};
 use super::sheet::Found;
 use super::source::{Places, buildout, watches};
 use super::{FarmFile, Sheet, requirement};
-use crate::diagnostic::{Diagnostics, Label, Problem, suggest};
+use crate::diagnostic::{Diagnostics, Label, problem, suggest};
 use crate::model::{Build, Buildout, BuildoutSource, Dispatch, Inside, Requirement, StepUse, Value, Watch};
 use crate::source::{Sources, Span, Text};
 use crate::steps::{CoreOptions, Templates, Use};
@@ -52,7 +52,7 @@ pub fn builds(
         let mut unclear = HashSet::new();
         for (name, span) in manifest.sheet.sections() {
             if let Some(first) = known.get(name) {
-                let problem = Problem::BuildDuplicate { build: name.to_owned() };
+                let problem = problem::Build::Duplicate { build: name.to_owned() };
                 diagnostics.push(problem, span).label(*first, Label::FirstHere);
                 // Nothing reads the section's options now: that is this mistake, and not one of theirs.
                 unclear.insert(name.to_owned());
@@ -77,16 +77,16 @@ fn unread(manifest: &Manifest, knowledge: &Knowledge<'_>, unclear: &HashSet<Stri
         let readers = knowledge.templates.readers(&setting.name);
         let known = knowledge.options.manifest.contains_key(&setting.name) || !readers.is_empty();
         let problem = if section == DEFAULT && known && manifest.sheet.is_set(&setting.name) {
-            Problem::OptionShadowed { option: setting.name.clone() }
+            problem::Setting::Shadowed { option: setting.name.clone() }
         } else if let Some(why) = knowledge.options.deprecated(&setting.name) {
-            Problem::OptionUnused { option: setting.name.clone(), why: why.to_owned() }
+            problem::Setting::Unused { option: setting.name.clone(), why: why.to_owned() }
         } else if readers.is_empty() {
             let core = knowledge.options.manifest.keys().map(String::as_str);
             let near = suggest::nearest(&setting.name, core.chain(knowledge.templates.option_names()));
-            Problem::OptionUnread { option: setting.name.clone(), near: near.map(str::to_owned) }
+            problem::Setting::Unread { option: setting.name.clone(), near: near.map(str::to_owned) }
         } else {
             let section = section.to_owned();
-            Problem::OptionOfOtherTemplate { option: setting.name.clone(), section, readers }
+            problem::Setting::OfOtherTemplate { option: setting.name.clone(), section, readers }
         };
         diagnostics.push(problem, setting.span);
     }
@@ -158,7 +158,7 @@ impl Reading<'_> {
                 let value = declared.kind.read(&text);
                 if value.is_none() {
                     let problem =
-                        Problem::OptionValue { option: option.to_owned(), expected: declared.kind.expected() };
+                        problem::Setting::Value { option: option.to_owned(), expected: declared.kind.expected() };
                     self.diagnostics.push(problem, text.whole());
                 }
                 value
@@ -260,17 +260,17 @@ impl Reading<'_> {
                 let known = templates.of(place).map(|template| template.name.clone()).collect();
                 let elsewhere = templates.find(line).and_then(|template| template.place.option());
                 let problem =
-                    Problem::StepUnknown { step: line.to_owned(), option: option.to_owned(), known, elsewhere };
+                    problem::Step::Unknown { step: line.to_owned(), option: option.to_owned(), known, elsewhere };
                 self.diagnostics.push(problem, span);
                 self.unclear.insert(self.name.to_owned());
                 continue;
             };
             if template.name != line {
-                let problem = Problem::StepAlias { alias: line.to_owned(), name: template.name.clone() };
+                let problem = problem::Step::Alias { alias: line.to_owned(), name: template.name.clone() };
                 self.diagnostics.push(problem, span);
             }
             if let Some(first) = steps.iter().find(|step| step.template == template.name) {
-                let problem = Problem::StepTwice { step: template.name.clone() };
+                let problem = problem::Step::Twice { step: template.name.clone() };
                 self.diagnostics.push(problem, span).label(first.span, Label::FirstHere);
                 continue;
             }
@@ -296,7 +296,7 @@ impl Reading<'_> {
                 let mut found = spelled.filter_map(|name| self.found(name)).collect::<Vec<_>>().into_iter();
                 let first = found.next();
                 if let Some(ignored) = found.next() {
-                    let problem = Problem::OptionTwoSpellings { option: name.clone() };
+                    let problem = problem::Setting::TwoSpellings { option: name.clone() };
                     let diagnostic = self.diagnostics.push(problem, ignored.name);
                     first.as_ref().map(|first| diagnostic.label(first.name, Label::FirstHere));
                 }
@@ -306,7 +306,7 @@ impl Reading<'_> {
                         let value = declared.kind.read(&text);
                         if value.is_none() {
                             let problem =
-                                Problem::OptionValue { option: name.clone(), expected: declared.kind.expected() };
+                                problem::Setting::Value { option: name.clone(), expected: declared.kind.expected() };
                             self.diagnostics.push(problem, text.whole());
                         }
                         value
@@ -314,12 +314,12 @@ impl Reading<'_> {
                     None => {
                         if declared.required {
                             let problem =
-                                Problem::OptionRequired { option: name.clone(), template: template.name.clone() };
+                                problem::Setting::Required { option: name.clone(), template: template.name.clone() };
                             self.diagnostics.push(problem, step.span);
                         }
                         templates.default(declared, &values).unwrap_or_else(|message| {
                             let message = format!("option `{name}` of `{}`: {message}", template.name);
-                            self.diagnostics.push(Problem::TemplateExpression { message }, step.span);
+                            self.diagnostics.push(problem::Step::Expression { message }, step.span);
                             None
                         })
                     }

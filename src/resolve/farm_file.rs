@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 use serde::Deserialize;
 
-use crate::diagnostic::{Diagnostics, Problem};
+use crate::diagnostic::{Diagnostics, problem};
 use crate::model::Declaration;
 use crate::source::{SourceId, Sources, Span};
 
@@ -75,7 +75,7 @@ pub(crate) fn yaml<T: for<'de> Deserialize<'de>>(
             let end = text[at..].find('\n').map_or(text.len(), |length| at + length);
             let message = error.to_string();
             let message = message.split(" at line ").next().unwrap_or_default().to_owned();
-            diagnostics.push(Problem::FarmYaml { message }, Span::new(id, at..end));
+            diagnostics.push(problem::Farm::Yaml { message }, Span::new(id, at..end));
         })
         .ok()
 }

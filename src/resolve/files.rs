@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use globset::Glob;
 
 use super::FarmFile;
-use crate::diagnostic::{Diagnostics, Failure, Problem};
+use crate::diagnostic::{Diagnostics, Failure, problem};
 use crate::source::{Read, ReadError, SourceId, Sources};
 
 /// The name by which a manifest comes through standard input.
@@ -147,7 +147,7 @@ impl Reading<'_> {
         match read {
             Ok(read) => {
                 if let Some((byte, span)) = read.invalid {
-                    self.diagnostics.push(Problem::SourceEncoding { byte }, span);
+                    self.diagnostics.push(problem::Source::Encoding { byte }, span);
                 }
                 Some(read.id)
             }

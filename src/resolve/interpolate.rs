@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::Sheet;
-use crate::diagnostic::{Diagnostics, Problem};
+use crate::diagnostic::{Diagnostics, problem};
 use crate::source::{Span, Text};
 
 /// Interpolation goes no deeper, as in Python's ConfigParser.
@@ -76,7 +76,7 @@ impl Interpolation<'_> {
                 rest = &after[1..];
             } else {
                 let shown = close.filter(|_| percent.starts_with("%(")).map_or(1, |close| close + 1 - start);
-                self.diagnostics.push(Problem::InterpolationPercent, value.span_of(&percent[..shown]));
+                self.diagnostics.push(problem::Interpolation::Percent, value.span_of(&percent[..shown]));
                 good = false;
                 rest = &percent[1..];
             }
@@ -95,23 +95,23 @@ impl Interpolation<'_> {
         let Some(setting) = self.sheet.referred(self.section, &option) else {
             let known = self.sheet.proposals(&option, self.sheet.names(self.section));
             let inherited = self.sheet.inherited(self.section, &option).map(str::to_owned);
-            self.diagnostics.push(Problem::InterpolationUnknown { option, known, inherited }, place);
+            self.diagnostics.push(problem::Interpolation::Unknown { option, known, inherited }, place);
             return false;
         };
         if self.stack.contains(&option) {
             let chain = self.stack.iter().cloned().chain([option]).collect();
-            self.diagnostics.push(Problem::InterpolationCycle { chain }, place);
+            self.diagnostics.push(problem::Interpolation::Cycle { chain }, place);
             return false;
         }
         if self.stack.len() >= DEEPEST {
-            self.diagnostics.push(Problem::InterpolationDepth { most: DEEPEST }, place);
+            self.diagnostics.push(problem::Interpolation::Depth { most: DEEPEST }, place);
             return false;
         }
         let spent = self.sheet.budget.0.get();
         if self.too_long || result.len() > LONGEST || self.references > MOST_REFERENCES || spent > LONGEST_OF_ALL {
             // The first place says it all.
             if !self.too_long {
-                self.diagnostics.push(Problem::InterpolationLength { most: LONGEST }, place);
+                self.diagnostics.push(problem::Interpolation::Length { most: LONGEST }, place);
             }
             self.too_long = true;
             return false;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::diagnostic::{Diagnostics, Label, Problem};
+use crate::diagnostic::{Diagnostics, Label, Problem, problem};
 use crate::model::{Criterion, Dispatch, Filter, Operator, Requirement, Version, satisfiable};
 use crate::source::Text;
 use crate::syntax::filter::{Kind, tokens};
@@ -14,7 +14,7 @@ pub fn requirements(value: &Text, diagnostics: &mut Diagnostics) -> Vec<Requirem
         .filter_map(|line| {
             let dispatch = dispatch_line(value, line, diagnostics)?;
             if dispatch.not_used {
-                diagnostics.push(Problem::FilterNotUsed, dispatch.requirement.span);
+                diagnostics.push(problem::Filter::NotUsed, dispatch.requirement.span);
                 return None;
             }
             Some(dispatch.requirement)
@@ -30,7 +30,7 @@ pub fn dispatch(value: &Text, diagnostics: &mut Diagnostics) -> Vec<Dispatch> {
         let capability = &next.requirement.capability;
         match dispatch.iter().find(|other| other.requirement.capability == *capability) {
             Some(first) => {
-                let problem = Problem::DispatchTwice { capability: capability.clone() };
+                let problem = problem::Dispatch::Twice { capability: capability.clone() };
                 diagnostics.push(problem, next.requirement.span).label(first.requirement.span, Label::FirstHere);
             }
             None => dispatch.push(next),
@@ -44,13 +44,13 @@ fn dispatch_line(value: &Text, line: &str, diagnostics: &mut Diagnostics) -> Opt
     let (_, name) = *tokens.first()?;
     let span = value.span_of(line);
     if name.is_empty() {
-        diagnostics.push(Problem::FilterNoCapability, span);
+        diagnostics.push(problem::Filter::NoCapability, span);
         return None;
     }
     let rest = &tokens[1..];
     let not_used = rest.iter().any(|(kind, _)| *kind == Kind::NotUsed);
     if not_used && rest.len() > 1 {
-        diagnostics.push(Problem::FilterNotUsedAndMore, span);
+        diagnostics.push(problem::Filter::NotUsedAndMore, span);
         return None;
     }
     let filter = if not_used { Filter::default() } else { filter(value, rest, diagnostics)? };
@@ -82,7 +82,7 @@ fn filter(value: &Text, tokens: &[(Kind, &str)], diagnostics: &mut Diagnostics) 
                 }
                 let operator = Operator::parse(text);
                 if operator.is_none() {
-                    mistake(diagnostics, Problem::FilterOperator { operator: text.to_owned() }, text);
+                    mistake(diagnostics, problem::Filter::Operator { operator: text.to_owned() }.into(), text);
                 }
                 match rest.next_if(|(next, _)| matches!(next, Kind::Version | Kind::WrongWord)) {
                     Some((_, version)) => {
@@ -91,39 +91,43 @@ fn filter(value: &Text, tokens: &[(Kind, &str)], diagnostics: &mut Diagnostics) 
                         }
                         match (operator, Version::parse(version)) {
                             (Some(operator), Some(version)) => criteria.push(Criterion { operator, version }),
-                            (_, None) => {
-                                mistake(diagnostics, Problem::VersionSyntax { version: version.to_owned() }, version)
-                            }
+                            (_, None) => mistake(
+                                diagnostics,
+                                problem::Version::Syntax { version: version.to_owned() }.into(),
+                                version,
+                            ),
                             (None, _) => {}
                         }
                     }
-                    None => mistake(diagnostics, Problem::FilterNoVersion { operator: text.to_owned() }, text),
+                    None => mistake(diagnostics, problem::Filter::NoVersion { operator: text.to_owned() }.into(), text),
                 }
             }
             Kind::And | Kind::Or => {
                 if open.is_some() || criteria.is_empty() && alternatives.is_empty() {
-                    mistake(diagnostics, Problem::FilterKeyword { keyword: text.to_owned() }, text);
+                    mistake(diagnostics, problem::Filter::Keyword { keyword: text.to_owned() }.into(), text);
                 }
                 open = Some(text);
                 if kind == Kind::Or && !criteria.is_empty() {
                     alternatives.push(std::mem::take(&mut criteria));
                 }
             }
-            Kind::Version => mistake(diagnostics, Problem::FilterNoOperator { version: text.to_owned() }, text),
+            Kind::Version => {
+                mistake(diagnostics, problem::Filter::NoOperator { version: text.to_owned() }.into(), text)
+            }
             Kind::WrongWord if text.starts_with('#') => {
                 let comment = &value[value.range_of(text).start..];
                 let comment = comment.lines().next().unwrap_or(comment).trim_end();
                 diagnostics.retract("ini::hash-in-value", value.span_of(comment));
-                mistake(diagnostics, Problem::FilterComment, comment);
+                mistake(diagnostics, problem::Filter::Comment.into(), comment);
                 break;
             }
             Kind::Name | Kind::NotUsed | Kind::WrongWord => {
-                mistake(diagnostics, Problem::FilterWord { word: text.to_owned() }, text)
+                mistake(diagnostics, problem::Filter::Word { word: text.to_owned() }.into(), text)
             }
         }
     }
     if let Some(keyword) = open {
-        mistake(diagnostics, Problem::FilterKeyword { keyword: keyword.to_owned() }, keyword);
+        mistake(diagnostics, problem::Filter::Keyword { keyword: keyword.to_owned() }.into(), keyword);
     }
     if !criteria.is_empty() {
         alternatives.push(criteria);
@@ -132,7 +136,7 @@ fn filter(value: &Text, tokens: &[(Kind, &str)], diagnostics: &mut Diagnostics) 
         for (criteria, place) in alternatives.iter().zip(places) {
             if !satisfiable(criteria) {
                 good = false;
-                diagnostics.push(Problem::FilterImpossible, value.span(place));
+                diagnostics.push(problem::Filter::Impossible, value.span(place));
             }
         }
     }

@@ -10,7 +10,7 @@ use indexmap::map::Entry;
 
 use super::inherit::Inheritance;
 use super::interpolate::{Budget, interpolate};
-use crate::diagnostic::{Diagnostics, Label, Problem, suggest};
+use crate::diagnostic::{Diagnostics, Label, problem, suggest};
 use crate::source::{Span, Text};
 use crate::syntax::ini::{DEFAULT, Document, Setting};
 
@@ -84,7 +84,7 @@ impl Sheet {
                 match sheet.sections.entry(written.name.clone()) {
                     Entry::Vacant(entry) => entry.insert(empty(Some(written.span))),
                     Entry::Occupied(entry) => {
-                        let problem = Problem::IniDuplicateSection { section: written.name };
+                        let problem = problem::Ini::DuplicateSection { section: written.name };
                         let diagnostic = diagnostics.push(problem, written.span);
                         let section = entry.into_mut();
                         section.span.map(|first| diagnostic.label(first, Label::FirstHere));
@@ -97,7 +97,7 @@ impl Sheet {
                 let stored = Stored { setting, part, read: Cell::new(false) };
                 // Across two sections of one name, a second value is the point of the duplicate: reported there.
                 if let Some(first) = target.options.insert(name, stored).filter(|first| first.part == part) {
-                    let problem = Problem::IniDuplicateOption { option: first.setting.name };
+                    let problem = problem::Ini::DuplicateOption { option: first.setting.name };
                     diagnostics.push(problem, span).label(first.setting.span, Label::FirstHere);
                 }
             }
@@ -123,7 +123,7 @@ impl Sheet {
                 }
                 None => {
                     let known = self.proposals(&value, self.sections.keys().map(String::as_str));
-                    diagnostics.push(Problem::InheritUnknown { parent: value.to_string(), known }, value.whole());
+                    diagnostics.push(problem::Inherit::Unknown { parent: value.to_string(), known }, value.whole());
                 }
             }
         }
@@ -135,7 +135,7 @@ impl Sheet {
             else {
                 continue;
             };
-            let diagnostic = diagnostics.push(Problem::InheritCycle { chain }, *first);
+            let diagnostic = diagnostics.push(problem::Inherit::Cycle { chain }, *first);
             if circle.len() > 1 {
                 diagnostic.label(*last, Label::BackHere);
             }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use indexmap::IndexMap;
 
 use super::Sheet;
-use crate::diagnostic::{Diagnostics, Label, Problem, suggest};
+use crate::diagnostic::{Diagnostics, Label, problem, suggest};
 use crate::model::{
     Declaration, Declarations, DeclaredOptions, Offer, OfferOption, OfferValue, OptionType, Priority, Secret, Slave,
     Value, Version,
@@ -26,7 +26,7 @@ pub fn slaves(
     for sheet in sheets {
         for (name, span) in sheet.sections() {
             if let Some(first) = known.get(name) {
-                let problem = Problem::SlaveDuplicate { slave: name.to_owned() };
+                let problem = problem::Slave::Duplicate { slave: name.to_owned() };
                 diagnostics.push(problem, span).label(*first, Label::FirstHere);
                 continue;
             }
@@ -52,14 +52,14 @@ impl Reading<'_> {
     fn slave(mut self) -> Slave {
         let given = ["password", "passwd"].map(|option| self.sheet.get(self.name, option, self.diagnostics));
         if let [Some(_), Some(ignored)] = &given {
-            let problem = Problem::OptionTwoSpellings { option: "password".to_owned() };
+            let problem = problem::Setting::TwoSpellings { option: "password".to_owned() };
             self.diagnostics.push(problem, ignored.name);
         }
         let wrong = given.iter().flatten().any(|found| found.value.is_none());
         let password =
             given.into_iter().flatten().filter_map(|found| found.value).find(|password| !password.is_empty());
         if password.is_none() && !wrong {
-            self.diagnostics.push(Problem::SlaveNoPassword { slave: self.name.to_owned() }, self.span);
+            self.diagnostics.push(problem::Slave::NoPassword { slave: self.name.to_owned() }, self.span);
         }
         let mut capabilities = self.capabilities();
         let old = self.old_properties(&mut capabilities);
@@ -95,7 +95,7 @@ impl Reading<'_> {
         let kind = self.options.get(option).map_or(OptionType::Text, |declared| declared.kind);
         let value = kind.read(&text);
         if value.is_none() {
-            let problem = Problem::OptionValue { option: option.to_owned(), expected: kind.expected() };
+            let problem = problem::Setting::Value { option: option.to_owned(), expected: kind.expected() };
             self.diagnostics.push(problem, text.whole());
         }
         value
@@ -149,7 +149,7 @@ impl Reading<'_> {
         if declaration.is_none() {
             let near = crate::diagnostic::suggest::nearest(name, self.declarations.iter().map(|known| &*known.name));
             if let Some(near) = near {
-                let problem = Problem::CapabilityUnknown { capability: name.to_owned(), near: near.to_owned() };
+                let problem = problem::Capability::Unknown { capability: name.to_owned(), near: near.to_owned() };
                 self.diagnostics.push(problem, value.span_of(name));
             }
         }
@@ -157,7 +157,7 @@ impl Reading<'_> {
         let mut words = words.into_iter().peekable();
         if let Some(Word::Plain(text)) = words.peek() {
             let Some(version) = Version::parse(text) else {
-                self.diagnostics.push(Problem::VersionSyntax { version: (*text).to_owned() }, value.span_of(text));
+                self.diagnostics.push(problem::Version::Syntax { version: (*text).to_owned() }, value.span_of(text));
                 return None;
             };
             offer.version = Some(version);
@@ -171,7 +171,7 @@ impl Reading<'_> {
                     if let Some(option) = self.offer_option(declaration, key, text, span)
                         && let Some(first) = offer.options.insert(key.to_owned(), option)
                     {
-                        let problem = Problem::CapabilityConflict { option: key.to_owned() };
+                        let problem = problem::Capability::Conflict { option: key.to_owned() };
                         self.diagnostics.push(problem, span).label(first.span, Label::FirstHere);
                     }
                 }
@@ -190,7 +190,7 @@ impl Reading<'_> {
 
     fn stray(&mut self, value: &Text, words: Option<&str>) {
         if let Some(words) = words {
-            self.diagnostics.push(Problem::CapabilityWord { word: words.to_owned() }, value.span_of(words));
+            self.diagnostics.push(problem::Capability::Word { word: words.to_owned() }, value.span_of(words));
         }
     }
 
@@ -205,21 +205,22 @@ impl Reading<'_> {
         if let (Some(declaration), None) = (declaration, declared) {
             let known = declaration.options.keys().cloned().collect();
             let capability = declaration.name.clone();
-            self.diagnostics.push(Problem::CapabilityOption { option: key.to_owned(), capability, known }, span);
+            self.diagnostics.push(problem::Capability::Option { option: key.to_owned(), capability, known }, span);
         }
         if let Some(declared) = declared {
             let choices = &declared.choices;
             if !choices.is_empty() && !choices.iter().any(|choice| choice == text) {
-                self.diagnostics.push(Problem::OptionChoice { option: key.to_owned(), choices: choices.clone() }, span);
+                self.diagnostics
+                    .push(problem::Setting::Choice { option: key.to_owned(), choices: choices.clone() }, span);
                 return None;
             }
             if declared.kind.read(text).is_none() {
-                let problem = Problem::OptionValue { option: key.to_owned(), expected: declared.kind.expected() };
+                let problem = problem::Setting::Value { option: key.to_owned(), expected: declared.kind.expected() };
                 self.diagnostics.push(problem, span);
                 return None;
             }
             if let Some(why) = &declared.unused {
-                let problem = Problem::OptionUnused { option: key.to_owned(), why: why.clone() };
+                let problem = problem::Setting::Unused { option: key.to_owned(), why: why.clone() };
                 self.diagnostics.push(problem, span);
             }
         }
@@ -241,7 +242,7 @@ impl Reading<'_> {
             let Some(found) = self.sheet.get(self.name, &properties.version, self.diagnostics) else { continue };
             let Some(text) = found.value else { continue };
             let Some(version) = Version::parse(text.trim()) else {
-                self.diagnostics.push(Problem::VersionSyntax { version: text.to_string() }, text.whole());
+                self.diagnostics.push(problem::Version::Syntax { version: text.to_string() }, text.whole());
                 self.unclear = true;
                 continue;
             };
@@ -255,7 +256,7 @@ impl Reading<'_> {
             let offers = capabilities.entry(declaration.name.clone()).or_default();
             match offers.iter().find(|other| other.version == offer.version) {
                 Some(other) => {
-                    let problem = Problem::CapabilityTwoForms { capability: declaration.name.clone() };
+                    let problem = problem::Capability::TwoForms { capability: declaration.name.clone() };
                     self.diagnostics.push(problem, offer.span).label(other.span, Label::FirstHere);
                 }
                 None => offers.push(offer),
@@ -275,7 +276,7 @@ impl Reading<'_> {
             let Some(found) = sheet.get(name, option, self.diagnostics) else { continue };
             let known = self.options.keys().map(String::as_str);
             if let Some(near) = suggest::nearest(option, known) {
-                let problem = Problem::SlaveNearOption { option: option.to_owned(), near: near.to_owned() };
+                let problem = problem::Slave::NearOption { option: option.to_owned(), near: near.to_owned() };
                 self.diagnostics.push(problem, found.name);
             }
             // Graphs and plans show properties: what is called a secret, or nearly so, is none.
@@ -299,7 +300,7 @@ fn merge(first: &mut Offer, second: Offer, diagnostics: &mut Diagnostics) {
     for (key, option) in second.options {
         match first.options.get(&key) {
             Some(other) if other.value != option.value => {
-                let problem = Problem::CapabilityConflict { option: key };
+                let problem = problem::Capability::Conflict { option: key };
                 diagnostics.push(problem, option.span).label(other.span, Label::FirstHere);
             }
             Some(_) => {}

@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Rewrite;
-use crate::diagnostic::{Diagnostics, Problem};
+use crate::diagnostic::{Diagnostics, problem};
 use crate::model::{Buildout, BuildoutSource, Vcs, Watch, without_credentials};
 use crate::source::Text;
 use crate::syntax::words::{self, Word};
@@ -141,7 +141,7 @@ impl<'a, 'd> Words<'a, 'd> {
         let Some((_, usage)) = kinds.iter().find(|(name, _)| *name == kind) else {
             let known = kinds.iter().map(|(name, _)| (*name).to_owned()).collect();
             let span = if kind.is_empty() { value.whole() } else { value.span_of(kind) };
-            diagnostics.push(Problem::SourceKind { kind: kind.to_owned(), known }, span);
+            diagnostics.push(problem::Source::Kind { kind: kind.to_owned(), known }, span);
             return None;
         };
         Some(Self { value, line, kind, usage, plain, options, diagnostics })
@@ -153,7 +153,7 @@ impl<'a, 'd> Words<'a, 'd> {
             return Some(());
         }
         let at = self.plain.get(count).copied().unwrap_or(self.line);
-        let problem = Problem::SourceWords { usage: self.usage, extra: self.plain.len() > count };
+        let problem = problem::Source::Words { usage: self.usage, extra: self.plain.len() > count };
         self.diagnostics.push(problem, self.value.span_of(at));
         None
     }
@@ -168,7 +168,7 @@ impl<'a, 'd> Words<'a, 'd> {
     fn no_more_options(&mut self) -> Option<()> {
         for (key, text) in &self.options {
             let span = self.value.span_of(key).to(self.value.span_of(text));
-            self.diagnostics.push(Problem::SourceOption { option: (*key).to_owned(), usage: self.usage }, span);
+            self.diagnostics.push(problem::Source::Option { option: (*key).to_owned(), usage: self.usage }, span);
         }
         self.options.is_empty().then_some(())
     }
@@ -183,7 +183,7 @@ impl<'a, 'd> Words<'a, 'd> {
         }
         let looked = [places.manifest, places.farm].map(|base| base.join(written).to_string());
         let near = nearest_file(places.manifest, written);
-        self.diagnostics.push(Problem::SourceMissing { looked: looked.to_vec(), near }, self.value.span_of(written));
+        self.diagnostics.push(problem::Source::Missing { looked: looked.to_vec(), near }, self.value.span_of(written));
         None
     }
 
@@ -196,7 +196,7 @@ impl<'a, 'd> Words<'a, 'd> {
         if inside && directory.is_dir() {
             return Some(directory);
         }
-        let problem = Problem::SourceDirectory { directory: directory.to_string(), inside };
+        let problem = problem::Source::Directory { directory: directory.to_string(), inside };
         self.diagnostics.push(problem, self.value.span_of(written));
         None
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use minijinja::Environment;
 
-use crate::diagnostic::{Diagnostics, Problem};
+use crate::diagnostic::{Diagnostics, problem};
 use crate::model::{Declaration, Declarations, Declared, DeclaredOptions, OptionType, Value};
 use crate::resolve::yaml;
 use crate::source::{SourceId, Sources, Span};
@@ -109,7 +109,7 @@ impl Templates {
                 let text = sources.get(*id).text();
                 let at = text.find(&expression).unwrap_or(0);
                 let span = Span::new(*id, at..(at + expression.len()).min(text.len()));
-                diagnostics.push(Problem::TemplateExpression { message: error }, span);
+                diagnostics.push(problem::Step::Expression { message: error }, span);
                 templates.broken.insert(template.name);
                 continue;
             }

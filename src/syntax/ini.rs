@@ -5,7 +5,7 @@ use pest::Parser as _;
 
 use grammar::{Parser, Rule};
 
-use crate::diagnostic::{Diagnostics, Label, Problem};
+use crate::diagnostic::{Diagnostics, Label, problem};
 use crate::source::{SourceId, Sources, Span, Text};
 
 #[allow(missing_docs)]
@@ -135,7 +135,7 @@ pub fn parse(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> 
     let text = sources.get(id).text();
     let mut reading = Reading { id, text, document: Document::default(), diagnostics, misplaced: false };
     if let Some(at) = text.find('\0') {
-        reading.diagnostics.push(Problem::IniBinary, Span::new(id, at..at + 1));
+        reading.diagnostics.push(problem::Ini::Binary, Span::new(id, at..at + 1));
         return reading.document;
     }
     // The grammar takes every text: what is none of the known lines is `junk`.
@@ -170,9 +170,9 @@ impl Reading<'_> {
             Rule::indented => self.continuation(line),
             Rule::junk if !line.trim().is_empty() && self.inside(line) => {
                 let problem = if line.starts_with('[') {
-                    Problem::IniSectionHeader { written: line.trim().to_owned() }
+                    problem::Ini::SectionHeader { written: line.trim().to_owned() }
                 } else {
-                    Problem::IniSyntax
+                    problem::Ini::Syntax
                 };
                 self.diagnostics.push(problem, self.span(line));
             }
@@ -204,14 +204,14 @@ impl Reading<'_> {
         let option = self.document.sections.last_mut().and_then(|section| section.options.last_mut());
         let Some(option) = option else {
             if self.inside(line) {
-                self.diagnostics.push(Problem::IniIndented, place);
+                self.diagnostics.push(problem::Ini::Indented, place);
             }
             return;
         };
         option.value.push_line(words, place);
         if words.starts_with(['#', ';']) {
             let (name, at) = (option.name.clone(), option.span);
-            self.diagnostics.push(Problem::IniIndentedComment { option: name }, place).label(at, Label::ItsOption);
+            self.diagnostics.push(problem::Ini::IndentedComment { option: name }, place).label(at, Label::ItsOption);
         } else {
             self.hash(words);
         }
@@ -221,7 +221,7 @@ impl Reading<'_> {
     fn hash(&mut self, value: &str) {
         if let Some(at) = after_blank(b'#', value) {
             let span = self.span(&value[at..]);
-            self.diagnostics.push(Problem::IniHashInValue, span);
+            self.diagnostics.push(problem::Ini::HashInValue, span);
         }
     }
 
@@ -230,7 +230,7 @@ impl Reading<'_> {
         let inside = !self.document.sections.is_empty();
         if !inside && !self.misplaced {
             self.misplaced = true;
-            self.diagnostics.push(Problem::IniNoSection, self.span(line));
+            self.diagnostics.push(problem::Ini::NoSection, self.span(line));
         }
         inside
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use crate::diagnostic::{Diagnostics, Label, Problem};
+use crate::diagnostic::{Diagnostics, Label, problem};
 use crate::dispatch::Graph;
 use crate::model::{Configuration, Inside, normal};
 use crate::resolve::buildout::{interpolate, not_carried};
@@ -57,7 +57,7 @@ fn listed(configuration: &Configuration, diagnostics: &mut Diagnostics) {
         match configuration.sections.get(part) {
             None => missing(configuration, part, value.span_of(part), diagnostics),
             Some(section) if !section.has_recipe() => {
-                diagnostics.push(Problem::BuildoutPartRecipe { part: part.to_owned() }, section.span);
+                diagnostics.push(problem::Buildout::PartRecipe { part: part.to_owned() }, section.span);
             }
             Some(_) => {}
         }
@@ -80,7 +80,7 @@ fn versions(configuration: &Configuration, diagnostics: &mut Diagnostics) {
 
 fn missing(configuration: &Configuration, section: &str, span: Span, diagnostics: &mut Diagnostics) {
     let known = configuration.sections.keys().map(ToString::to_string).collect();
-    diagnostics.push(Problem::BuildoutSection { section: section.to_owned(), known }, span);
+    diagnostics.push(problem::Buildout::Section { section: section.to_owned(), known }, span);
 }
 
 /// What is developed has to be there before anything else happens. Extensions may put it there.
@@ -100,7 +100,7 @@ fn develop(configuration: &Configuration, place: Span, diagnostics: &mut Diagnos
         let directory = normal(&configuration.directory.join(known.join("/")));
         let span = value.span_of(word);
         if !directory.is_dir() {
-            diagnostics.push(Problem::BuildoutDevelop { directory: known.join("/") }, span);
+            diagnostics.push(problem::Buildout::Develop { directory: known.join("/") }, span);
         } else if !configuration.carries(Utf8Path::new(&directory)) {
             diagnostics.push(not_carried(configuration, &directory), span).label(place, Label::ItsBuildout);
         }
@@ -117,17 +117,17 @@ fn driving(inside: &Inside, diagnostics: &mut Diagnostics) {
     let Some(section) = configuration.sections.get(&**part) else {
         let with_recipe = configuration.sections.iter().filter(|(_, section)| section.has_recipe());
         let parts = with_recipe.map(|(name, _)| name.to_string()).collect();
-        diagnostics.push(Problem::BuildoutPartMissing { part: part.clone(), parts }, inside.part_span);
+        diagnostics.push(problem::Buildout::PartMissing { part: part.clone(), parts }, inside.part_span);
         return;
     };
     if !section.has_recipe() {
-        diagnostics.push(Problem::BuildoutPartRecipe { part: part.clone() }, section.span);
+        diagnostics.push(problem::Buildout::PartRecipe { part: part.clone() }, section.span);
         return;
     }
     let installed = words(&values).any(|(_, word)| word == part || word.contains("${"));
     // A part that another refers to is installed before that one.
     if !installed && !reference::reached(configuration).contains(&**part) {
-        let problem = Problem::BuildoutPartNotInstalled { part: part.clone() };
+        let problem = problem::Buildout::PartNotInstalled { part: part.clone() };
         diagnostics.push(problem, inside.part_span).label(section.span, Label::ItsPart);
     }
 }

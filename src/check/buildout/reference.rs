@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use super::{is_closed, values, words};
-use crate::diagnostic::{Diagnostics, Problem};
+use crate::diagnostic::{Diagnostics, problem};
 use crate::model::{Configuration, ConfigurationSection};
 use crate::source::Text;
 use crate::syntax::buildout::{Fragment, Reference, fragments};
@@ -112,7 +112,7 @@ fn one(
 ) {
     let span = value.span_of(reference.whole);
     let Some((named, option)) = reference.target else {
-        diagnostics.push(Problem::BuildoutReference { written: reference.whole.to_owned() }, span);
+        diagnostics.push(problem::Buildout::Reference { written: reference.whole.to_owned() }, span);
         return;
     };
     let named = if named.is_empty() { own } else { named };
@@ -128,7 +128,7 @@ fn one(
         Some(section) => {
             let own = OWN.iter().filter(|_| named == "buildout").map(ToString::to_string);
             let known = section.options.keys().map(ToString::to_string).chain(own).collect();
-            let problem = Problem::BuildoutOption { section: named.to_owned(), option: option.to_owned(), known };
+            let problem = problem::Buildout::Option { section: named.to_owned(), option: option.to_owned(), known };
             diagnostics.push(problem, span);
         }
     }
@@ -160,7 +160,7 @@ impl<'a> Circles<'a, '_> {
                 if let Some(at) = self.stack.iter().position(|step| *step == (named, option)) {
                     let steps = self.stack[at..].iter().copied().chain([(named, option)]);
                     let chain = steps.map(|(section, option)| format!("${{{section}:{option}}}")).collect();
-                    self.diagnostics.push(Problem::BuildoutReferenceCycle { chain }, value.span_of(reference.whole));
+                    self.diagnostics.push(problem::Buildout::ReferenceCycle { chain }, value.span_of(reference.whole));
                 } else {
                     self.follow(named, option);
                 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::condition::{self, Truth};
-use crate::diagnostic::{Diagnostics, Label, Problem};
+use crate::diagnostic::{Diagnostics, Label, problem};
 use crate::source::{SourceId, Sources, Span, Text};
 use crate::syntax::buildout::{self, Operator, Piece};
 
@@ -47,15 +47,15 @@ impl File {
         let mut misplaced = false;
         for junk in &written.junk {
             let problem = if junk.text.starts_with('[') {
-                Problem::BuildoutHeader { written: junk.text.to_owned() }
+                problem::Buildout::Header { written: junk.text.to_owned() }
             } else if junk.start < first {
                 // The lines before the first section are one mistake.
                 if std::mem::replace(&mut misplaced, true) {
                     continue;
                 }
-                Problem::BuildoutNoSection
+                problem::Buildout::NoSection
             } else {
-                Problem::BuildoutSyntax
+                problem::Buildout::Syntax
             };
             diagnostics.push(problem, place(*junk));
         }
@@ -66,7 +66,7 @@ impl File {
             let span = place(section.name);
             // Sections of one name under several conditions are how conditions are meant to be used.
             if let Some(first) = known.insert((section.name.text, condition), span) {
-                let problem = Problem::BuildoutDuplicateSection { section: section.name.text.to_owned() };
+                let problem = problem::Buildout::DuplicateSection { section: section.name.text.to_owned() };
                 diagnostics.push(problem, span).label(first, Label::FirstHere);
             }
             let truth = condition::evaluate(condition);
@@ -114,7 +114,7 @@ fn settings(section: &buildout::Section<'_>, id: SourceId, diagnostics: &mut Dia
         if setting.operator == Operator::Set
             && let Some(first) = known.insert(setting.name.text, span)
         {
-            let problem = Problem::BuildoutDuplicateOption { option: setting.name.text.to_owned() };
+            let problem = problem::Buildout::DuplicateOption { option: setting.name.text.to_owned() };
             diagnostics.push(problem, span).label(first, Label::FirstHere);
         }
         let mut value = match setting.lines.first() {

@@ -14,7 +14,7 @@
 //! missed one costs builds. What `revisions` says is a pin, unless it says `last:N` to Bazaar.
 
 use super::interpolate;
-use crate::diagnostic::{Diagnostics, Problem};
+use crate::diagnostic::{Diagnostics, problem};
 use crate::model::without_credentials;
 use crate::model::{Configuration, Vcs};
 use crate::source::Text;
@@ -179,7 +179,7 @@ impl Reading<'_, '_> {
             }
             (first, _) => {
                 let known = known.iter().map(|name| (*name).to_owned()).collect();
-                let problem = Problem::BuildoutSourceKind { kind: first.to_owned(), known };
+                let problem = problem::Buildout::SourceKind { kind: first.to_owned(), known };
                 self.diagnostics.push(problem, self.value.span_of(first));
                 return None;
             }
@@ -201,7 +201,7 @@ impl Reading<'_, '_> {
         if !few && wrong.is_none() {
             return Some(());
         }
-        let problem = Problem::BuildoutSourceWords { usage, extra: !few };
+        let problem = problem::Buildout::SourceWords { usage, extra: !few };
         self.diagnostics.push(problem, self.value.span_of(wrong.unwrap_or(&self.line)));
         None
     }
@@ -214,7 +214,7 @@ impl Reading<'_, '_> {
             [revision] => (None, revision),
             [named, revision] => (Some(named), revision),
             _ => {
-                let problem = Problem::BuildoutSourceWords { usage: REVISION, extra: true };
+                let problem = problem::Buildout::SourceWords { usage: REVISION, extra: true };
                 let extra = words.get(2).unwrap_or(&self.line);
                 self.diagnostics.push(problem, self.value.span_of(extra));
                 return;
@@ -235,7 +235,7 @@ impl Reading<'_, '_> {
                 .map(|source| source.destination.clone())
                 .collect();
             if !known.iter().any(|name| name.contains("${")) {
-                let problem = Problem::BuildoutRevision { destination: named.to_owned(), known };
+                let problem = problem::Buildout::Revision { destination: named.to_owned(), known };
                 self.diagnostics.push(problem, self.value.span_of(named));
             }
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::file::File;
-use crate::diagnostic::{Diagnostics, Problem};
+use crate::diagnostic::{Diagnostics, problem};
 use crate::model::{Configuration, ConfigurationOption, ConfigurationSection};
 use crate::source::{Span, Text};
 use crate::syntax::buildout::Operator;
@@ -136,13 +136,13 @@ impl<'a> Expanding<'a> {
     fn named(&mut self, value: &Text, line: &str, chain: &mut Vec<Arc<str>>) -> Option<Cow<'a, Section>> {
         if let Some(at) = chain.iter().position(|name| &**name == line) {
             let chain = chain[at..].iter().map(ToString::to_string).chain([line.to_owned()]).collect();
-            self.diagnostics.push(Problem::BuildoutMacroCycle { chain }, value.span_of(line));
+            self.diagnostics.push(problem::Buildout::MacroCycle { chain }, value.span_of(line));
             return None;
         }
         let Some((name, _)) = self.merging.sections.get_key_value(line) else {
             if !self.open {
                 let known = self.merging.sections.keys().map(ToString::to_string).collect();
-                let problem = Problem::BuildoutSection { section: line.to_owned(), known };
+                let problem = problem::Buildout::Section { section: line.to_owned(), known };
                 self.diagnostics.push(problem, value.span_of(line));
             }
             return None;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::diagnostic::{Diagnostics, Label, Problem, suggest};
+use crate::diagnostic::{Diagnostics, Label, problem, suggest};
 use crate::model::{Configuration, normal};
 use crate::source::{ReadError, SourceId, Sources, Span};
 
@@ -95,7 +95,7 @@ impl Reading<'_> {
         let file = read.map(|read| {
             self.library.read.push(read.id);
             if let Some((byte, span)) = read.invalid {
-                self.diagnostics.push(Problem::SourceEncoding { byte }, span);
+                self.diagnostics.push(problem::Source::Encoding { byte }, span);
             }
             Arc::new(File::parse(self.sources, read.id, self.diagnostics))
         });
@@ -134,7 +134,7 @@ impl Reading<'_> {
         if chain.contains(&path) {
             let chain = chain.iter().skip_while(|file| **file != path).chain([&path]);
             let chain = chain.map(|file| self.configuration.relative(file).to_string()).collect();
-            self.diagnostics.push(Problem::BuildoutExtendsCycle { chain }, span);
+            self.diagnostics.push(problem::Buildout::ExtendsCycle { chain }, span);
             return None;
         }
         let file = match self.load(&path) {
@@ -142,10 +142,10 @@ impl Reading<'_> {
             Err(error) => {
                 self.configuration.open = true;
                 if let Some(error @ (ReadError::Io(..) | ReadError::TooLarge(_))) = error {
-                    self.diagnostics.push(Problem::SourceUnreadable { message: error.to_string() }, span);
+                    self.diagnostics.push(problem::Source::Unreadable { message: error.to_string() }, span);
                 } else {
                     let near = nearest(&path).map(|name| Utf8Path::new(word).with_file_name(name).to_string());
-                    self.diagnostics.push(Problem::BuildoutExtendsMissing { path: path.to_string(), near }, span);
+                    self.diagnostics.push(problem::Buildout::ExtendsMissing { path: path.to_string(), near }, span);
                 }
                 return None;
             }
@@ -159,13 +159,13 @@ impl Reading<'_> {
 }
 
 /// What is wrong with a path that the configuration needs and does not take along.
-pub(crate) fn not_carried(configuration: &Configuration, path: &Utf8Path) -> Problem {
+pub(crate) fn not_carried(configuration: &Configuration, path: &Utf8Path) -> problem::Buildout {
     let relative = configuration.relative(path);
     let first = relative.components().next().map(|part| part.to_string()).filter(|part| part != "..");
     let directory = first.filter(|first| configuration.directory.join(first).is_dir());
     let with = configuration.with.as_ref().map(|with| configuration.relative(&normal(with)).to_string());
     let path = if relative.as_str().is_empty() { ".".to_owned() } else { relative.to_string() };
-    Problem::BuildoutNotCarried { path, directory, with }
+    problem::Buildout::NotCarried { path, directory, with }
 }
 
 /// The file beside a missing one that may have been meant.

@@ -22,7 +22,7 @@ fn read(files: &[(&str, &str)]) -> (Arc<Configuration>, Diagnostics, Library) {
 }
 
 fn codes(diagnostics: &Diagnostics) -> Vec<&'static str> {
-    diagnostics.sorted().iter().map(|diagnostic| diagnostic.problem.wording().code).collect()
+    diagnostics.sorted().iter().map(|diagnostic| diagnostic.code).collect()
 }
 
 /// The values of `[a] x`.

@@ -1,0 +1,58 @@
+//! The words for problems with what should stay secret.
+
+use super::Severity::{Error, Warning};
+use super::{Wording, word};
+
+/// A problem with what should stay secret. Alphabetical.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the wording below says what each is")]
+pub enum Secret {
+    Indented { option: String },
+    Readable { file: String },
+    Shared { slave: String, other: String },
+    Tracked { file: String },
+    Weak { slave: String },
+}
+
+impl Secret {
+    /// The words for it.
+    pub(super) fn wording(&self) -> Wording {
+        match self {
+            Self::Indented { option } => word(
+                "secret::indented",
+                Error,
+                &format!("this password is part of the value of `{option}`"),
+                "an indented line continues the option above",
+                "begin the line in the first column: plans and graphs show the option above, and the password in it",
+            ),
+            Self::Readable { file } => word(
+                "secret::readable",
+                Warning,
+                &format!("every user of this machine can read {file}"),
+                "this file holds passwords",
+                &format!("chmod o-r {file}"),
+            ),
+            Self::Shared { slave, other } => word(
+                "secret::shared",
+                Warning,
+                &format!("`{slave}` and `{other}` have the same password"),
+                "also used by another slave",
+                "give each slave its own: who knows one can pass for the other",
+            ),
+            Self::Tracked { file } => word(
+                "secret::tracked",
+                Warning,
+                &format!("git keeps {file}, and the passwords in it"),
+                "this file holds passwords",
+                &format!("`git rm --cached {file}`, name it in .gitignore, and change the passwords"),
+            ),
+            Self::Weak { slave } => word(
+                "secret::weak",
+                Warning,
+                &format!("the password of `{slave}` is easily guessed"),
+                "short, or among the first that are tried",
+                "take a long random one: `farmout slave detect` makes one",
+            ),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The words for problems with options and their values.
+
+use super::Severity::{Error, Notice, Warning};
+use super::{Wording, names, word};
+
+/// A problem with an option or its value. Alphabetical.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the wording below says what each is")]
+pub enum Setting {
+    Choice { option: String, choices: Vec<String> },
+    OfOtherTemplate { option: String, section: String, readers: Vec<String> },
+    Required { option: String, template: String },
+    Shadowed { option: String },
+    TwoSpellings { option: String },
+    Unread { option: String, near: Option<String> },
+    Unused { option: String, why: String },
+    Value { option: String, expected: &'static str },
+}
+
+impl Setting {
+    /// The words for it.
+    pub(super) fn wording(&self) -> Wording {
+        match self {
+            Self::Choice { option, choices } => word(
+                "option::choice",
+                Error,
+                &format!("`{option}` cannot have this value"),
+                "not one of its values",
+                &format!("it may be {}", names(choices)),
+            ),
+            Self::OfOtherTemplate { option, section, readers } => word(
+                "option::unread",
+                Warning,
+                &format!("nothing in `[{section}]` reads `{option}`"),
+                "has no effect",
+                &format!("it is an option of {}, which is not among the steps of this build", names(readers)),
+            ),
+            Self::Required { option, template } => word(
+                "option::required",
+                Error,
+                &format!("`{template}` needs the option `{option}`"),
+                "used here",
+                &format!("set `{option}` in this section"),
+            ),
+            Self::Shadowed { option } => word(
+                "option::shadowed",
+                Warning,
+                &format!("every section that reads `{option}` has its own"),
+                "has no effect",
+                "remove it",
+            ),
+            Self::TwoSpellings { option } => word(
+                "option::two-spellings",
+                Warning,
+                &format!("this is another spelling of `{option}`, which is set too"),
+                "not read",
+                "remove it",
+            ),
+            Self::Unread { option, near } => word(
+                "option::unread",
+                Warning,
+                &format!("nothing reads the option `{option}`"),
+                "has no effect",
+                &near.as_ref().map(|near| format!("did you mean `{near}`?")).unwrap_or_default(),
+            ),
+            Self::Unused { option, why } => word(
+                "option::unused",
+                Notice,
+                &format!("`{option}` does nothing any more"),
+                "not read",
+                &format!("{why}: remove it"),
+            ),
+            Self::Value { option, expected } => {
+                word("option::value", Error, &format!("`{option}` must be {expected}"), &format!("not {expected}"), "")
+            }
+        }
+    }
+}
