@@ -3,14 +3,17 @@
 //! What is expected was worked out by hand from the rules, before any program saw the farm. Where the two disagree, the
 //! rule decides which is corrected. Builders and their slaves are compared in order, and so are the versions.
 
+mod common {
+    pub mod binary;
+}
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::Output;
 
-use assert_cmd::Command;
 use camino::Utf8PathBuf;
+use common::binary::{farmout, text};
 use farmout::diagnostic::Severity;
 use farmout::resolve::Layout;
 use indexmap::IndexMap;
@@ -109,10 +112,6 @@ impl Differences {
     }
 }
 
-fn farmout(arguments: &[&str]) -> Output {
-    Command::cargo_bin("farmout").unwrap().current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).output().unwrap()
-}
-
 #[test]
 fn every_rule_of_the_language_is_kept() {
     let mut rules: Vec<_> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(FARMS))
@@ -140,7 +139,7 @@ fn differences(rule: &str, expected: &Expected) -> String {
     let farm = format!("{FARMS}/{rule}");
     let mut differences = Differences::default();
     says(&farm, expected, &mut differences);
-    let output = farmout(&["compile", "--farm", &farm, "--emit", "json"]);
+    let output = farmout(&["compile", "--farm", &farm, "--emit", "json"]).output().unwrap();
     let errors = expected.says.iter().any(|line| line.starts_with("error "));
     differences.compare("exit code", &json!(i32::from(errors)), &json!(output.status.code()));
     if errors {
@@ -150,10 +149,6 @@ fn differences(rule: &str, expected: &Expected) -> String {
         plan_differences(&farm, &graph, expected, &mut differences);
     }
     differences.0
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Compares what is said. The library is asked: places are exact there, whatever a terminal shows.
@@ -274,7 +269,8 @@ fn graph_differences(graph: &Value, expected: &Expected, differences: &mut Diffe
 fn plan_differences(farm: &str, graph: &Value, expected: &Expected, differences: &mut Differences) {
     let plan = |builder: &str, slave: &str| -> Value {
         // A name is taken for a pattern: none of the fixtures has one with `*` or `[`.
-        let output = farmout(&["plan", "--farm", farm, "--slave", slave, "--format", "json", builder]);
+        let output =
+            farmout(&["plan", "--farm", farm, "--slave", slave, "--format", "json", builder]).output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{farm}: {}", text(&output.stderr)))
     };
     for Plan { builder, slave, has, lacks } in &expected.plans {

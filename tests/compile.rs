@@ -1,31 +1,17 @@
 //! `farmout compile` through the binary: what it says, what it emits, how it ends.
 
+mod common {
+    pub mod binary;
+    pub mod snapshot;
+}
+
 use std::process::Output;
 
-use assert_cmd::Command;
+use common::binary::{farmout, text};
+use common::snapshot::snapshot;
 
 fn compile(arguments: &[&str]) -> Output {
-    Command::cargo_bin("farmout")
-        .unwrap()
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .arg("compile")
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-macro_rules! snapshot {
-    ($name:expr, $text:expr) => {
-        insta::with_settings!({
-            snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
-            prepend_module_to_snapshot => false,
-            omit_expression => true,
-        }, { insta::assert_snapshot!($name, $text) })
-    };
+    farmout(&["compile"]).args(arguments).output().unwrap()
 }
 
 #[test]

@@ -1,35 +1,22 @@
 //! `farmout diff` through the binary: against revisions, directories and graphs.
 
+mod common {
+    pub mod binary;
+    pub mod snapshot;
+}
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Output;
 
-use assert_cmd::Command;
-
-fn farmout(directory: &Path, arguments: &[&str]) -> Output {
-    Command::cargo_bin("farmout").unwrap().current_dir(directory).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
+use common::binary::{farmout, text};
+use common::snapshot::snapshot;
 
 /// What `farmout diff` prints, and its exit code.
 fn diff(directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = farmout(directory, &[&["diff"], arguments].concat());
+    let output = farmout(&["diff"]).args(arguments).current_dir(directory).output().unwrap();
     let told = text(&output.stderr);
     assert!(!told.contains("farmout-diff-"), "the temporary directory is shown:\n{told}");
     (output.status.code(), text(&output.stdout) + &told)
-}
-
-macro_rules! snapshot {
-    ($name:expr, $text:expr) => {
-        insta::with_settings!({
-            snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
-            prepend_module_to_snapshot => false,
-            omit_expression => true,
-        }, { insta::assert_snapshot!($name, $text) })
-    };
 }
 
 fn git(directory: &Path, arguments: &[&str]) -> String {
@@ -124,8 +111,8 @@ fn a_revision_is_compared_and_the_work_tree_is_not_touched() {
     assert_eq!(git(repository.path(), &["status", "--porcelain"]), before);
     assert_eq!(diff(&farm, &["v1", "--exit-code"]).0, Some(1));
     // A farm elsewhere, from a hook of another repository.
-    let mut command = Command::cargo_bin("farmout").unwrap();
-    let command = command.current_dir("/").env("GIT_DIR", "/nowhere").args(["diff", "main", "--farm"]).arg(&farm);
+    let mut command = farmout(&["diff", "main", "--farm"]);
+    command.arg(&farm).current_dir("/").env("GIT_DIR", "/nowhere");
     assert_eq!(command.output().unwrap().status.code(), Some(0));
 }
 
@@ -155,7 +142,8 @@ fn nothing_changes_without_a_change() {
 #[test]
 fn a_written_graph_has_no_plans() {
     let (repository, farm) = repository();
-    let emitted = farmout(repository.path(), &["compile", "--farm", "ci/farm", "--emit", "json"]);
+    let emitted =
+        farmout(&["compile", "--farm", "ci/farm", "--emit", "json"]).current_dir(repository.path()).output().unwrap();
     fs::write(farm.join("graph.json"), emitted.stdout).unwrap();
     let (code, shown) = diff(&farm, &["graph.json", "--exit-code"]);
     assert_eq!(code, Some(0), "{shown}");
@@ -209,7 +197,7 @@ fn what_cannot_be_compared_is_told() {
     ];
     snapshot!("diff-errors", told.join("\n"));
     let outside = tempfile::tempdir().unwrap();
-    let output = farmout(outside.path(), &["diff", "v1"]);
+    let output = farmout(&["diff", "v1"]).current_dir(outside.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("is not in a Git repository"), "{}", text(&output.stderr));
 }

@@ -1,14 +1,17 @@
 //! The documentation is true: every check has a page whose example triggers it, every option is in a table, and what
 //! commands print is what they print. With UPDATE_DOCS=1 what differs is written anew instead.
 
+mod common {
+    pub mod binary;
+}
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Output;
 
-use assert_cmd::Command;
+use common::binary::{farmout, text};
 use farmout::diagnostic::Problem;
 use farmout::explain::{Prose, capability_table, option_table};
 use farmout::steps::{CoreOptions, Templates, declarations};
@@ -51,14 +54,6 @@ fn copy(from: &Path, to: &Path) {
             fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
         }
     }
-}
-
-fn farmout(folder: &Path, arguments: &[String]) -> Output {
-    Command::cargo_bin("farmout").unwrap().current_dir(folder).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 /// A check's page and its example.
@@ -121,7 +116,7 @@ impl Check {
     /// What `farmout compile` says about it.
     fn said(&self, fixed: bool) -> String {
         let farm = self.farm(fixed);
-        text(&farmout(farm.path(), &["compile".to_owned()]).stderr)
+        text(&farmout(&["compile"]).current_dir(farm.path()).output().unwrap().stderr)
     }
 }
 
@@ -245,7 +240,7 @@ fn generated(what: &str) -> String {
             copy(&root().join(folder), farm.path());
             let (call, filter) = command.split_once(" | grep ").unwrap_or((command, ""));
             let arguments = shell_words::split(call.strip_prefix("farmout ").unwrap()).unwrap();
-            let output = farmout(farm.path(), &arguments);
+            let output = farmout(&[]).args(arguments).current_dir(farm.path()).output().unwrap();
             let said = text(&output.stdout) + &text(&output.stderr);
             let said = said.lines().filter(|line| line.contains(filter)).collect::<Vec<_>>().join("\n");
             format!("```console\n$ {command}\n```\n\n```text\n{}\n```\n", said.trim_end())

@@ -1,9 +1,15 @@
 //! `farmout explain` through the binary: what it says of each kind of name, in a farm and without one.
 
+mod common {
+    pub mod binary;
+    pub mod snapshot;
+}
+
 use std::path::Path;
 use std::process::Output;
 
-use assert_cmd::Command;
+use common::binary::{farmout, text};
+use common::snapshot::snapshot;
 
 /// In a directory that is no farm, unless the arguments name one.
 fn explain(arguments: &[&str]) -> Output {
@@ -12,27 +18,13 @@ fn explain(arguments: &[&str]) -> Output {
 }
 
 fn explain_in(folder: &Path, arguments: &[&str]) -> Output {
-    Command::cargo_bin("farmout").unwrap().current_dir(folder).arg("explain").args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    farmout(&["explain"]).args(arguments).current_dir(folder).output().unwrap()
 }
 
 /// What it says of names that are known.
 fn said(output: &Output) -> String {
     assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
     text(&output.stdout)
-}
-
-macro_rules! snapshot {
-    ($name:expr, $text:expr) => {
-        insta::with_settings!({
-            snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
-            prepend_module_to_snapshot => false,
-            omit_expression => true,
-        }, { insta::assert_snapshot!($name, $text) })
-    };
 }
 
 #[test]

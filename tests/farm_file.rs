@@ -1,40 +1,27 @@
 //! A farm with a `farm.yaml`: manifests, fragments, capabilities, step templates and rewrites of its own.
 
+mod common {
+    pub mod binary;
+    pub mod snapshot;
+}
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Output;
 
-use assert_cmd::Command;
-
-fn farmout(arguments: &[&str]) -> Output {
-    Command::cargo_bin("farmout").unwrap().current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-macro_rules! snapshot {
-    ($name:expr, $text:expr) => {
-        insta::with_settings!({
-            snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
-            prepend_module_to_snapshot => false,
-            omit_expression => true,
-        }, { insta::assert_snapshot!($name, $text) })
-    };
-}
+use common::binary::{farmout, text};
+use common::snapshot::snapshot;
 
 #[test]
 fn everything_of_a_farms_own_is_read() {
-    let output = farmout(&["compile", "--farm", "fixtures/own", "--emit", "json"]);
+    let output = farmout(&["compile", "--farm", "fixtures/own", "--emit", "json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     snapshot!("farm-file-json", text(&output.stdout));
 }
 
 #[test]
 fn a_farms_own_template_makes_steps() {
-    let output = farmout(&["plan", "--farm", "fixtures/own", "shop-rd6-pg15"]);
+    let output = farmout(&["plan", "--farm", "fixtures/own", "shop-rd6-pg15"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     snapshot!("farm-file-plan", text(&output.stdout));
 }
@@ -46,7 +33,7 @@ fn with(file: &str, contents: &str) -> String {
     fs::write(folder.path().join(file), contents).unwrap();
     // As the admin would keep it, whatever the umask is here.
     fs::set_permissions(folder.path().join("conf/hosts.cfg"), fs::Permissions::from_mode(0o600)).unwrap();
-    let output = Command::cargo_bin("farmout").unwrap().current_dir(folder.path()).arg("compile").output().unwrap();
+    let output = farmout(&["compile"]).current_dir(folder.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     text(&output.stderr)
 }
@@ -80,7 +67,7 @@ fn mistakes_in_a_farms_own_files_are_told_at_their_places() {
 fn folders_and_manifests_that_are_missing_are_all_told() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("farm.yaml"), "manifests: [one.cfg, two.cfg]\ntemplates: [nowhere]\n").unwrap();
-    let output = Command::cargo_bin("farmout").unwrap().current_dir(folder.path()).arg("compile").output().unwrap();
+    let output = farmout(&["compile"]).current_dir(folder.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     snapshot!("farm-file-missing", text(&output.stderr));
 }

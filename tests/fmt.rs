@@ -1,36 +1,21 @@
 //! `farmout fmt` through the binary, and the proof that it keeps what files say.
 
+mod common {
+    pub mod binary;
+    pub mod snapshot;
+}
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Output;
 
-use assert_cmd::Command;
+use common::binary::{farmout, text};
+use common::snapshot::snapshot;
 use farmout::format::{format, same_meaning};
 use proptest::prelude::*;
 
 fn fmt(directory: &Path, arguments: &[&str], input: &str) -> Output {
-    Command::cargo_bin("farmout")
-        .unwrap()
-        .current_dir(directory)
-        .arg("fmt")
-        .args(arguments)
-        .write_stdin(input)
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-macro_rules! snapshot {
-    ($name:expr, $text:expr) => {
-        insta::with_settings!({
-            snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
-            prepend_module_to_snapshot => false,
-            omit_expression => true,
-        }, { insta::assert_snapshot!($name, $text) })
-    };
+    farmout(&["fmt"]).args(arguments).current_dir(directory).write_stdin(input).output().unwrap()
 }
 
 const UNTIDY: &str = "\u{FEFF}# The builds.\r\n\r\n\r\n[a]\r\nBuildout: standalone a.cfg   ; the first\r\n\
@@ -119,8 +104,7 @@ fn files_with_mistakes_are_left_alone() {
 fn the_graphs_of_the_fixtures_stay_the_same() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let emit = |farm: &Path| {
-        let mut command = Command::cargo_bin("farmout").unwrap();
-        let output = command.current_dir(farm).args(["compile", "--emit", "json"]).output().unwrap();
+        let output = farmout(&["compile", "--emit", "json"]).current_dir(farm).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         text(&output.stdout)
     };

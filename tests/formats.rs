@@ -1,9 +1,16 @@
 //! `farmout compile` through the binary: the formats of its report, what is denied and allowed, which files it reads.
 
+mod common {
+    pub mod binary;
+    pub mod snapshot;
+}
+
 use std::fs;
 use std::process::Output;
 
 use assert_cmd::Command;
+use common::binary::{farmout, text};
+use common::snapshot::snapshot;
 
 const FARM: [&str; 2] = ["--farm", "fixtures/formats/farm"];
 /// What depends on where the tests run: whether git or others can read the fixtures.
@@ -11,9 +18,7 @@ const ALLOW: [&str; 2] = ["--allow", "secret::*"];
 const FORMATS: [&str; 6] = ["human", "short", "json", "sarif", "github", "gitlab"];
 
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("farmout").unwrap();
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).arg("compile").args(arguments);
-    command
+    farmout(&[&["compile"], arguments].concat())
 }
 
 fn compile(arguments: &[&str]) -> Output {
@@ -41,20 +46,6 @@ fn misuse(arguments: &[&str]) -> String {
     let output = compile(&[&FARM, arguments].concat());
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()));
     text(&output.stderr)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-macro_rules! snapshot {
-    ($name:expr, $text:expr) => {
-        insta::with_settings!({
-            snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
-            prepend_module_to_snapshot => false,
-            omit_expression => true,
-        }, { insta::assert_snapshot!($name, $text) })
-    };
 }
 
 #[test]

@@ -1,21 +1,17 @@
 //! `farmout graph` through the binary: the three languages of drawings.
 
-use std::process::Output;
-
-use assert_cmd::Command;
-
-fn graph(arguments: &[&str]) -> Output {
-    Command::cargo_bin("farmout")
-        .unwrap()
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["graph"])
-        .args(arguments)
-        .output()
-        .unwrap()
+mod common {
+    pub mod binary;
+    pub mod snapshot;
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+use std::process::Output;
+
+use common::binary::{farmout, text};
+use common::snapshot::snapshot;
+
+fn graph(arguments: &[&str]) -> Output {
+    farmout(&["graph"]).args(arguments).output().unwrap()
 }
 
 fn drawn(arguments: &[&str]) -> String {
@@ -26,16 +22,6 @@ fn drawn(arguments: &[&str]) -> String {
     let drawing = text(&output.stdout);
     assert!(!drawing.contains("not-a-real-password"), "a password is drawn");
     drawing
-}
-
-macro_rules! snapshot {
-    ($name:expr, $text:expr) => {
-        insta::with_settings!({
-            snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
-            prepend_module_to_snapshot => false,
-            omit_expression => true,
-        }, { insta::assert_snapshot!($name, $text) })
-    };
 }
 
 #[test]

@@ -1,22 +1,18 @@
 //! What `farmout compile` sees inside buildouts, through the binary.
 
+mod common {
+    pub mod binary;
+    pub mod snapshot;
+}
+
 use std::process::Output;
 
-use assert_cmd::Command;
+use common::binary::{farmout, text};
+use common::snapshot::snapshot;
 use serde_json::Value;
 
 fn compile(arguments: &[&str]) -> Output {
-    Command::cargo_bin("farmout")
-        .unwrap()
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .arg("compile")
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    farmout(&["compile"]).args(arguments).output().unwrap()
 }
 
 fn graph(farm: &str) -> Value {
@@ -31,16 +27,6 @@ fn watched(build: &Value) -> Vec<String> {
     let watches = build["watch"].as_array().unwrap().iter();
     let lines = watches.map(|watch| ["vcs", "url", "branch"].map(|key| word(watch, key)).join(" "));
     lines.map(|line| line.trim().to_owned()).collect()
-}
-
-macro_rules! snapshot {
-    ($name:expr, $text:expr) => {
-        insta::with_settings!({
-            snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
-            prepend_module_to_snapshot => false,
-            omit_expression => true,
-        }, { insta::assert_snapshot!($name, $text) })
-    };
 }
 
 #[test]

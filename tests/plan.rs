@@ -1,29 +1,15 @@
 //! `farmout plan` through the binary: the dry run, the plan files, and why.
 
-use assert_cmd::Command;
+mod common {
+    pub mod binary;
+    pub mod snapshot;
+}
+
+use common::binary::{farmout, text};
+use common::snapshot::snapshot;
 
 fn plan(arguments: &[&str]) -> std::process::Output {
-    Command::cargo_bin("farmout")
-        .unwrap()
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["plan", "--farm", "fixtures/historic"])
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-macro_rules! snapshot {
-    ($name:expr, $text:expr) => {
-        insta::with_settings!({
-            snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
-            prepend_module_to_snapshot => false,
-            omit_expression => true,
-        }, { insta::assert_snapshot!($name, $text) })
-    };
+    farmout(&["plan", "--farm", "fixtures/historic"]).args(arguments).output().unwrap()
 }
 
 #[test]

@@ -3,12 +3,17 @@
 //!
 //! `PROPTEST_CASES=10000 cargo test --release --test properties` tries harder.
 
+mod common {
+    pub mod binary;
+}
+
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::ValueEnum as _;
+use common::binary::farmout;
 use farmout::diagnostic::{Format, Levels, Report, Severity};
 use farmout::plan::{bind, lower};
 use farmout::resolve::Layout;
@@ -690,14 +695,9 @@ fn no_secret_is_printed() {
         let manifest = b"[a]\nbuildout = git https://vcs.example/a main b.cfg\n";
         let farm = Farm::new([("buildouts/MANIFEST.cfg", &manifest[..]), ("slaves.cfg", fragment.as_bytes())]);
         for arguments in [&["compile", "--emit", "json"][..], &["plan", "--slave", "slave", "--format", "yaml"]] {
-            let output = assert_cmd::Command::cargo_bin("farmout")
-                .unwrap()
-                .current_dir(farm.root())
-                .args(arguments)
-                .output()
-                .unwrap();
+            let output = farmout(arguments).current_dir(farm.root()).output().unwrap();
             for stream in [output.stdout, output.stderr] {
-                let text = String::from_utf8(stream).unwrap();
+                let text = common::binary::text(&stream);
                 assert!(!text.contains(MARKER), "{text}\nof\n{fragment}");
             }
         }

@@ -5,7 +5,8 @@ mod common;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use common::{Farm, Ran, postgresql, snapshot};
+use common::snapshot::snapshot;
+use common::{Farm, Ran, postgresql};
 
 /// What differs from machine to machine in a message.
 fn show(farm: &Farm, name: &str, ran: &Ran) {
@@ -17,7 +18,7 @@ fn show(farm: &Farm, name: &str, ran: &Ran) {
         (r"/usr/lib/postgresql/\d+", "/usr/lib/postgresql/[MAJOR]"),
         (r"\b(postgresql |pg)\d+\b", "${1}[MAJOR]"),
     ];
-    snapshot(name, &ran.shown(), &filters);
+    snapshot!(name, ran.shown(), filters);
 }
 
 /// The sample with two slaves, whose PostgreSQL need not be there.
@@ -43,14 +44,14 @@ fn an_unknown_builder() {
         [&["run", "--slave", "cellar", "demo-pg51"][..], &["run", "--slave", "cellar", "other-*"], &["run", "[x"]];
     let all: String =
         all.into_iter().map(|arguments| format!("$ {}\n{}\n", arguments.join(" "), shown(arguments))).collect();
-    snapshot("run-builder-unknown", &all, &[]);
+    snapshot!("run-builder-unknown", all);
 }
 
 #[test]
 fn a_builder_that_is_another_slaves() {
     let farm = two();
     let ran = farm.run(&["run", "--slave", "cellar", "demo-pg16"]).exits(1);
-    snapshot("run-builder-elsewhere", &ran.err, &[]);
+    snapshot!("run-builder-elsewhere", ran.err);
 }
 
 #[test]

@@ -3,6 +3,10 @@
 //! What a test needs and the machine lacks is a failure, never a skip: PostgreSQL's server and Python 3 with venv must be
 //! installed, and switching users needs root.
 
+mod common {
+    pub mod snapshot;
+}
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -10,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use common::snapshot::snapshot;
 use tempfile::TempDir;
 
 const SYSTEM: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -59,11 +64,7 @@ fn snapshot(name: &str, output: &Output) {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    insta::with_settings!({
-        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
-        prepend_module_to_snapshot => false,
-        omit_expression => true,
-    }, { insta::assert_snapshot!(name, shown) });
+    snapshot!(name, shown);
 }
 
 /// The lines of the value of `capability`, comments left out as the dialect does.

@@ -1,8 +1,13 @@
 //! `farmout tool analyze-log` on the logs of real servers.
 
+mod common {
+    pub mod snapshot;
+}
+
 use std::path::Path;
 
 use assert_cmd::Command;
+use common::snapshot::snapshot;
 
 fn logs() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/logs"))
@@ -16,11 +21,7 @@ fn analyze(arguments: &[&str]) -> (i32, String) {
 }
 
 fn snapshot(name: &str, text: &str) {
-    insta::with_settings!({
-        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
-        prepend_module_to_snapshot => false,
-        omit_expression => true,
-    }, { insta::assert_snapshot!(format!("tool-analyze-log-{name}"), text) });
+    snapshot!(format!("tool-analyze-log-{name}"), text);
 }
 
 #[test]

@@ -1,8 +1,16 @@
 //! `farmout tool bootstrap` with a real Python 3 and the real package index.
 
+mod common {
+    pub mod snapshot;
+    pub mod streams;
+}
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+
+use common::snapshot::snapshot;
+use common::streams::text;
 
 struct Case {
     root: PathBuf,
@@ -28,10 +36,6 @@ impl Case {
     fn run(&self, python: &str, arguments: &[&str]) -> Output {
         self.command(python, arguments).output().unwrap()
     }
-}
-
-fn text(output: &Output) -> String {
-    [output.stdout.as_slice(), output.stderr.as_slice()].map(String::from_utf8_lossy).concat()
 }
 
 /// The Python of this machine, as a path: a version manager's stand-in needs the HOME that the tests take away.
@@ -92,10 +96,7 @@ fn errors_say_what_did_not_fit() {
     fs::write(case.root.join("env/precious"), "").unwrap();
     all += &said(case.run(&python(), &[]), 2);
     let root = case.root.display().to_string();
-    insta::with_settings!({
-        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
-        prepend_module_to_snapshot => false,
-        omit_expression => true,
-        filters => vec![(root.as_str(), "ROOT"), (r"Python 3\.\d+\.\d+", "Python 3.X.Y"), (r"setuptools==7[\d.]+", "setuptools==7X")],
-    }, { insta::assert_snapshot!("tool-bootstrap-errors", all) });
+    let filters =
+        [(root.as_str(), "ROOT"), (r"Python 3\.\d+\.\d+", "Python 3.X.Y"), (r"setuptools==7[\d.]+", "setuptools==7X")];
+    snapshot!("tool-bootstrap-errors", all, filters);
 }

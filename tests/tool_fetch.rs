@@ -1,9 +1,17 @@
 //! `farmout tool fetch git` with the real git.
 
+mod common {
+    pub mod snapshot;
+    pub mod streams;
+}
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
+
+use common::snapshot::snapshot;
+use common::streams::text;
 
 /// A repository `up`, and a directory `d` to fetch it into.
 struct Case {
@@ -71,10 +79,6 @@ impl Case {
     fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap()
     }
-}
-
-fn text(output: &Output) -> String {
-    [output.stdout.as_slice(), output.stderr.as_slice()].map(String::from_utf8_lossy).concat()
 }
 
 #[test]
@@ -255,12 +259,7 @@ fn errors_say_what_to_do_and_show_no_password() {
     }
     assert!(!case.path("pwned").exists() && !case.path("e/pwned").exists());
     let root = case.root.display().to_string();
-    insta::with_settings!({
-        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
-        prepend_module_to_snapshot => false,
-        omit_expression => true,
-        filters => vec![(root.as_str(), "ROOT"), (r"localhost port 1.*", "localhost port 1 …")],
-    }, { insta::assert_snapshot!("tool-fetch-errors", all) });
+    snapshot!("tool-fetch-errors", all, [(root.as_str(), "ROOT"), (r"localhost port 1.*", "localhost port 1 …")]);
     let output = case.run(&["--url", case.up(), "--branch", "main", "--into", "/"]);
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
 }

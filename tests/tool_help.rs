@@ -1,7 +1,13 @@
 //! The help of `farmout tool`, and how it ends when it is interrupted.
 
+mod common {
+    pub mod snapshot;
+}
+
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use common::snapshot::snapshot;
 
 #[test]
 fn help_is_written_for_the_reader() {
@@ -28,11 +34,7 @@ fn help_is_written_for_the_reader() {
         all.push_str(&String::from_utf8(output.stdout).unwrap());
         all.push_str("\n---\n\n");
     }
-    insta::with_settings!({
-        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
-        prepend_module_to_snapshot => false,
-        omit_expression => true,
-    }, { insta::assert_snapshot!("tool-help", all) });
+    snapshot!("tool-help", all);
 }
 
 #[test]

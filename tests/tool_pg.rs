@@ -1,11 +1,19 @@
 //! `farmout tool pg` with the real PostgreSQL 15. Servers refuse root: a test that runs as root becomes `postgres` first.
 
+mod common {
+    pub mod snapshot;
+    pub mod streams;
+}
+
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+use common::snapshot::snapshot;
+use common::streams::text;
 
 const BIN: &str = "/usr/lib/postgresql/15/bin";
 
@@ -106,10 +114,6 @@ fn is_root() -> bool {
 
 fn signal(process: i32, signal: &str) {
     assert!(Command::new("kill").args([signal, &process.to_string()]).status().unwrap().success());
-}
-
-fn text(output: &Output) -> String {
-    [output.stdout.as_slice(), output.stderr.as_slice()].map(String::from_utf8_lossy).concat()
 }
 
 #[test]
@@ -250,10 +254,6 @@ fn errors_say_what_to_do() {
 
 fn snapshot(case: &Case, name: &str, text: &str) {
     let root = case.root.display().to_string();
-    insta::with_settings!({
-        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
-        prepend_module_to_snapshot => false,
-        omit_expression => true,
-        filters => vec![(root.as_str(), "ROOT"), (r"would have \d+ bytes", "would have … bytes")],
-    }, { insta::assert_snapshot!(format!("tool-pg-{name}"), text) });
+    let filters = [(root.as_str(), "ROOT"), (r"would have \d+ bytes", "would have … bytes")];
+    snapshot!(format!("tool-pg-{name}"), text, filters);
 }

@@ -5,11 +5,12 @@
 //! machine lacks is a failure; `tests/run` installs it.
 
 // Each test program uses its own part of this.
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code, unused_imports, unused_macros)]
 
 mod farm;
 mod process;
 mod server;
+pub mod snapshot;
 
 pub use farm::{Farm, log, open_directory, result};
 pub use process::{FARMOUT, Ran, Runner, as_step_user, command, eventually, plain, running};
@@ -51,16 +52,4 @@ pub fn postgresql() -> (u32, String) {
 /// A version that farmout can download, and that is not the installed one.
 pub fn other_postgresql() -> u32 {
     if postgresql().0 == 17 { 16 } else { 17 }
-}
-
-/// Compares with a snapshot, after replacing what differs from machine to machine.
-pub fn snapshot(name: &str, text: &str, filters: &[(&str, &str)]) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    for (pattern, replacement) in filters {
-        settings.add_filter(pattern, *replacement);
-    }
-    settings.bind(|| insta::assert_snapshot!(name, text));
 }
