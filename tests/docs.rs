@@ -3,6 +3,7 @@
 
 mod common {
     pub mod binary;
+    pub mod copy;
 }
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use common::binary::{farmout, text};
+use common::copy::copy;
 use farmout::diagnostic::Problem;
 use farmout::explain::{Prose, capability_table, option_table};
 use farmout::steps::{CoreOptions, Templates, declarations};
@@ -40,20 +42,6 @@ fn same(path: &Path, wanted: &str) {
         at(&found),
         at(wanted)
     );
-}
-
-/// Copies files, over those that are there. Fragments are readable for their owner only, as an admin would keep them.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::write(&target, fs::read(entry.path()).unwrap()).unwrap();
-            fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
-        }
-    }
 }
 
 /// A check's page and its example.

@@ -2,14 +2,15 @@
 
 mod common {
     pub mod binary;
+    pub mod copy;
     pub mod snapshot;
 }
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use common::binary::{farmout, text};
+use common::copy::copy;
 use common::snapshot::snapshot;
 
 #[test]
@@ -31,23 +32,9 @@ fn with(file: &str, contents: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     copy(Path::new("fixtures/own"), folder.path());
     fs::write(folder.path().join(file), contents).unwrap();
-    // As the admin would keep it, whatever the umask is here.
-    fs::set_permissions(folder.path().join("conf/hosts.cfg"), fs::Permissions::from_mode(0o600)).unwrap();
     let output = farmout(&["compile"]).current_dir(folder.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     text(&output.stderr)
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::write(target, fs::read(entry.path()).unwrap()).unwrap();
-        }
-    }
 }
 
 #[test]
