@@ -12,18 +12,21 @@ fn plan(arguments: &[&str]) -> std::process::Output {
     farmout(&["plan", "--farm", "fixtures/historic"]).args(arguments).output().unwrap()
 }
 
+/// What it prints where all is well.
+fn planned(arguments: &[&str]) -> String {
+    let output = plan(arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
 #[test]
 fn the_dry_run_is_readable() {
-    let output = plan(&["--slave", "cellar", "openerp-7.0-matrix-*"]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    snapshot!("plan-text", text(&output.stdout));
+    snapshot!("plan-text", planned(&["--slave", "cellar", "openerp-7.0-matrix-*"]));
 }
 
 #[test]
 fn a_plan_is_a_file_that_reads_back_the_same() {
-    let output = plan(&["--slave", "attic", "openerp-6.1-pg8.4", "--format", "yaml"]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let written = text(&output.stdout);
+    let written = planned(&["--slave", "attic", "openerp-6.1-pg8.4", "--format", "yaml"]);
     assert!(!written.contains("fake-"), "a password is in the plan:\n{written}");
     let plan: farmout::plan::Plan = serde_yaml::from_str(&written).unwrap();
     assert_eq!(format!("---\n{}", serde_yaml::to_string(&plan).unwrap()), written);
@@ -32,16 +35,13 @@ fn a_plan_is_a_file_that_reads_back_the_same() {
 
 #[test]
 fn why_says_it_for_every_builder_and_build() {
-    let output = plan(&["--slave", "shed", "--why"]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    snapshot!("plan-why", text(&output.stdout));
+    snapshot!("plan-why", planned(&["--slave", "shed", "--why"]));
 }
 
 #[test]
 fn files_are_written_one_a_builder() {
     let folder = tempfile::tempdir().unwrap();
-    let output = plan(&["--slave", "cellar", "openerp-6.1-*", "-o", folder.path().to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    planned(&["--slave", "cellar", "openerp-6.1-*", "-o", folder.path().to_str().unwrap()]);
     let mut names: Vec<_> =
         folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
