@@ -3,28 +3,27 @@
 
 mod git;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use serde_json::Value;
 
 use super::Exit;
 use super::compile::print;
-use super::farm::{exit, last, read, right};
+use super::farm::{RootArgument, exit, last, read, right};
 use super::machine::{Embedded, LOCAL, look};
 use crate::Compilation;
 use crate::compare::{Difference, Plans, Version, align_manifests, compare, rename_manifests};
 use crate::diagnostic::Failure;
 use crate::host::{account, detect};
 use crate::render;
-use crate::resolve::{Layout, find_farm};
+use crate::resolve::Layout;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The other version, which is taken for the older one
     #[arg(value_name = "REV|DIR|FILE", allow_hyphen_values = false)]
     other: String,
-    /// The farm's directory [default: the nearest one upwards with a farm.yaml or buildouts/MANIFEST.cfg]
-    #[arg(long, value_name = "DIR")]
-    farm: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    farm: RootArgument,
     /// Take the other version for a Git revision, whatever files there are
     #[arg(long)]
     git: bool,
@@ -47,7 +46,7 @@ enum Format {
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
-    let root = find_farm(arguments.farm.clone());
+    let root = arguments.farm.root();
     let (mut other, mut this) = versions(arguments, &root, None)?;
     if (other.has_fragments, this.has_fragments) == (Some(false), Some(false)) {
         // Without slaves there would be no builders: as for a dry run, this machine is the slave, of both versions.

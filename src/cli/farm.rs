@@ -10,12 +10,26 @@ use crate::model::Slave;
 use crate::resolve::{Layout, find_farm};
 use crate::{Compilation, compile};
 
-/// Where the farm is.
+/// Where the farm's directory is.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct FarmArguments {
+pub(super) struct RootArgument {
     /// The farm's directory [default: the nearest one upwards with a farm.yaml or buildouts/MANIFEST.cfg]
     #[arg(long, value_name = "DIR")]
     farm: Option<Utf8PathBuf>,
+}
+
+impl RootArgument {
+    /// The directory, named or found.
+    pub(super) fn root(&self) -> Utf8PathBuf {
+        find_farm(self.farm.clone())
+    }
+}
+
+/// Where the farm's files are.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct FarmArguments {
+    #[command(flatten)]
+    root: RootArgument,
     /// A manifest to read instead of the farm's own (may be given several times)
     #[arg(long, value_name = "FILE")]
     manifest: Vec<Utf8PathBuf>,
@@ -27,16 +41,53 @@ pub(super) struct FarmArguments {
 impl FarmArguments {
     /// Whether the farm was named, and not only looked for.
     pub(super) fn is_named(&self) -> bool {
-        self.farm.is_some() || !self.manifest.is_empty() || !self.slaves.is_empty()
+        self.root.farm.is_some() || !self.manifest.is_empty() || !self.slaves.is_empty()
     }
 
     /// Where the farm's files are.
     pub(super) fn layout(&self) -> Layout {
         Layout {
-            root: find_farm(self.farm.clone()),
+            root: self.root.root(),
             manifests: self.manifest.clone(),
             fragments: self.slaves.clone(),
             fragment: None,
+        }
+    }
+}
+
+/// Which builders a command is about, and on which slave.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct BuilderArguments {
+    /// The slave [default: the farm's only one; without slave fragments, this machine as it is found]
+    #[arg(long, value_name = "NAME")]
+    slave: Option<String>,
+    /// The builders, by name or by pattern such as 'demo-*' [default: all that the slave takes]
+    #[arg(value_name = "BUILDER")]
+    builders: Vec<String>,
+}
+
+impl BuilderArguments {
+    /// The builders that were asked for, whether they exist or not.
+    pub(super) fn pick(&self) -> Result<Pick, Failure> {
+        Pick::new(&self.builders)
+    }
+
+    /// The slave: the one named, or the only one.
+    pub(super) fn slave<'a>(&self, compilation: &'a Compilation) -> Result<(usize, &'a Slave), Failure> {
+        let slaves = &compilation.graph.farm.slaves;
+        let names = || slaves.iter().map(|slave| slave.name.as_str());
+        match (self.slave.as_deref(), slaves.as_slice()) {
+            (Some(name), _) => compilation.graph.slave(name).ok_or_else(|| {
+                let help = match suggest::nearest(name, names()) {
+                    Some(near) => format!("did you mean `{near}`? The slaves are {}", suggest::list(names())),
+                    None => format!("the slaves are {}", suggest::list(names())),
+                };
+                Failure::misuse(format!("there is no slave `{name}` in this farm")).help(help)
+            }),
+            (None, [only]) => Ok((0, only)),
+            (None, []) => Err(Failure::misuse("this farm has no slave")),
+            (None, _) => Err(Failure::misuse("this farm has several slaves")
+                .help(format!("name one with --slave: {}", suggest::list(names())))),
         }
     }
 }
@@ -63,25 +114,6 @@ pub(super) fn last(mut failures: Vec<Failure>) -> Failure {
         failure.print();
     });
     last
-}
-
-/// The slave that a command is about: the one named, or the only one.
-pub(super) fn slave<'a>(compilation: &'a Compilation, named: Option<&str>) -> Result<(usize, &'a Slave), Failure> {
-    let slaves = &compilation.graph.farm.slaves;
-    let names = || slaves.iter().map(|slave| slave.name.as_str());
-    match (named, slaves.as_slice()) {
-        (Some(name), _) => compilation.graph.slave(name).ok_or_else(|| {
-            let help = match suggest::nearest(name, names()) {
-                Some(near) => format!("did you mean `{near}`? The slaves are {}", suggest::list(names())),
-                None => format!("the slaves are {}", suggest::list(names())),
-            };
-            Failure::misuse(format!("there is no slave `{name}` in this farm")).help(help)
-        }),
-        (None, [only]) => Ok((0, only)),
-        (None, []) => Err(Failure::misuse("this farm has no slave")),
-        (None, _) => Err(Failure::misuse("this farm has several slaves")
-            .help(format!("name one with --slave: {}", suggest::list(names())))),
-    }
 }
 
 /// Which builders a command is about: those whose names match one of the patterns; all where there is none.

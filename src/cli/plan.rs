@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 
 use super::Exit;
 use super::compile::print;
-use super::farm::{FarmArguments, Pick, read, right, slave};
+use super::farm::{BuilderArguments, FarmArguments, Pick, read, right};
 use super::machine::{Embedded, LOCAL, local, look};
 use crate::Compilation;
 use crate::diagnostic::Failure;
@@ -19,12 +19,8 @@ use crate::resolve::Layout;
 pub(super) struct Arguments {
     #[command(flatten)]
     farm: FarmArguments,
-    /// The slave [default: the farm's only one; without slave fragments, this machine as it is found]
-    #[arg(long, value_name = "NAME")]
-    slave: Option<String>,
-    /// The builders, by name or by pattern such as 'demo-*' [default: all that the slave takes]
-    #[arg(value_name = "BUILDER")]
-    builders: Vec<String>,
+    #[command(flatten)]
+    builders: BuilderArguments,
     /// Say for every builder and build why the slave does or does not take it, and print no plan
     #[arg(long, conflicts_with_all = ["format", "output"])]
     why: bool,
@@ -52,9 +48,9 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     if !compilation.has_fragments {
         compilation = as_found(&layout)?;
     }
-    let pick = Pick::new(&arguments.builders)?;
+    let pick = arguments.builders.pick()?;
     pick.check(&compilation.graph.builders)?;
-    let (index, slave) = slave(&compilation, arguments.slave.as_deref())?;
+    let (index, slave) = arguments.builders.slave(&compilation)?;
     if arguments.why {
         print(&why(&compilation, index, slave, &pick))?;
         return Ok(Exit::Fine);

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use camino::Utf8PathBuf;
 
 use super::Exit;
-use super::farm::{FarmArguments, Pick, right, slave};
+use super::farm::{BuilderArguments, FarmArguments, right};
 use super::machine::{Embedded, LOCAL, local, look, offers, state};
 use super::plan::plans;
 use crate::Compilation;
@@ -17,15 +17,13 @@ use crate::resolve::Layout;
 use crate::runner::{self, Site, StepUser};
 
 #[derive(Debug, clap::Args)]
+// Unlike a plan, a run is always this machine's.
+#[command(mut_arg("slave", |slave| slave.help("The slave that this machine is [default: the farm's only one]")))]
 pub(super) struct Arguments {
     #[command(flatten)]
     farm: FarmArguments,
-    /// The slave that this machine is [default: the farm's only one]
-    #[arg(long, value_name = "NAME")]
-    slave: Option<String>,
-    /// The builders, by name or by pattern such as 'demo-*' [default: all that the slave takes]
-    #[arg(value_name = "BUILDER")]
-    builders: Vec<String>,
+    #[command(flatten)]
+    builders: BuilderArguments,
     /// Where builds, logs and downloads are kept [default: .farmout in the farm's directory]
     #[arg(long, value_name = "DIR")]
     state: Option<Utf8PathBuf>,
@@ -44,7 +42,7 @@ pub(super) struct Arguments {
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     let layout = arguments.farm.layout();
     let state = state(arguments.state.as_ref(), Some(&layout.root));
-    let pick = Pick::new(&arguments.builders)?;
+    let pick = arguments.builders.pick()?;
     // A farm that does not compile is said before anything is made or looked for.
     let compilation = right(super::farm::read(&layout)?)?;
     let account = account::choose(arguments.user.as_deref())?;
@@ -53,7 +51,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let compilation = on_this_machine(arguments, &layout, compilation, &state, account.as_ref())?;
     pick.check(&compilation.graph.builders)?;
-    let (index, slave) = slave(&compilation, arguments.slave.as_deref())?;
+    let (index, slave) = arguments.builders.slave(&compilation)?;
     let plans = plans(&compilation, index, slave, &pick)?;
     let site = site(&compilation, &state, &slave.name, account)?;
     let manner = Manner { verbose: arguments.verbose, interactive: std::io::stdout().is_terminal() };
