@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use super::buildout::{Library, Live, live};
 use super::sheet::Found;
 use super::source::{Places, buildout, watches};
+use super::typed::typed;
 use super::{FarmFile, Sheet, requirement};
 use crate::diagnostic::{Diagnostics, Label, problem, suggest};
 use crate::model::{Build, Buildout, BuildoutSource, Dispatch, Inside, Requirement, StepUse, Value, Watch};
@@ -154,15 +155,7 @@ impl Reading<'_> {
     fn value(&mut self, option: &str) -> Option<Value> {
         let declared = self.knowledge.options.manifest.get(option)?;
         match self.text(option) {
-            Some(text) => {
-                let value = declared.kind.read(&text);
-                if value.is_none() {
-                    let problem =
-                        problem::Setting::Value { option: option.to_owned(), expected: declared.kind.expected() };
-                    self.diagnostics.push(problem, text.whole());
-                }
-                value
-            }
+            Some(text) => typed(option, declared.kind, &text, text.whole(), self.diagnostics),
             None => declared.default.as_deref().and_then(|default| declared.kind.read(default)),
         }
     }
@@ -303,13 +296,7 @@ impl Reading<'_> {
                 let value = match first {
                     Some(found) => {
                         let Some(text) = found.value else { continue };
-                        let value = declared.kind.read(&text);
-                        if value.is_none() {
-                            let problem =
-                                problem::Setting::Value { option: name.clone(), expected: declared.kind.expected() };
-                            self.diagnostics.push(problem, text.whole());
-                        }
-                        value
+                        typed(name, declared.kind, &text, text.whole(), self.diagnostics)
                     }
                     None => {
                         if declared.required {

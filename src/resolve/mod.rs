@@ -10,6 +10,7 @@ mod requirement;
 mod sheet;
 mod slave;
 mod source;
+mod typed;
 
 pub use build::{Knowledge, Manifest, builds};
 pub use buildout::Library;

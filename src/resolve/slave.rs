@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use indexmap::IndexMap;
 
 use super::Sheet;
+use super::typed::typed;
 use crate::diagnostic::{Diagnostics, Label, problem, suggest};
 use crate::model::{
     Declaration, Declarations, DeclaredOptions, Offer, OfferOption, OfferValue, OptionType, Priority, Secret, Slave,
@@ -93,12 +94,7 @@ impl Reading<'_> {
     fn value(&mut self, option: &str) -> Option<Value> {
         let text = self.text(option).filter(|text| !text.trim().is_empty() && !text.eq_ignore_ascii_case("none"))?;
         let kind = self.options.get(option).map_or(OptionType::Text, |declared| declared.kind);
-        let value = kind.read(&text);
-        if value.is_none() {
-            let problem = problem::Setting::Value { option: option.to_owned(), expected: kind.expected() };
-            self.diagnostics.push(problem, text.whole());
-        }
-        value
+        typed(option, kind, &text, text.whole(), self.diagnostics)
     }
 
     fn integer(&mut self, option: &str) -> Option<u64> {
@@ -214,11 +210,7 @@ impl Reading<'_> {
                     .push(problem::Setting::Choice { option: key.to_owned(), choices: choices.clone() }, span);
                 return None;
             }
-            if declared.kind.read(text).is_none() {
-                let problem = problem::Setting::Value { option: key.to_owned(), expected: declared.kind.expected() };
-                self.diagnostics.push(problem, span);
-                return None;
-            }
+            typed(key, declared.kind, text, span, self.diagnostics)?;
             if let Some(why) = &declared.unused {
                 let problem = problem::Setting::Unused { option: key.to_owned(), why: why.clone() };
                 self.diagnostics.push(problem, span);
