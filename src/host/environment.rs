@@ -18,7 +18,7 @@ const PYENV: &[&str] = &["PYENV_VERSION", "PYENV_VIRTUAL_ENV", "PYENV_ACTIVATE_S
 
 /// What git sets for its hooks (`git rev-parse --local-env-vars`): with it, any git that a build calls would work on the
 /// repository whose hook called farmout. `GIT_CONFIG_COUNT` and its pairs stay: people set those by hand.
-const GIT: &[&str] = &[
+pub const GIT: &[&str] = &[
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_CONFIG",

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{Address, Error};
+use crate::host::environment::GIT;
 use crate::tool::process::{self, Streamed};
 use crate::tool::say;
 
@@ -48,9 +49,9 @@ impl<'a> Client<'a> {
         let mut command = Command::new("git");
         command.current_dir(self.into);
         for (name, _) in std::env::vars_os() {
-            let name = name.to_string_lossy();
-            if LOCAL.contains(&&*name) || name.starts_with("GIT_TRACE") {
-                command.env_remove(&*name);
+            let text = name.to_string_lossy();
+            if GIT.contains(&&*text) || FOREIGN.contains(&&*text) || text.starts_with("GIT_TRACE") {
+                command.env_remove(&name);
             }
         }
         for setting in SETTINGS {
@@ -125,26 +126,9 @@ const SETTINGS: [&str; 8] = [
     "advice.detachedHead=false",
 ];
 
-/// Variables that say which repository git works on: a fetch inside a git hook has them set.
-const LOCAL: [&str; 17] = [
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_ATTR_SOURCE",
-    "GIT_CEILING_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_CONFIG",
-    "GIT_CONFIG_PARAMETERS",
-    "GIT_DIR",
-    "GIT_GRAFT_FILE",
-    "GIT_IMPLICIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_NAMESPACE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_REPLACE_REF_BASE",
-    "GIT_SHALLOW_FILE",
-    "GIT_TEMPLATE_DIR",
-    "GIT_WORK_TREE",
-];
+/// What git sets for no hook, and what would lead a fetch astray all the same: other attributes, another template, another
+/// place to stop looking for a repository.
+const FOREIGN: [&str; 3] = ["GIT_ATTR_SOURCE", "GIT_CEILING_DIRECTORIES", "GIT_TEMPLATE_DIR"];
 
 /// git's commands that [`Client::succeed`] runs, to name them in errors.
 const COMMANDS: [&str; 8] =
