@@ -3,6 +3,9 @@
 //!
 //! Everything is real: the Python, the PostgreSQL, the packages that a buildout downloads. What a test needs and the
 //! machine lacks is a failure; `tests/run` installs it.
+//!
+//! `binary`, `copy`, `snapshot` and `streams` are for other tests too, which name those that they use, without this file:
+//! `mod common { pub mod snapshot; }`.
 
 // Each test program uses its own part of this.
 #![allow(dead_code, unused_imports, unused_macros)]
