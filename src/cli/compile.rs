@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 
 use super::Exit;
 use super::farm::{FarmArguments, exit, read};
-use crate::diagnostic::{Failure, Format, Levels, Report};
+use crate::diagnostic::{Failure, Format, Levels, Pages, Report};
 use crate::dispatch::Graph;
 
 #[derive(Debug, clap::Args)]
@@ -37,6 +37,20 @@ pub(super) struct Arguments {
     /// Do not report a warning or notice: `option::unread`, `option::*` (may be given several times)
     #[arg(long, value_name = "CODE")]
     allow: Vec<String>,
+    /// Where docs/checks.md is published: codes become links to it
+    ///
+    /// With it, SARIF has a `helpUri` for each code, and the codes of the format `human` are links in terminals that show
+    /// links. It may be built in: set FARMOUT_DOCS_URL then.
+    #[arg(long, value_name = "URL", env = "FARMOUT_DOCS_URL", value_parser = docs_url)]
+    docs_url: Option<DocsUrl>,
+}
+
+/// An address, or nothing where the environment has an empty one.
+#[derive(Debug, Clone)]
+struct DocsUrl(Option<Pages>);
+
+fn docs_url(written: &str) -> Result<DocsUrl, &'static str> {
+    if written.is_empty() { Ok(DocsUrl(None)) } else { written.parse().map(|pages| DocsUrl(Some(pages))) }
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -54,7 +68,9 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut layout = arguments.farm.layout();
     layout.manifests.extend(arguments.files.iter().cloned());
     let compilation = read(&layout)?;
-    let report = Report::new(&compilation.diagnostics, &compilation.sources, &levels);
+    let pages = arguments.docs_url.as_ref().map_or_else(Pages::built_in, |docs| docs.0.clone());
+    let links = supports_hyperlinks::on(supports_hyperlinks::Stream::Stderr);
+    let report = Report::new(&compilation.diagnostics, &compilation.sources, &levels).with_pages(pages, links);
     let text = arguments.format.write(&report).map_err(|error| unwritable("the report", &error))?;
     match arguments.format {
         Format::Human => anstream::eprint!("{text}"),

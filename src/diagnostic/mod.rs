@@ -8,6 +8,7 @@ mod code;
 mod failure;
 mod format;
 mod levels;
+mod pages;
 pub mod problem;
 mod redact;
 mod report;
@@ -22,6 +23,7 @@ pub use code::Code;
 pub use failure::Failure;
 pub use format::Format;
 pub use levels::Levels;
+pub use pages::Pages;
 pub use problem::{Label, Problem, Severity, Wording};
 pub use report::{Counts, Report};
 

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::problem::Wording;
 use super::redact::Redaction;
-use super::{Diagnostic, Diagnostics, Levels, Severity, suggest};
+use super::{Diagnostic, Diagnostics, Levels, Pages, Severity, suggest};
 use crate::source::{Sources, Span};
 
 /// How many there were of each severity.
@@ -39,6 +39,10 @@ impl fmt::Display for Counts {
 pub struct Report<'a> {
     pub(super) findings: Vec<Finding<'a>>,
     pub(super) sources: &'a Sources,
+    /// Where the codes' pages are, if that is known.
+    pub(super) pages: Option<Pages>,
+    /// Whether the reader's terminal shows links.
+    pub(super) links: bool,
     /// The current directory.
     here: Option<PathBuf>,
 }
@@ -76,7 +80,13 @@ impl<'a> Report<'a> {
             Some(Finding { diagnostic, wording })
         };
         let findings = diagnostics.sorted().into_iter().filter_map(finding).collect();
-        Self { findings, sources, here: std::env::current_dir().ok() }
+        Self { findings, sources, pages: None, links: false, here: std::env::current_dir().ok() }
+    }
+
+    /// Says where the codes' pages are, and whether the reader's terminal shows links.
+    #[must_use]
+    pub fn with_pages(self, pages: Option<Pages>, links: bool) -> Self {
+        Self { pages, links, ..self }
     }
 
     /// How many there are of each severity.

@@ -15,8 +15,10 @@ pub fn human(report: &Report<'_>) -> String {
     let mut all = String::new();
     for finding in &report.findings {
         let mut text = String::new();
+        let page = report.pages.as_ref().filter(|_| report.links).map(|pages| pages.of(finding.wording.code));
+        let handler = if page.is_some() { linking(finding.wording.code) } else { handler() };
         // Writing to a string does not fail.
-        let _ = handler().render_report(&mut text, &Shown::new(finding, report.sources));
+        let _ = handler.render_report(&mut text, &Shown { page, ..Shown::new(finding, report.sources) });
         // Lines of nothing but the frame's blanks would be noise in a CI log.
         let lines: Vec<_> = text.lines().map(str::trim_end).collect();
         all.push_str(lines.join("\n").trim_end());
@@ -32,6 +34,11 @@ fn handler() -> GraphicalReportHandler {
         .with_links(false)
 }
 
+/// Writes the code as a link to its page.
+fn linking(code: &str) -> GraphicalReportHandler {
+    handler().with_links(true).with_link_display_text(code)
+}
+
 /// A diagnostic as miette wants it.
 #[derive(Debug)]
 struct Shown<'a> {
@@ -39,6 +46,8 @@ struct Shown<'a> {
     span: Span,
     labels: Vec<LabeledSpan>,
     sources: &'a Sources,
+    /// The address of its code's page, where the code is a link.
+    page: Option<String>,
     /// Places in other files: miette shows one file a report.
     elsewhere: Vec<Elsewhere<'a>>,
 }
@@ -56,7 +65,7 @@ impl<'a> Shown<'a> {
                 elsewhere.push(Elsewhere { text: label.to_string(), label: place, source: span.source, sources });
             }
         }
-        Self { wording, span: diagnostic.span, labels, sources, elsewhere }
+        Self { wording, span: diagnostic.span, labels, sources, page: None, elsewhere }
     }
 }
 
@@ -70,7 +79,12 @@ impl std::error::Error for Shown<'_> {}
 
 impl miette::Diagnostic for Shown<'_> {
     fn code<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
-        Some(Box::new(self.wording.code))
+        // As a link it is miette's text for the address.
+        self.page.is_none().then(|| Box::new(self.wording.code) as Box<dyn fmt::Display>)
+    }
+
+    fn url<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        self.page.as_deref().map(|page| Box::new(page) as Box<dyn fmt::Display>)
     }
 
     fn severity(&self) -> Option<miette::Severity> {

@@ -32,7 +32,7 @@ pub(super) fn sarif(report: &Report<'_>) -> Result<String, serde_json::Error> {
                 "driver": {
                     "name": "farmout",
                     "semanticVersion": env!("CARGO_PKG_VERSION"),
-                    "rules": rules.keys().map(|name| rule(name)).collect::<Vec<_>>(),
+                    "rules": rules.keys().map(|name| rule(report, name)).collect::<Vec<_>>(),
                 },
             },
             // Columns count characters as Unicode does, not UTF-16 units.
@@ -43,11 +43,14 @@ pub(super) fn sarif(report: &Report<'_>) -> Result<String, serde_json::Error> {
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
-fn rule(name: &str) -> Value {
+fn rule(report: &Report<'_>, name: &str) -> Value {
     let mut rule = json!({ "id": name });
     if let Some(code) = code::find(name) {
         rule["shortDescription"] = json!({ "text": code.summary });
         rule["defaultConfiguration"] = json!({ "level": level(code.severity) });
+    }
+    if let Some(pages) = &report.pages {
+        rule["helpUri"] = json!(pages.of(name));
     }
     rule
 }
