@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::problem::Wording;
 use super::redact::Redaction;
 use super::{Diagnostic, Diagnostics, Levels, Pages, Severity, suggest};
-use crate::source::{Sources, Span};
+use crate::source::{Sources, Span, is_unseen};
 
 /// How many there were of each severity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl<'a> Report<'a> {
             redaction.apply(&mut wording, diagnostic);
             let Wording { message, label, help, .. } = &mut wording;
             for text in [Some(message), Some(label), help.as_mut()].into_iter().flatten() {
-                *text = suggest::short(text);
+                *text = suggest::short(text).replace(|c| c != '\n' && c != '\t' && is_unseen(c), "\u{fffd}");
             }
             Some(Finding { diagnostic, wording })
         };
@@ -112,13 +112,7 @@ impl<'a> Report<'a> {
     pub(super) fn place(&self, span: Span) -> Place {
         let source = self.sources.get(span.source);
         let range = span.range();
-        let position = |at: usize| {
-            let (line, column) = source.position(at);
-            // An editor shows no byte order mark.
-            let marked = line == 1 && at > 0 && source.text().starts_with('\u{feff}');
-            (line, column - usize::from(marked))
-        };
-        let ((line, column), (end_line, end_column)) = (position(range.start), position(range.end));
+        let ((line, column), (end_line, end_column)) = (source.position(range.start), source.position(range.end));
         Place { file: self.path(source.name()), line, column, end_line, end_column }
     }
 

@@ -146,7 +146,9 @@ impl Reading<'_> {
     fn take(&mut self, read: Result<Read, ReadError>) -> Option<SourceId> {
         match read {
             Ok(read) => {
-                if let Some((byte, span)) = read.invalid {
+                // That it is no text at all says it better, and the parser does.
+                let binary = self.sources.get(read.id).text().contains('\0');
+                if let Some((byte, span)) = read.invalid.filter(|_| !binary) {
                     self.diagnostics.push(problem::Source::Encoding { byte }, span);
                 }
                 Some(read.id)

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+pub use excerpt::is_unseen;
 pub use text::Text;
 
 /// Larger files are refused: offsets are kept in 32 bits, and no manifest comes near.
@@ -62,6 +63,8 @@ impl Span {
 pub struct Source {
     name: String,
     text: String,
+    /// Where bytes that are no UTF-8 became longer or shorter: behind each, an offset in the text and the one in the file.
+    shifts: Vec<(usize, usize)>,
     /// Offsets of the first byte of each line; made when first asked for.
     lines: OnceLock<Vec<usize>>,
     /// Ranges that are never shown.
@@ -72,7 +75,7 @@ pub struct Source {
 
 impl Source {
     fn new(name: String, text: String) -> Self {
-        Self { name, text, lines: OnceLock::new(), hidden: Vec::new(), visible: OnceLock::new() }
+        Self { name, text, shifts: Vec::new(), lines: OnceLock::new(), hidden: Vec::new(), visible: OnceLock::new() }
     }
 
     /// The name by which messages call it: its path as the user would write it.
@@ -90,7 +93,22 @@ impl Source {
         let at = at.min(self.text.len());
         let line = self.line_of(at);
         let start = self.lines()[line];
+        // An editor shows no byte order mark.
+        let start = if line == 0 { self.mark().min(at) } else { start };
         (line + 1, self.text.get(start..at).map_or(0, |before| before.chars().count()) + 1)
+    }
+
+    /// How long the byte order mark is, if there is one.
+    fn mark(&self) -> usize {
+        if self.text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 }
+    }
+
+    /// The offset, in the file, of a byte of the text. They differ behind bytes that are no UTF-8.
+    pub fn offset(&self, at: usize) -> usize {
+        match self.shifts.partition_point(|(text, _)| *text <= at).checked_sub(1) {
+            Some(index) => self.shifts[index].1 + (at - self.shifts[index].0),
+            None => at,
+        }
     }
 
     /// What is never shown of it, with the range where it stands.
@@ -140,6 +158,20 @@ pub struct Read {
     /// Offset, in the file, of the first byte that is no UTF-8, and its place in the text, where such bytes became
     /// U+FFFD.
     pub invalid: Option<(usize, Span)>,
+}
+
+/// Bytes as text, what is no UTF-8 as U+FFFD; with the offsets behind each such place, in the text and among the bytes.
+fn lossy(bytes: &[u8]) -> (String, Vec<(usize, usize)>) {
+    let (mut text, mut shifts, mut at) = (String::with_capacity(bytes.len()), Vec::new(), 0);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        at += chunk.valid().len() + chunk.invalid().len();
+        if !chunk.invalid().is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
+            shifts.push((text.len(), at));
+        }
+    }
+    (text, shifts)
 }
 
 /// All texts of one compilation.
@@ -195,8 +227,9 @@ impl Sources {
             Ok(text) => Read { id: self.add(name, text), invalid: None },
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
-                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                let (text, shifts) = lossy(error.as_bytes());
                 let id = self.add(name, text);
+                self.sources[id.0 as usize].shifts = shifts;
                 // Everything before the first bad byte is the same in the lossy text, so the offset holds there too.
                 Read { id, invalid: Some((at, Span::new(id, at..at + char::REPLACEMENT_CHARACTER.len_utf8()))) }
             }

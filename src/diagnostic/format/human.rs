@@ -55,13 +55,15 @@ struct Shown<'a> {
 impl<'a> Shown<'a> {
     fn new(finding: &'a Finding<'a>, sources: &'a Sources) -> Self {
         let (diagnostic, wording) = (finding.diagnostic, &finding.wording);
-        let mut labels = vec![LabeledSpan::new_primary_with_span(Some(wording.label.clone()), diagnostic.span.range())];
+        let marked = |span: Span| sources.get(span.source).marked(span.range());
+        let primary = LabeledSpan::new_primary_with_span(Some(wording.label.clone()), marked(diagnostic.span));
+        let mut labels = vec![primary];
         let mut elsewhere = Vec::new();
         for (span, label) in &diagnostic.related {
             if span.source == diagnostic.span.source {
-                labels.push(LabeledSpan::new_with_span(Some(label.to_string()), span.range()));
+                labels.push(LabeledSpan::new_with_span(Some(label.to_string()), marked(*span)));
             } else {
-                let place = LabeledSpan::new_with_span(None, span.range());
+                let place = LabeledSpan::new_with_span(None, marked(*span));
                 elsewhere.push(Elsewhere { text: label.to_string(), label: place, source: span.source, sources });
             }
         }

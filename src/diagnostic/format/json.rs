@@ -8,7 +8,7 @@
 //!
 //! `message` is what is wrong, `label` the same in short at its place, `help` what to write instead. Lines and columns
 //! are from 1, columns count characters, and the end is behind the last one; `start` and `end` are the same in bytes
-//! from 0. Names may be added to the objects; those that are there stay.
+//! of the file from 0. Names may be added to the objects; those that are there stay.
 
 use serde::Serialize;
 
@@ -24,8 +24,8 @@ struct Line<'a> {
     help: Option<&'a str>,
     #[serde(flatten)]
     place: Place,
-    start: u32,
-    end: u32,
+    start: usize,
+    end: usize,
     label: &'a str,
     related: Vec<Related>,
 }
@@ -41,6 +41,7 @@ pub(super) fn json(report: &Report<'_>) -> Result<String, serde_json::Error> {
     let mut text = String::new();
     for finding in &report.findings {
         let (wording, span) = (&finding.wording, finding.diagnostic.span);
+        let source = report.sources.get(span.source);
         let related = finding.diagnostic.related.iter();
         let line = Line {
             code: wording.code,
@@ -48,8 +49,8 @@ pub(super) fn json(report: &Report<'_>) -> Result<String, serde_json::Error> {
             message: &wording.message,
             help: wording.help.as_deref(),
             place: report.place(span),
-            start: span.start,
-            end: span.end,
+            start: source.offset(span.range().start),
+            end: source.offset(span.range().end),
             label: &wording.label,
             related: related
                 .map(|(span, label)| Related { place: report.place(*span), label: label.to_string() })
