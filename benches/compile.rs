@@ -86,6 +86,7 @@ fn graph(criterion: &mut Criterion) {
             builds: graph.farm.builds.clone(),
             slaves: graph.farm.slaves.clone(),
             declarations: graph.farm.declarations.clone(),
+            ..Farm::default()
         };
         let builders = Throughput::Elements(graph.builders.len() as u64);
         let mut group = criterion.benchmark_group("dispatch");

@@ -58,12 +58,15 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
 
     let slaves = slaves(&fragments, &options.slave, &declarations, &mut diagnostics);
     let knowledge = Knowledge { root: &layout.root, farm: &files.farm, options: &options, templates: &templates };
-    let mut library = Library::default();
+    let mut library = Library::new(&layout.root);
     let builds = builds(&manifests, &knowledge, &mut library, &mut sources, &mut diagnostics);
     for id in library.sources() {
         hide(&mut sources, *id);
     }
-    let graph = dispatch(Farm { builds, slaves, declarations });
+    let sections = manifests.iter().map(|manifest| manifest.sheet.sections().count()).sum::<usize>();
+    let more_builds = builds.len() < sections || manifests.iter().any(|manifest| manifest.sheet.lacks);
+    let more_slaves = fragments.iter().any(|fragment| fragment.lacks);
+    let graph = dispatch(Farm { builds, slaves, declarations, more_builds, more_slaves });
     check(&graph, &templates, &mut diagnostics);
     silence(&mut diagnostics, &sources);
     let has_fragments = !fragments.is_empty();

@@ -20,7 +20,7 @@ pub(super) fn check(graph: &Graph, diagnostics: &mut Diagnostics) {
 
 /// A slave that takes no builder waits for ever. Said only where there are builders at all: else the builds are told of.
 fn unused(graph: &Graph, diagnostics: &mut Diagnostics) {
-    if graph.builders.is_empty() {
+    if graph.builders.is_empty() || graph.farm.more_builds {
         return;
     }
     let mut used = FixedBitSet::new();

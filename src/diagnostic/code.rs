@@ -112,6 +112,7 @@ pub(super) const CODES: &[Code] = &[
     code("source::unreadable", Error, "A buildout configuration cannot be read"),
     code("source::words", Error, "A source has too few or too many words"),
     code("steps::alias", Notice, "A step is called by an old name"),
+    code("source::outside", Error, "A buildout configuration is outside of the farm"),
     code("steps::expression", Error, "A step template has a mistake"),
     code("steps::twice", Warning, "A step is listed twice"),
     code("steps::unknown", Error, "There is no such step template"),

@@ -50,6 +50,17 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// Adds the other places of a circle: `chain` are names that lead to each other, and `places` where they do. Of a large
+    /// circle only the first ones are shown.
+    pub fn circle(&mut self, chain: &[String], places: &[Span], label: impl Fn(String, String) -> Label) {
+        const MOST: usize = 8;
+        for (step, place) in chain.windows(2).zip(places).take(MOST) {
+            if let [one, other] = step {
+                self.label(*place, label(one.clone(), other.clone()));
+            }
+        }
+    }
+
     /// Adds another place that has to do with it.
     pub fn label(&mut self, span: Span, label: Label) -> &mut Self {
         self.related.push((span, label));

@@ -11,4 +11,8 @@ pub struct Farm {
     pub slaves: Vec<Slave>,
     /// What is known of capabilities.
     pub declarations: Declarations,
+    /// Whether there are builds that could not be read, and are not among `builds`. Their mistakes have been reported.
+    pub more_builds: bool,
+    /// Whether there are slaves that could not be read, and are not among `slaves`. Their mistakes have been reported.
+    pub more_slaves: bool,
 }

@@ -9,7 +9,7 @@ use super::buildout::{Library, Live, live};
 use super::sheet::Found;
 use super::source::{Places, buildout, watches};
 use super::typed::typed;
-use super::{FarmFile, Sheet, requirement};
+use super::{FarmFile, Sheet, Within, requirement};
 use crate::diagnostic::{Diagnostics, Label, problem, suggest};
 use crate::model::{Build, Buildout, BuildoutSource, Dispatch, Inside, Requirement, StepUse, Value, Watch};
 use crate::source::{Sources, Span, Text};
@@ -109,7 +109,8 @@ impl Reading<'_> {
     fn build(mut self) -> Option<Build> {
         let found = self.found("buildout");
         let wanted = found.is_some();
-        let places = Places { manifest: &self.manifest.directory, farm: self.knowledge.root };
+        let within = Within::new(self.knowledge.root).and(&self.manifest.directory);
+        let places = Places { manifest: &self.manifest.directory, farm: self.knowledge.root, within: &within };
         let text = found.and_then(|found| found.value);
         let buildout = text.and_then(|text| buildout(&text, &places, self.diagnostics));
         let inside = buildout.as_ref().and_then(|buildout| self.inside(buildout));

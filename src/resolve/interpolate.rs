@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::Sheet;
-use crate::diagnostic::{Diagnostics, problem};
+use crate::diagnostic::{Diagnostics, Label, problem};
 use crate::source::{Span, Text};
 
 /// Interpolation goes no deeper, as in Python's ConfigParser.
@@ -33,12 +33,17 @@ pub(super) fn interpolate(sheet: &Sheet, value: &Text, section: &str, diagnostic
     good.then_some(result)
 }
 
+/// The names that a value refers to, as far as they are well written.
+pub(super) fn references(value: &str) -> impl Iterator<Item = &str> {
+    value.split("%(").skip(1).filter_map(|rest| Some(rest.split_once(")s")?.0))
+}
+
 /// One value being interpolated.
 struct Interpolation<'a> {
     sheet: &'a Sheet,
     section: &'a str,
-    /// The options whose values are being put in, outermost first.
-    stack: Vec<String>,
+    /// The options whose values are being put in, outermost first, and where they are referred to.
+    stack: Vec<(String, Span)>,
     /// How many references there have been.
     references: usize,
     /// It has been reported that the value grows out of all bounds.
@@ -76,6 +81,9 @@ impl Interpolation<'_> {
                 rest = &after[1..];
             } else {
                 let shown = close.filter(|_| percent.starts_with("%(")).map_or(1, |close| close + 1 - start);
+                if let Some((name, _)) = name {
+                    self.sheet.assume_read(self.section, name);
+                }
                 self.diagnostics.push(problem::Interpolation::Percent, value.span_of(&percent[..shown]));
                 good = false;
                 rest = &percent[1..];
@@ -93,14 +101,24 @@ impl Interpolation<'_> {
             return true;
         }
         let Some(setting) = self.sheet.referred(self.section, &option) else {
-            let known = self.sheet.proposals(&option, self.sheet.names(self.section));
+            let near = self.sheet.near(&option, self.sheet.names(self.section));
             let inherited = self.sheet.inherited(self.section, &option).map(str::to_owned);
-            self.diagnostics.push(problem::Interpolation::Unknown { option, known, inherited }, place);
+            match (&inherited, &near) {
+                (Some(parent), _) => self.sheet.assume_read(parent, &option),
+                (None, Some(near)) => self.sheet.assume_read(self.section, near),
+                (None, None) => {}
+            }
+            self.diagnostics.push(problem::Interpolation::Unknown { option, near, inherited }, place);
             return false;
         };
-        if self.stack.contains(&option) {
-            let chain = self.stack.iter().cloned().chain([option]).collect();
-            self.diagnostics.push(problem::Interpolation::Cycle { chain }, place);
+        if let Some(at) = self.stack.iter().position(|(name, _)| *name == option) {
+            let circle = &self.stack[at..];
+            let chain: Vec<String> = circle.iter().map(|(name, _)| name).chain([&option]).cloned().collect();
+            let of = |option: &String| format!("{option} of [{}]", self.sheet.holder(self.section, option));
+            let sections: Vec<String> = chain.iter().map(of).collect();
+            let places: Vec<Span> = circle.iter().skip(1).map(|(_, place)| *place).collect();
+            let problem = problem::Interpolation::Cycle { chain, sections: sections.clone() };
+            self.diagnostics.push(problem, place).circle(&sections, &places, Label::RefersTo);
             return false;
         }
         if self.stack.len() >= DEEPEST {
@@ -116,7 +134,7 @@ impl Interpolation<'_> {
             self.too_long = true;
             return false;
         }
-        self.stack.push(option);
+        self.stack.push((option, place));
         let good = self.append(&setting.value, result);
         self.stack.pop();
         good

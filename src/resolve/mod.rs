@@ -11,6 +11,7 @@ mod sheet;
 mod slave;
 mod source;
 mod typed;
+mod within;
 
 pub use build::{Knowledge, Manifest, builds};
 pub use buildout::Library;
@@ -21,3 +22,4 @@ pub use sheet::{Origin, Sheet};
 pub(crate) use slave::names_a_password;
 pub use slave::slaves;
 pub use source::resolve_url;
+pub use within::Within;

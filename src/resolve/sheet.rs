@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use indexmap::map::Entry;
 
 use super::inherit::Inheritance;
-use super::interpolate::{Budget, interpolate};
+use super::interpolate::{Budget, interpolate, references};
 use crate::diagnostic::{Diagnostics, Label, problem, suggest};
 use crate::source::{Span, Text};
 use crate::syntax::ini::{DEFAULT, Document, Setting};
@@ -28,6 +28,8 @@ pub struct Sheet {
     pub(super) budget: Budget,
     /// How many names have been looked at for one that was meant.
     compared: Cell<usize>,
+    /// Whether a section was left out because its header has a mistake: what is not here may be in it.
+    pub lacks: bool,
 }
 
 #[derive(Debug)]
@@ -75,8 +77,19 @@ impl Sheet {
             inheritance: Inheritance::default(),
             budget: Budget::default(),
             compared: Cell::new(0),
+            lacks: false,
         };
+        let broken = document.sections.iter().any(|section| section.broken);
+        let whole = document.sections.iter().filter(|section| broken && !section.broken);
+        let whole: HashSet<String> = whole.map(|section| section.name.clone()).collect();
         for (part, written) in document.sections.into_iter().enumerate() {
+            // A broken header counts as what it was probably meant to be, unless that would put its options among others.
+            let name = written.name.as_str();
+            let taken = name.is_empty() || whole.contains(name) || sheet.sections.contains_key(name);
+            if written.broken && name != DEFAULT && taken {
+                sheet.lacks = true;
+                continue;
+            }
             let target = if written.name == DEFAULT {
                 sheet.default.span.get_or_insert(written.span);
                 &mut sheet.default
@@ -121,6 +134,7 @@ impl Sheet {
                     parents[index] = Some(parent);
                     places.insert(index, value.whole());
                 }
+                None if self.lacks => {}
                 None => {
                     let known = self.proposals(&value, self.sections.keys().map(String::as_str));
                     diagnostics.push(problem::Inherit::Unknown { parent: value.to_string(), known }, value.whole());
@@ -130,14 +144,11 @@ impl Sheet {
         let (inheritance, circles) = Inheritance::new(parents);
         for circle in circles {
             let name = |at: &usize| self.sections.get_index(*at).map_or_else(String::new, |(name, _)| name.clone());
-            let chain = circle.iter().chain(circle.first()).map(name).collect();
-            let [Some(first), Some(last)] = [circle.first(), circle.last()].map(|at| at.and_then(|at| places.get(at)))
-            else {
-                continue;
-            };
-            let diagnostic = diagnostics.push(problem::Inherit::Cycle { chain }, *first);
-            if circle.len() > 1 {
-                diagnostic.label(*last, Label::BackHere);
+            let chain: Vec<String> = circle.iter().chain(circle.first()).map(name).collect();
+            let places: Vec<Span> = circle.iter().filter_map(|at| places.get(at).copied()).collect();
+            if let Some((first, others)) = places.split_first() {
+                let problem = problem::Inherit::Cycle { chain: chain.clone() };
+                diagnostics.push(problem, *first).circle(&chain[1..], others, Label::Inherits);
             }
         }
         self.inheritance = inheritance;
@@ -164,12 +175,31 @@ impl Sheet {
         Some(Found { value: interpolate(self, &setting.value, context, diagnostics), name: setting.span })
     }
 
+    /// The section that a reference in a section finds an option in: itself or `[DEFAULT]`.
+    pub(super) fn holder<'a>(&self, section: &'a str, option: &str) -> &'a str {
+        let own = self.sections.get(section).is_some_and(|own| own.options.contains_key(option));
+        if own { section } else { DEFAULT }
+    }
+
     /// An option as a reference in a section finds it: its own or `[DEFAULT]`'s.
     pub(super) fn referred(&self, section: &str, option: &str) -> Option<&Setting> {
         let own = self.sections.get(section).and_then(|own| own.options.get(option));
         let stored = own.or_else(|| self.default.options.get(option))?;
         stored.read.set(true);
         Some(&stored.setting)
+    }
+
+    /// Takes an option as read that a reference with a mistake most probably means, and what its own value refers to:
+    /// that nothing reads them is this mistake, and not another.
+    pub(super) fn assume_read(&self, section: &str, option: &str) {
+        let mut open = vec![option.to_lowercase()];
+        while let Some(option) = open.pop() {
+            let own = self.sections.get(section).and_then(|own| own.options.get(&option));
+            let Some(stored) = own.or_else(|| self.default.options.get(&option)) else { continue };
+            if !stored.read.replace(true) {
+                open.extend(references(&stored.setting.value).map(str::to_lowercase));
+            }
+        }
     }
 
     /// A section from which `section` inherits an option.
@@ -181,17 +211,22 @@ impl Sheet {
 
     /// Of the names that would have been right, those that a message needs: the nearest, or the first few.
     pub(super) fn proposals<'a>(&self, written: &str, names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
-        let most = COMPARED.saturating_sub(self.compared.get());
-        let mut compared = 0;
-        let near = suggest::nearest(written, names.clone().take(most).inspect(|_| compared += 1));
-        self.compared.set(self.compared.get() + compared);
-        match near {
-            Some(near) => vec![near.to_owned()],
+        match self.near(written, names.clone()) {
+            Some(near) => vec![near],
             None => {
                 let more = names.clone().nth(LISTED).map(|_| "…");
                 names.take(LISTED).chain(more).map(str::to_owned).collect()
             }
         }
+    }
+
+    /// The nearest of the names that would have been right.
+    pub(super) fn near<'a>(&self, written: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+        let most = COMPARED.saturating_sub(self.compared.get());
+        let mut compared = 0;
+        let near = suggest::nearest(written, names.take(most).inspect(|_| compared += 1));
+        self.compared.set(self.compared.get() + compared);
+        near.map(str::to_owned)
     }
 
     /// The names of all options that a section has, its own first, then `[DEFAULT]`'s.

@@ -2,9 +2,9 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Rewrite;
+use super::{Rewrite, Within};
 use crate::diagnostic::{Diagnostics, problem};
-use crate::model::{Buildout, BuildoutSource, Vcs, Watch, without_credentials};
+use crate::model::{Buildout, BuildoutSource, Vcs, Watch, normal, without_credentials};
 use crate::source::Text;
 use crate::syntax::words::{self, Word};
 
@@ -27,6 +27,8 @@ pub(super) struct Places<'a> {
     pub manifest: &'a Utf8Path,
     /// The farm's, tried second: the oldest manifests were written that way.
     pub farm: &'a Utf8Path,
+    /// What may be read at all.
+    pub within: &'a Within,
 }
 
 /// Reads the value of `buildout`; none if it has a mistake.
@@ -51,9 +53,9 @@ pub(super) fn buildout(value: &Text, places: &Places<'_>, diagnostics: &mut Diag
         }
         "standalone" => {
             words.expect(1)?;
-            let (base, file) = words.file(plain[0], places)?;
+            let file = words.file(plain[0], places)?;
             let with = match words.option("with") {
-                Some(directory) => Some(words.directory(directory, &base)?),
+                Some(directory) => Some(words.directory(directory, &file)?),
                 None => None,
             };
             BuildoutSource::Standalone { file, with }
@@ -173,25 +175,36 @@ impl<'a, 'd> Words<'a, 'd> {
         self.options.is_empty().then_some(())
     }
 
-    /// Looks for a standalone configuration; gives the directory that it is relative to, too.
-    fn file(&mut self, written: &str, places: &Places<'_>) -> Option<(Utf8PathBuf, Utf8PathBuf)> {
-        for base in [places.manifest, places.farm] {
-            let file = base.join(written);
-            if file.is_file() {
-                return Some((base.to_owned(), file));
-            }
+    /// Looks for a standalone configuration in the farm.
+    fn file(&mut self, written: &str, places: &Places<'_>) -> Option<Utf8PathBuf> {
+        // Only as the text says: through a link, `..` would lead elsewhere.
+        let candidate =
+            |base: &Utf8Path| if written.contains("..") { normal(&base.join(written)) } else { base.join(written) };
+        let bases = [places.manifest, places.farm].map(|base| (base, candidate(base)));
+        let own: Vec<_> = bases.into_iter().filter(|(_, file)| places.within.holds(file)).collect();
+        if own.is_empty() {
+            let problem = problem::Source::Outside { path: written.to_owned() };
+            self.diagnostics.push(problem, self.value.span_of(written));
+            return None;
         }
-        let looked = [places.manifest, places.farm].map(|base| base.join(written).to_string());
-        let near = nearest_file(places.manifest, written);
-        self.diagnostics.push(problem::Source::Missing { looked: looked.to_vec(), near }, self.value.span_of(written));
+        if let Some((_, file)) = own.iter().find(|(_, file)| file.is_file()) {
+            return Some(file.clone());
+        }
+        if own.iter().any(|(_, path)| path.is_dir()) {
+            let problem = problem::Source::IsDirectory { path: written.to_owned() };
+            self.diagnostics.push(problem, self.value.span_of(written));
+            return None;
+        }
+        let near = own.first().and_then(|(base, _)| nearest_file(base, written));
+        let looked: Vec<_> = own.into_iter().map(|(_, file)| file.to_string()).collect();
+        self.diagnostics.push(problem::Source::Missing { looked, near }, self.value.span_of(written));
         None
     }
 
     /// Looks for a directory that is sent along. It stays below the one that the configuration is in, so that it has
     /// the same place beside it on the slave.
-    fn directory(&mut self, written: &str, base: &Utf8Path) -> Option<Utf8PathBuf> {
-        let beside = base.join(self.plain.first()?);
-        let directory = beside.parent().unwrap_or(base).join(written);
+    fn directory(&mut self, written: &str, file: &Utf8Path) -> Option<Utf8PathBuf> {
+        let directory = file.parent().unwrap_or("".into()).join(written);
         let inside = Utf8Path::new(written).components().all(|part| matches!(part, camino::Utf8Component::Normal(_)));
         if inside && directory.is_dir() {
             return Some(directory);

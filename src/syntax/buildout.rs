@@ -42,6 +42,8 @@ pub struct Section<'a> {
     pub condition: Option<Piece<'a>>,
     /// The options in the order in which they stand. Names keep their case.
     pub options: Vec<Setting<'a>>,
+    /// Whether its header is no header: the name is what was probably meant, or nothing.
+    pub broken: bool,
 }
 
 /// `name = value` with the lines that continue it.
@@ -95,7 +97,14 @@ pub fn parse(text: &str) -> File<'_> {
                 (Some(section), _) => section.options.extend(setting(pair)),
                 (None, piece) => file.junk.push(piece),
             },
-            Rule::junk => file.junk.push(piece(&pair)),
+            Rule::junk => {
+                let line = piece(&pair);
+                // What follows belongs to whatever this begins, and not to the section above.
+                if pair.as_str().starts_with('[') {
+                    file.sections.push(broken(line));
+                }
+                file.junk.push(line);
+            }
             _ => {}
         }
     }
@@ -157,7 +166,15 @@ fn section(pair: Pair<'_, Rule>) -> Option<Section<'_>> {
     let mut parts = pair.into_inner();
     let name = piece(&parts.next()?);
     let condition = parts.find(|part| part.as_rule() == Rule::condition).map(|part| piece(&part));
-    Some(Section { name, condition, options: Vec::new() })
+    Some(Section { name, condition, options: Vec::new(), broken: false })
+}
+
+/// The section that a line was probably meant to begin.
+fn broken(line: Piece<'_>) -> Section<'_> {
+    let inside = line.text.trim_start_matches(['[', ' ', '\t']);
+    let start = line.start + line.text.len() - inside.len();
+    let end = inside.find(|c: char| c.is_whitespace() || "[]{}:#;=".contains(c)).unwrap_or(inside.len());
+    Section { name: Piece { text: &inside[..end], start }, condition: None, options: Vec::new(), broken: true }
 }
 
 fn setting(pair: Pair<'_, Rule>) -> Option<Setting<'_>> {
@@ -232,8 +249,10 @@ mod tests {
         let file = parse("early = 1\n[a]\n  indented\nnothing\n[b\nc = 1\r\n  d\r\n[e]");
         let junk: Vec<_> = file.junk.iter().map(|piece| piece.text).collect();
         assert_eq!(junk, ["early = 1", "indented", "nothing", "[b"]);
-        assert_eq!(file.sections.len(), 2);
-        assert_eq!(file.sections[0].options[0].value(), "1\nd");
+        let names: Vec<_> = file.sections.iter().map(|section| (section.name.text, section.broken)).collect();
+        assert_eq!(names, [("a", false), ("b", true), ("e", false)]);
+        assert!(file.sections[0].options.is_empty());
+        assert_eq!(file.sections[1].options[0].value(), "1\nd");
         for text in ["", "\n", " ", "[a]\nb =", "[a]\nb", "#", "[a]\n b", "[]", "[a:]", "\u{b}\n[é]\né = é"] {
             parse(text);
         }

@@ -37,6 +37,8 @@ pub struct Section {
     pub span: Span,
     /// The options in order, duplicates included.
     pub options: Vec<Setting>,
+    /// Whether its header has a mistake, which was reported: the name is what was probably meant, or nothing.
+    pub broken: bool,
 }
 
 /// An option and its value as they are written.
@@ -130,6 +132,14 @@ fn after_blank(mark: u8, value: &str) -> Option<usize> {
     memchr_iter(mark, value.as_bytes()).find(|at| value[..*at].ends_with(char::is_whitespace))
 }
 
+/// The name that a broken header was probably meant to have; nothing where that is hard to tell.
+fn meant(header: &str) -> &str {
+    let inside = header.trim_start_matches('[');
+    let end = inside.find([']', '[', ';', '#', '=', ':']).unwrap_or(inside.len());
+    let guess = inside[..end].trim();
+    if inside[end..].starts_with(['=', ':']) { &inside[..0] } else { guess }
+}
+
 /// Reads one source. Mistakes are reported, and everything else is read all the same.
 pub fn parse(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> Document {
     let text = sources.get(id).text();
@@ -163,21 +173,26 @@ impl Reading<'_> {
         match rule {
             Rule::section => {
                 let (header, _) = line[1..].split_once(']').unwrap_or_default();
-                let (name, span) = (header.to_owned(), self.span(header));
-                self.document.sections.push(Section { name, span, options: Vec::with_capacity(USUAL_OPTIONS) });
+                self.section(header, false);
             }
             Rule::option => self.option(line),
             Rule::indented => self.continuation(line),
+            Rule::junk if line.starts_with('[') => {
+                let name = meant(line);
+                self.diagnostics.push(problem::Ini::SectionHeader { name: name.to_owned() }, self.span(line));
+                // What follows belongs to whatever this begins, and not to the section above.
+                self.section(name, true);
+            }
             Rule::junk if !line.trim().is_empty() && self.inside(line) => {
-                let problem = if line.starts_with('[') {
-                    problem::Ini::SectionHeader { written: line.trim().to_owned() }
-                } else {
-                    problem::Ini::Syntax
-                };
-                self.diagnostics.push(problem, self.span(line));
+                self.diagnostics.push(problem::Ini::Syntax, self.span(line));
             }
             _ => {}
         }
+    }
+
+    fn section(&mut self, name: &str, broken: bool) {
+        let options = Vec::with_capacity(USUAL_OPTIONS);
+        self.document.sections.push(Section { name: name.to_owned(), span: self.span(name), options, broken });
     }
 
     fn option(&mut self, line: &str) {

@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 
 use super::{is_closed, values, words};
-use crate::diagnostic::{Diagnostics, problem};
+use crate::diagnostic::{Diagnostics, Label, problem};
 use crate::model::{Configuration, ConfigurationSection};
-use crate::source::Text;
+use crate::source::{Span, Text};
 use crate::syntax::buildout::{Fragment, Reference, fragments};
 
 /// The options that zc.buildout gives itself, and those that the step template `buildout` gives it.
@@ -62,7 +62,7 @@ pub(super) fn check(configuration: &Configuration, diagnostics: &mut Diagnostics
                     one(configuration, name, value, reference, circles.diagnostics);
                 }
             }
-            circles.follow(name, option);
+            circles.follow(name, option, None);
         }
     }
 }
@@ -138,12 +138,13 @@ fn one(
 struct Circles<'a, 'd> {
     configuration: &'a Configuration,
     finished: HashSet<(&'a str, &'a str)>,
-    stack: Vec<(&'a str, &'a str)>,
+    /// The options that led here, and where they are referred to.
+    stack: Vec<(&'a str, &'a str, Option<Span>)>,
     diagnostics: &'d mut Diagnostics,
 }
 
 impl<'a> Circles<'a, '_> {
-    fn follow(&mut self, section: &'a str, option: &'a str) {
+    fn follow(&mut self, section: &'a str, option: &'a str, place: Option<Span>) {
         if self.stack.len() > DEEPEST || self.finished.contains(&(section, option)) {
             return;
         }
@@ -152,17 +153,23 @@ impl<'a> Circles<'a, '_> {
         if !setting.values.iter().any(|value| value.contains("${")) {
             return;
         }
-        self.stack.push((section, option));
+        self.stack.push((section, option, place));
         for value in &setting.values {
             for reference in references(value) {
                 let Some((named, option)) = reference.target else { continue };
                 let named = if named.is_empty() { section } else { named };
-                if let Some(at) = self.stack.iter().position(|step| *step == (named, option)) {
-                    let steps = self.stack[at..].iter().copied().chain([(named, option)]);
-                    let chain = steps.map(|(section, option)| format!("${{{section}:{option}}}")).collect();
-                    self.diagnostics.push(problem::Buildout::ReferenceCycle { chain }, value.span_of(reference.whole));
+                let place = value.span_of(reference.whole);
+                if let Some(at) = self.stack.iter().position(|(section, name, _)| (*section, *name) == (named, option))
+                {
+                    let circle = &self.stack[at..];
+                    let steps = circle.iter().map(|(section, option, _)| (*section, *option)).chain([(named, option)]);
+                    let chain: Vec<String> =
+                        steps.map(|(section, option)| format!("${{{section}:{option}}}")).collect();
+                    let places: Vec<Span> = circle.iter().skip(1).filter_map(|(_, _, place)| *place).collect();
+                    let problem = problem::Buildout::ReferenceCycle { chain: chain.clone() };
+                    self.diagnostics.push(problem, place).circle(&chain, &places, Label::RefersTo);
                 } else {
-                    self.follow(named, option);
+                    self.follow(named, option, Some(place));
                 }
             }
         }

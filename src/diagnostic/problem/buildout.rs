@@ -1,7 +1,7 @@
 //! The words for problems with buildout configurations.
 
 use super::Severity::{Error, Warning};
-use super::{Wording, did_you_mean, names, word};
+use super::{Wording, closes, did_you_mean, names, word};
 
 /// A problem in a buildout configuration. Alphabetical.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,12 +11,14 @@ pub enum Buildout {
     DuplicateOption { option: String },
     DuplicateSection { section: String },
     ExtendsCycle { chain: Vec<String> },
+    ExtendsDirectory { path: String, files: Vec<String> },
     ExtendsMissing { path: String, near: Option<String> },
     Header { written: String },
     MacroCycle { chain: Vec<String> },
     NoSection,
     NotCarried { path: String, directory: Option<String>, with: Option<String> },
     Option { section: String, option: String, known: Vec<String> },
+    Outside { path: String },
     PartMissing { part: String, parts: Vec<String> },
     PartNotInstalled { part: String },
     PartRecipe { part: String },
@@ -58,8 +60,21 @@ impl Buildout {
                 "buildout::extends-cycle",
                 Error,
                 &format!("configurations extend each other in a circle: {}", chain.join(" → ")),
-                "leads back to a file that extends this one",
+                &closes(chain, "extends"),
                 "remove one `extends` of the circle",
+            ),
+            Self::ExtendsDirectory { path, files } => word(
+                "buildout::extends-missing",
+                Error,
+                &format!("`{path}` is a directory, and no file to extend"),
+                "a directory",
+                &match files.as_slice() {
+                    [] => format!("name a file, such as `{}/base.cfg`: this directory has none", path.trim_end_matches('/')),
+                    files => {
+                        let more = if files.len() > 12 { ", …" } else { "" };
+                        format!("name a file in it: {}{more}", names(&files[..files.len().min(12)]))
+                    }
+                },
             ),
             Self::ExtendsMissing { path, near } => word(
                 "buildout::extends-missing",
@@ -87,7 +102,7 @@ impl Buildout {
                 "buildout::macro-cycle",
                 Error,
                 &format!("sections take options from each other in a circle: {}", chain.join(" → ")),
-                "leads back to this section",
+                &closes(chain, "takes the options of"),
                 "remove one `<=` of the circle",
             ),
             Self::NoSection => word(
@@ -116,6 +131,13 @@ impl Buildout {
                 &format!("`[{section}]` has no option `{option}`"),
                 "refers to nothing",
                 &did_you_mean(option, known).unwrap_or_else(|| format!("set `{option}` in `[{section}]`")),
+            ),
+            Self::Outside { path } => word(
+                "buildout::not-carried",
+                Error,
+                &format!("`{path}` is outside of the farm, and not sent to the slave"),
+                "not read",
+                "move it into a directory beside the configuration, and send that along: `standalone PATH with=DIRECTORY`",
             ),
             Self::PartMissing { part, parts } => word(
                 "buildout::part-missing",
@@ -152,7 +174,7 @@ impl Buildout {
                 "buildout::reference-cycle",
                 Error,
                 &format!("this value is made of itself: {}", chain.join(" → ")),
-                "leads back to where it began",
+                &closes(chain, "refers to"),
                 "write one of the values out",
             ),
             Self::Revision { destination, known } => word(

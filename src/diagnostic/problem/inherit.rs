@@ -1,7 +1,7 @@
 //! The words for problems with sections that inherit.
 
 use super::Severity::{Error};
-use super::{Wording, did_you_mean, names, word};
+use super::{Wording, did_you_mean, names, opens, word};
 
 /// A problem with `inherit`. Alphabetical.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl Inherit {
                 "inherit::cycle",
                 Error,
                 &format!("inheritance goes round in a circle: {}", chain.join(" → ")),
-                "leads back to this section",
+                &opens(chain, "inherits from"),
                 "remove one `inherit` of the circle",
             ),
             Self::Unknown { parent, known } => word(

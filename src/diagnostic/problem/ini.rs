@@ -15,7 +15,7 @@ pub enum Ini {
     IndentedComment { option: String },
     IndentedOption { line: String, option: String },
     NoSection,
-    SectionHeader { written: String },
+    SectionHeader { name: String },
     Syntax,
 }
 
@@ -79,12 +79,12 @@ impl Ini {
                 "belongs to no section",
                 "write a section header such as `[DEFAULT]` above it",
             ),
-            Self::SectionHeader { written } => word(
+            Self::SectionHeader { name } => word(
                 "ini::section-header",
                 Error,
                 "a section header is written `[name]`",
                 "not a whole section header",
-                &match written.trim_matches(['[', ']']).trim() {
+                &match name.as_str() {
                     "" => "put a name between the brackets".to_owned(),
                     name => format!("write `[{name}]`"),
                 },

@@ -1,28 +1,28 @@
 //! The words for problems with `%(name)s`.
 
 use super::Severity::{Error};
-use super::{Wording, did_you_mean, word};
+use super::{Wording, closes, word};
 
 /// A problem with `%(name)s`. Alphabetical.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the wording below says what each is")]
 pub enum Interpolation {
-    Cycle { chain: Vec<String> },
+    Cycle { chain: Vec<String>, sections: Vec<String> },
     Depth { most: usize },
     Length { most: usize },
     Percent,
-    Unknown { option: String, known: Vec<String>, inherited: Option<String> },
+    Unknown { option: String, near: Option<String>, inherited: Option<String> },
 }
 
 impl Interpolation {
     /// The words for it.
     pub(super) fn wording(&self) -> Wording {
         match self {
-            Self::Cycle { chain } => word(
+            Self::Cycle { chain, sections } => word(
                 "interpolation::cycle",
                 Error,
                 &format!("this value is made of itself: {}", chain.join(" → ")),
-                "leads back to where it began",
+                &closes(sections, "refers to"),
                 "write one of the values out",
             ),
             Self::Depth { most } => word(
@@ -46,7 +46,7 @@ impl Interpolation {
                 "not a reference",
                 "write `%%` for the character itself, or `%(name)s` to refer to an option",
             ),
-            Self::Unknown { option, known, inherited } => word(
+            Self::Unknown { option, near, inherited } => word(
                 "interpolation::unknown",
                 Error,
                 &format!("no option `{option}` is set here"),
@@ -55,8 +55,10 @@ impl Interpolation {
                     Some(parent) => format!(
                         "`{option}` is set in `[{parent}]`, but references reach only their own section and `[DEFAULT]`: set it in one of these"
                     ),
-                    None => did_you_mean(option, known)
-                        .unwrap_or_else(|| format!("set `{option}` in this section or in `[DEFAULT]`")),
+                    None => match near {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("set `{option}` in this section or in `[DEFAULT]`"),
+                    },
                 },
             ),
         }

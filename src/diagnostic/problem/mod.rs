@@ -87,24 +87,33 @@ pub struct Wording {
 }
 
 /// What another place has to do with a problem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Label {
-    /// The end of a circle.
-    BackHere,
+    /// A file extends another, in a circle.
+    Extends(String, String),
     /// The first of two.
     FirstHere,
     /// The option that names a buildout.
     ItsBuildout,
+    /// A section inherits from another, in a circle.
+    Inherits(String, String),
     /// The option that a line belongs to.
     ItsOption,
     /// The section that is a part.
     ItsPart,
 }
 
+    /// A value refers to another, in a circle.
+    RefersTo(String, String),
+    /// A section takes the options of another, in a circle.
+    TakesFrom(String, String),
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::BackHere => "and back again here",
+            Self::Extends(one, other) => return f.write_str(&leads(one, "extends", other)),
+            Self::Inherits(one, other) => return f.write_str(&leads(one, "inherits from", other)),
+            Self::RefersTo(one, other) => return f.write_str(&leads(one, "refers to", other)),
+            Self::TakesFrom(one, other) => return f.write_str(&leads(one, "takes the options of", other)),
             Self::FirstHere => "first here",
             Self::ItsBuildout => "what is sent to the slave",
             Self::ItsOption => "the option that it is read into",
@@ -115,6 +124,27 @@ impl fmt::Display for Label {
 
 fn did_you_mean(written: &str, known: &[String]) -> Option<String> {
     nearest(written, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"))
+/// A step of a circle.
+fn leads(one: &str, verb: &str, other: &str) -> String {
+    if one == other { format!("`{one}` {verb} itself") } else { format!("`{one}` {verb} `{other}`") }
+}
+
+/// The step of a circle that begins it.
+fn opens(chain: &[String], verb: &str) -> String {
+    match chain {
+        [one, other, ..] => leads(one, verb, other),
+        _ => String::new(),
+    }
+}
+
+/// The step of a circle that closes it.
+fn closes(chain: &[String], verb: &str) -> String {
+    match chain {
+        [.., one, other] => leads(one, verb, other),
+        _ => String::new(),
+    }
+}
+
 }
 
 fn names(names: &[String]) -> String {

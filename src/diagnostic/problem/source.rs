@@ -9,10 +9,12 @@ use super::{Wording, did_you_mean, names, word};
 pub enum Source {
     Directory { directory: String, inside: bool },
     Encoding { byte: usize },
+    IsDirectory { path: String },
     Kind { kind: String, known: Vec<String> },
     Missing { looked: Vec<String>, near: Option<String> },
     NoTemplate { kind: &'static str },
     Option { option: String, usage: &'static str },
+    Outside { path: String },
     Unreadable { message: String },
     Words { usage: &'static str, extra: bool },
 }
@@ -34,6 +36,13 @@ impl Source {
                 &format!("byte {byte} of this file is no UTF-8"),
                 "no character",
                 "save the file in UTF-8, for example with `iconv -f latin1 -t utf-8`",
+            ),
+            Self::IsDirectory { path } => word(
+                "source::missing",
+                Error,
+                &format!("`{path}` is a directory, and no buildout configuration"),
+                "a directory",
+                &format!("name the file in it: `standalone {}/buildout.cfg`", path.trim_end_matches('/')),
             ),
             Self::Kind { kind, known } => word(
                 "source::kind",
@@ -69,6 +78,13 @@ impl Source {
                 &format!("`{option}` is no option of this kind of source"),
                 "not known",
                 &format!("it is written `{usage}`"),
+            ),
+            Self::Outside { path } => word(
+                "source::outside",
+                Error,
+                &format!("`{path}` is outside of the farm"),
+                "not read",
+                "keep the configuration in the farm's directory: the path is relative to the manifest, or to the farm",
             ),
             Self::Unreadable { message } => {
                 word("source::unreadable", Error, "this buildout cannot be sent to a slave", message, "")

@@ -1,7 +1,7 @@
 //! One file of a configuration: its text in, its sections with their places out, and what it extends. Mistakes that
 //! show in one file are reported here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::condition::{self, Truth};
@@ -43,7 +43,8 @@ impl File {
     pub fn parse(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> Self {
         let written = buildout::parse(sources.get(id).text());
         let place = |piece: Piece<'_>| Span::new(id, piece.span());
-        let first = written.sections.first().map_or(usize::MAX, |section| section.name.start);
+        let whole = |section: &&buildout::Section<'_>| !section.broken;
+        let first = written.sections.iter().find(whole).map_or(usize::MAX, |section| section.name.start);
         let mut misplaced = false;
         for junk in &written.junk {
             let problem = if junk.text.starts_with('[') {
@@ -61,7 +62,16 @@ impl File {
         }
         let mut file = Self::default();
         let mut known: HashMap<(&str, &str), Span> = HashMap::new();
+        let names: HashSet<&str> = written.sections.iter().filter(whole).map(|section| section.name.text).collect();
         for section in &written.sections {
+            if section.broken {
+                // What it was meant to be can be guessed, and not what it lacks.
+                file.open = true;
+                let name = section.name.text;
+                if name.is_empty() || names.contains(name) || known.contains_key(&(name, "")) {
+                    continue;
+                }
+            }
             let condition = section.condition.map_or("", |condition| condition.text);
             let span = place(section.name);
             // Sections of one name under several conditions are how conditions are meant to be used.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::file::File;
-use crate::diagnostic::{Diagnostics, problem};
+use crate::diagnostic::{Diagnostics, Label, problem};
 use crate::model::{Configuration, ConfigurationOption, ConfigurationSection};
 use crate::source::{Span, Text};
 use crate::syntax::buildout::Operator;
@@ -65,8 +65,8 @@ impl Merging {
         let open = configuration.open;
         let mut expanding =
             Expanding { merging: &self, open, macros: HashSet::new(), done: HashMap::new(), diagnostics };
-        for name in self.sections.keys() {
-            let Some(section) = expanding.section(name, &mut Vec::new()) else { continue };
+        for (name, written) in &self.sections {
+            let Some(section) = expanding.section(name, written.span, &mut Vec::new()) else { continue };
             let options = section.options.iter().filter(|(name, _)| &***name != "<").map(|(name, changes)| {
                 let option = ConfigurationOption { span: changes.span, values: changes.carry_out() };
                 (name.clone(), option)
@@ -97,8 +97,9 @@ struct Expanding<'a> {
 }
 
 impl<'a> Expanding<'a> {
-    /// A section with the options of those that it names by `<=`; `chain` are the sections that led here.
-    fn section(&mut self, name: &Arc<str>, chain: &mut Vec<Arc<str>>) -> Option<Cow<'a, Section>> {
+    /// A section with the options of those that it names by `<=`; `chain` are the sections that led here, and where they
+    /// were named.
+    fn section(&mut self, name: &Arc<str>, place: Span, chain: &mut Vec<(Arc<str>, Span)>) -> Option<Cow<'a, Section>> {
         let own = self.merging.sections.get(name)?;
         // zc.buildout leaves its own section alone.
         let Some(named) = own.options.get("<").filter(|_| &**name != "buildout") else {
@@ -111,7 +112,7 @@ impl<'a> Expanding<'a> {
         if let Some(done) = self.done.get(name) {
             return Some(Cow::Owned(done.clone()));
         }
-        chain.push(name.clone());
+        chain.push((name.clone(), place));
         let mut result = Section { span: own.span, options: IndexMap::new() };
         for value in named.carry_out() {
             for line in value.lines() {
@@ -133,22 +134,26 @@ impl<'a> Expanding<'a> {
         Some(Cow::Owned(result))
     }
 
-    fn named(&mut self, value: &Text, line: &str, chain: &mut Vec<Arc<str>>) -> Option<Cow<'a, Section>> {
-        if let Some(at) = chain.iter().position(|name| &**name == line) {
-            let chain = chain[at..].iter().map(ToString::to_string).chain([line.to_owned()]).collect();
-            self.diagnostics.push(problem::Buildout::MacroCycle { chain }, value.span_of(line));
+    fn named(&mut self, value: &Text, line: &str, chain: &mut Vec<(Arc<str>, Span)>) -> Option<Cow<'a, Section>> {
+        let place = value.span_of(line);
+        if let Some(at) = chain.iter().position(|(name, _)| &**name == line) {
+            let places: Vec<Span> = chain[at..].iter().skip(1).map(|(_, place)| *place).collect();
+            let chain = chain[at..].iter().map(|(name, _)| format!("[{name}]")).chain([format!("[{line}]")]);
+            let chain: Vec<String> = chain.collect();
+            let problem = problem::Buildout::MacroCycle { chain: chain.clone() };
+            self.diagnostics.push(problem, place).circle(&chain, &places, Label::TakesFrom);
             return None;
         }
         let Some((name, _)) = self.merging.sections.get_key_value(line) else {
             if !self.open {
                 let known = self.merging.sections.keys().map(ToString::to_string).collect();
                 let problem = problem::Buildout::Section { section: line.to_owned(), known };
-                self.diagnostics.push(problem, value.span_of(line));
+                self.diagnostics.push(problem, place);
             }
             return None;
         };
         self.macros.insert(name.clone());
-        self.section(&name.clone(), chain)
+        self.section(&name.clone(), place, chain)
     }
 }
 

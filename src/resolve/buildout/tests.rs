@@ -12,7 +12,7 @@ fn read(files: &[(&str, &str)]) -> (Arc<Configuration>, Diagnostics, Library) {
         std::fs::write(path, text).unwrap();
     }
     let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
-    let mut library = Library::default();
+    let mut library = Library::new(&root);
     let place = Span::new(sources.add("MANIFEST.cfg", ""), 0..0);
     let (file, with) = (root.join(files[0].0), root.join("with"));
     let mut once = || library.configuration(&file, Some(&with), place, &mut sources, &mut diagnostics);
