@@ -1,21 +1,19 @@
 //! `dispatch::`: builds that no slave takes, builders of one name, requirements that leave a choice.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod unable;
+
+use std::collections::HashMap;
 
 use fixedbitset::FixedBitSet;
 
 use crate::diagnostic::{Diagnostics, Label, problem};
-use crate::dispatch::{Graph, candidates, why_not};
-use crate::model::Version;
+use crate::dispatch::{Graph, candidates};
 use crate::plan::LONGEST_DATABASE;
 use crate::source::Span;
 
-/// A report gives no more reasons than this.
-const MOST_REASONS: usize = 40;
-
 /// Checks what became of the builds.
 pub(super) fn check(graph: &Graph, diagnostics: &mut Diagnostics) {
-    if graph.farm.slaves.is_empty() {
+    if graph.farm.slaves.is_empty() && !graph.farm.more_slaves {
         // One report stands for all builds.
         if let Some(build) = graph.farm.builds.iter().find(|build| build.buildout.is_some()) {
             diagnostics.push(problem::Slave::None, build.span);
@@ -23,61 +21,12 @@ pub(super) fn check(graph: &Graph, diagnostics: &mut Diagnostics) {
         return;
     }
     // What nobody could read may be what a build wants: its slave's mistake has been told.
-    if !graph.farm.slaves.iter().any(|slave| slave.unclear) {
-        let unmet = unmet(graph, diagnostics);
-        no_builder(graph, &unmet, diagnostics);
+    if !graph.farm.more_slaves && !graph.farm.slaves.iter().any(|slave| slave.unclear) {
+        unable::check(graph, diagnostics);
     }
     database(graph, diagnostics);
     highest(graph, diagnostics);
     twice(graph, diagnostics);
-}
-
-/// Requirements that no slave meets; gives the builds that have one.
-fn unmet(graph: &Graph, diagnostics: &mut Diagnostics) -> HashSet<usize> {
-    let mut builds = HashSet::new();
-    // Builds ask for the same things: what the farm offers is looked up once for each.
-    let mut offers: HashMap<&str, BTreeSet<&Version>> = HashMap::new();
-    let mut unversioned: HashSet<&str> = HashSet::new();
-    for (name, offer) in graph
-        .farm
-        .slaves
-        .iter()
-        .flat_map(|slave| &slave.capabilities)
-        .flat_map(|(name, offers)| offers.iter().map(move |offer| (name.as_str(), offer)))
-    {
-        match &offer.version {
-            Some(version) => {
-                offers.entry(name).or_default().insert(version);
-            }
-            None => {
-                unversioned.insert(name);
-            }
-        }
-    }
-    for (index, build) in graph.farm.builds.iter().enumerate().filter(|(_, build)| build.buildout.is_some()) {
-        let wanted = build.dispatch.iter().filter(|dispatch| !dispatch.not_used).map(|dispatch| &dispatch.requirement);
-        for requirement in build.requires.iter().chain(wanted) {
-            let name = requirement.capability.as_str();
-            let versions = offers.get(name);
-            let met = versions
-                .is_some_and(|versions| versions.iter().any(|version| requirement.filter.allows(Some(version))))
-                || unversioned.contains(name) && requirement.filter.allows(None);
-            if !met {
-                builds.insert(index);
-                let problem = problem::Dispatch::Unmet {
-                    build: build.name.clone(),
-                    wanted: requirement.to_string(),
-                    offered: versions.into_iter().flatten().map(|version| format!("{name} {version}")).collect(),
-                    known: {
-                        let names: BTreeSet<&str> = offers.keys().chain(&unversioned).copied().collect();
-                        names.into_iter().map(str::to_owned).collect()
-                    },
-                };
-                diagnostics.push(problem, requirement.span);
-            }
-        }
-    }
-    builds
 }
 
 /// Names that PostgreSQL would cut off.
@@ -92,29 +41,6 @@ fn database(graph: &Graph, diagnostics: &mut Diagnostics) {
             let problem = problem::Dispatch::Database { builder: builder.name.clone(), database };
             diagnostics.push(problem, graph.build(builder).span);
         }
-    }
-}
-
-/// The first few reasons of very many: nobody reads a thousand, and a thousand times a thousand fill the memory.
-pub(super) fn few(reasons: impl Iterator<Item = String>, of: usize, what: &str) -> Vec<String> {
-    let mut few: Vec<String> = reasons.take(MOST_REASONS).collect();
-    if few.len() == MOST_REASONS && of > MOST_REASONS {
-        few.push(format!("… of {of} {what}"));
-    }
-    few
-}
-
-/// A build without builders is never run: the reason is told for each slave, unless one requirement is reason enough.
-fn no_builder(graph: &Graph, unmet: &HashSet<usize>, diagnostics: &mut Diagnostics) {
-    let built: HashSet<usize> = graph.builders.iter().map(|builder| builder.build).collect();
-    for (index, build) in graph.farm.builds.iter().enumerate() {
-        if build.buildout.is_none() || built.contains(&index) || unmet.contains(&index) {
-            continue;
-        }
-        let reason = |slave| why_not(build, slave).map_or_else(String::new, |reason| reason.to_string());
-        let reasons = graph.farm.slaves.iter().map(|slave| format!("{}: {}", slave.name, reason(slave)));
-        let reasons = few(reasons, graph.farm.slaves.len(), "slaves");
-        diagnostics.push(problem::Dispatch::NoBuilder { build: build.name.clone(), reasons }, build.span);
     }
 }
 
@@ -141,7 +67,7 @@ fn highest(graph: &Graph, diagnostics: &mut Diagnostics) {
             let Some(first) = first else { continue };
             let slave = &graph.farm.slaves[graph.offers.slave(first)];
             let offered = candidates(&build.requires, &requirement.capability, slave);
-            let offered: Vec<_> = offered.iter().flatten().map(Version::to_string).collect();
+            let offered: Vec<_> = offered.iter().flatten().map(ToString::to_string).collect();
             known.reported = true;
             let problem = problem::Dispatch::Highest {
                 slave: slave.name.clone(),

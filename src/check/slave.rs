@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use fixedbitset::FixedBitSet;
 
-use super::dispatch::few;
 use crate::diagnostic::{Diagnostics, Label, problem};
 use crate::dispatch::{Graph, why_not};
 use crate::model::{Declarations, Offer, OfferValue, Slave, Variant};
+
+/// A report gives no more reasons than this: nobody reads a thousand, and a thousand times a thousand fill the memory.
+const MOST_REASONS: usize = 40;
 
 /// Checks each slave, and what it is good for.
 pub(super) fn check(graph: &Graph, diagnostics: &mut Diagnostics) {
@@ -18,7 +20,8 @@ pub(super) fn check(graph: &Graph, diagnostics: &mut Diagnostics) {
     unused(graph, diagnostics);
 }
 
-/// A slave that takes no builder waits for ever. Said only where there are builders at all: else the builds are told of.
+/// A slave that takes no builder waits for ever. Said only where there are builders at all: else the builds are told of;
+/// and where all builds are known: else it may be for the others.
 fn unused(graph: &Graph, diagnostics: &mut Diagnostics) {
     if graph.builders.is_empty() || graph.farm.more_builds {
         return;
@@ -27,9 +30,13 @@ fn unused(graph: &Graph, diagnostics: &mut Diagnostics) {
     graph.builders.iter().for_each(|builder| used.union_with(builder.slaves.ranks()));
     for (index, slave) in graph.farm.slaves.iter().enumerate() {
         if !slave.unclear && !used.contains(graph.offers.rank(index)) {
-            let builds = graph.farm.builds.iter().filter(|build| build.buildout.is_some());
-            let reasons = builds.filter_map(|build| Some(format!("{}: {}", build.name, why_not(build, slave)?)));
-            let reasons = few(reasons, graph.farm.builds.len(), "builds");
+            let builds = || graph.farm.builds.iter().filter(|build| build.buildout.is_some());
+            let reasons = builds().filter_map(|build| Some(format!("{}: {}", build.name, why_not(build, slave)?)));
+            let mut reasons: Vec<String> = reasons.take(MOST_REASONS).collect();
+            let all = builds().count();
+            if reasons.len() == MOST_REASONS && all > MOST_REASONS {
+                reasons.push(format!("… of {all} builds"));
+            }
             let problem = problem::Slave::Unused { slave: slave.name.clone(), reasons };
             diagnostics.push(problem, slave.span);
         }

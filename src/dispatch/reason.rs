@@ -27,14 +27,14 @@ pub enum Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let offers = |offered: &[String]| match offered {
-            [] => "nothing of it is offered".to_owned(),
+        let offers = |wanted: &str, offered: &[String]| match offered {
+            [] => format!("no {} is offered", wanted.split(' ').next().unwrap_or_default()),
             some => format!("offered is {}", some.join(", ")),
         };
         match self {
-            Self::NotFor { wanted, offered } => write!(f, "the build is for {wanted}, {}", offers(offered)),
+            Self::NotFor { wanted, offered } => write!(f, "the build is for {wanted}, {}", offers(wanted, offered)),
             Self::OnlyIfRequires(name) => write!(f, "it takes only builds that require {name}"),
-            Self::Requires { wanted, offered } => write!(f, "{wanted} is required, {}", offers(offered)),
+            Self::Requires { wanted, offered } => write!(f, "{wanted} is required, {}", offers(wanted, offered)),
         }
     }
 }
@@ -73,7 +73,7 @@ fn meets(slave: &Slave, requirement: &Requirement) -> bool {
 
 fn offered(slave: &Slave, requirement: &Requirement) -> Vec<String> {
     let text = |offer: &Offer| {
-        let version = offer.version.as_ref().map_or_else(|| "no version".to_owned(), ToString::to_string);
+        let version = offer.version.as_ref().map_or_else(|| "without a version".to_owned(), ToString::to_string);
         format!("{} {version}", requirement.capability)
     };
     slave.capabilities.get(&requirement.capability).into_iter().flatten().map(text).collect()

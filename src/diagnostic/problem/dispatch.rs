@@ -3,6 +3,29 @@
 use super::Severity::{Error, Notice, Warning};
 use super::{Wording, did_you_mean, names, word};
 
+/// Slaves for which the same is to be said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alike {
+    /// The first few of them; none for those of which only the number is told.
+    pub names: Vec<String>,
+    /// How many there are.
+    pub count: usize,
+    /// What is to be said of each.
+    pub reason: String,
+}
+
+impl Alike {
+    /// The slaves, as a sentence begins.
+    fn subject(&self) -> String {
+        match self.names.as_slice() {
+            [one] if self.count == 1 => one.clone(),
+            [others @ .., last] if self.names.len() == self.count => format!("{} and {last}", others.join(", ")),
+            [] => format!("{} more slave{}", self.count, if self.count == 1 { "" } else { "s" }),
+            some => format!("{} slaves ({}, …)", self.count, some.join(", ")),
+        }
+    }
+}
+
 /// A problem of putting builds on slaves. Alphabetical.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the wording below says what each is")]
@@ -10,9 +33,25 @@ pub enum Dispatch {
     BuilderTwice { builder: String },
     Database { builder: String, database: String },
     Highest { slave: String, capability: String, taken: String, offered: Vec<String> },
-    NoBuilder { build: String, reasons: Vec<String> },
+    NoBuilder { build: String, slaves: Vec<Alike> },
     Twice { capability: String },
-    Unmet { build: String, wanted: String, offered: Vec<String>, known: Vec<String> },
+    Unmet { build: String, wanted: String, slaves: Vec<Alike>, offer: Offer },
+}
+
+/// What the slaves of a farm offer of a capability.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offer {
+    /// Nothing.
+    None {
+        /// What they offer instead.
+        known: Vec<String>,
+        /// Whether it is known what the capability is, so that it is no slip.
+        declared: bool,
+    },
+    /// It, without any version.
+    Unversioned,
+    /// Versions of it.
+    Versions,
 }
 
 impl Dispatch {
@@ -43,12 +82,15 @@ impl Dispatch {
                 &format!("{taken} is taken, the highest"),
                 &format!("ask for one version, or put `{capability}` into `build-for` to build with each of them"),
             ),
-            Self::NoBuilder { build, reasons } => word(
+            Self::NoBuilder { build, slaves } => word(
                 "dispatch::no-builder",
                 Warning,
                 &format!("no slave can take the build `{build}`: it has no builder"),
                 "this build is never run",
-                &reasons.join("\n"),
+                &lines(slaves.iter().map(|alike| match alike.names.is_empty() {
+                    true => format!("{}, for other reasons", alike.subject()),
+                    false => format!("{}: {}", alike.subject(), alike.reason),
+                })),
             ),
             Self::Twice { capability } => word(
                 "dispatch::twice",
@@ -57,18 +99,42 @@ impl Dispatch {
                 "again here",
                 "write one line, its filters joined by `OR`",
             ),
-            Self::Unmet { build, wanted, offered, known } => word(
+            Self::Unmet { build, wanted, slaves, offer } => word(
                 "dispatch::unmet",
                 Warning,
                 &format!("no slave of the farm meets `{wanted}`: the build `{build}` has no builder"),
                 "offered by no slave",
-                &if offered.is_empty() {
-                    did_you_mean(wanted.split(' ').next().unwrap_or_default(), known)
-                        .unwrap_or_else(|| format!("the slaves offer {}", names(known)))
-                } else {
-                    format!("the slaves offer {}", offered.join(", "))
-                },
+                &lines(instead(wanted, offer).into_iter().chain(slaves.iter().map(|alike| {
+                    match (alike.names.is_empty(), alike.count) {
+                        (true, _) => format!("{} offer others", alike.subject()),
+                        (_, 1) => format!("{} offers {}", alike.subject(), alike.reason),
+                        _ => format!("{} offer {}", alike.subject(), alike.reason),
+                    }
+                }))),
             ),
         }
     }
+}
+
+/// What to write instead of a requirement, or in the fragments, where that can be told.
+fn instead(wanted: &str, offer: &Offer) -> Option<String> {
+    let capability = wanted.split(' ').next().unwrap_or_default();
+    match offer {
+        Offer::None { known, .. } if known.is_empty() => {
+            Some(format!("the slaves offer nothing at all: add `capability = {capability} VERSION` to one that has it"))
+        }
+        Offer::None { known, declared } => {
+            let near = if *declared { None } else { did_you_mean(capability, known) };
+            let all = || format!("what the slaves offer is {}: add `{capability}` to one that has it", names(known));
+            Some(near.unwrap_or_else(all))
+        }
+        Offer::Unversioned => Some(format!(
+            "what has no version meets no comparison: write it in the slave's section, `{capability} VERSION`"
+        )),
+        Offer::Versions => None,
+    }
+}
+
+fn lines(lines: impl Iterator<Item = String>) -> String {
+    lines.collect::<Vec<_>>().join("\n")
 }

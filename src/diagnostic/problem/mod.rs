@@ -52,6 +52,8 @@ macro_rules! families {
     };
 }
 
+pub use dispatch::{Alike, Offer};
+
 families! {
     allow Allow
     build Build
@@ -93,20 +95,20 @@ pub enum Label {
     Extends(String, String),
     /// The first of two.
     FirstHere,
-    /// The option that names a buildout.
-    ItsBuildout,
     /// A section inherits from another, in a circle.
     Inherits(String, String),
+    /// The option that names a buildout.
+    ItsBuildout,
     /// The option that a line belongs to.
     ItsOption,
     /// The section that is a part.
     ItsPart,
-}
-
     /// A value refers to another, in a circle.
     RefersTo(String, String),
     /// A section takes the options of another, in a circle.
     TakesFrom(String, String),
+}
+
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -122,8 +124,6 @@ impl fmt::Display for Label {
     }
 }
 
-fn did_you_mean(written: &str, known: &[String]) -> Option<String> {
-    nearest(written, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"))
 /// A step of a circle.
 fn leads(one: &str, verb: &str, other: &str) -> String {
     if one == other { format!("`{one}` {verb} itself") } else { format!("`{one}` {verb} `{other}`") }
@@ -145,6 +145,8 @@ fn closes(chain: &[String], verb: &str) -> String {
     }
 }
 
+fn did_you_mean(written: &str, known: &[String]) -> Option<String> {
+    nearest(written, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"))
 }
 
 fn names(names: &[String]) -> String {
