@@ -198,7 +198,11 @@ fn files_may_be_named_without_an_option() {
     let output = compile(&["--farm", "fixtures/historic", "missing.cfg"]);
     assert_eq!(
         (output.status.code(), text(&output.stderr)),
-        (Some(2), "error: missing.cfg does not exist\n".to_owned())
+        (
+            Some(2),
+            "error: missing.cfg does not exist\n  help: the farm's manifest is `fixtures/historic/buildouts/MANIFEST.cfg`\n"
+                .to_owned()
+        )
     );
 }
 

@@ -52,13 +52,16 @@ fn the_picture_shows_builds_that_no_slave_takes() {
 fn odd_names_do_not_break_out_of_their_quotes() {
     let farm = tempfile::tempdir().unwrap();
     std::fs::create_dir(farm.path().join("buildouts")).unwrap();
-    let manifest = "[a\"<b>&'\\ \u{1}`#]\nbuildout = git https://x.example/a main b.cfg\nbuild-for =\n";
+    let manifest = "[a\"<b>&'\\ `#]\nbuildout = git https://x.example/a main b.cfg\nbuild-for =\n";
     std::fs::write(farm.path().join("buildouts/MANIFEST.cfg"), manifest).unwrap();
-    std::fs::write(farm.path().join("slaves.cfg"), "[s]\npassword = x\n").unwrap();
+    std::fs::write(farm.path().join("slaves.cfg"), "[s\u{1}]\npassword = x\n").unwrap();
     let draw = |format: &str| drawn(&["--farm", farm.path().to_str().unwrap(), "--format", format]);
-    assert!(draw("svg").contains("a&quot;&lt;b&gt;&amp;&#x27;\\ \u{FFFD}`#"), "{}", draw("svg"));
-    assert!(draw("dot").contains("tooltip=\"a\\\"<b>&'\\\\ \u{FFFD}`#\\n"), "{}", draw("dot"));
-    assert!(draw("mermaid").contains("\"a#34;#60;b#62;#38;'#92; \u{FFFD}#96;#35;"), "{}", draw("mermaid"));
+    assert!(draw("svg").contains("a&quot;&lt;b&gt;&amp;&#x27;\\ `#"), "{}", draw("svg"));
+    assert!(draw("dot").contains("tooltip=\"a\\\"<b>&'\\\\ `#\\n"), "{}", draw("dot"));
+    assert!(draw("mermaid").contains("\"a#34;#60;b#62;#38;'#92; #96;#35;"), "{}", draw("mermaid"));
+    for format in ["svg", "dot", "mermaid"] {
+        assert!(draw(format).contains("s\u{FFFD}") && !draw(format).contains('\u{1}'), "{}", draw(format));
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Checks of the whole graph, a file for each family. The graph comes in, diagnostics go out; what a single file says is
 //! checked where it is read.
 
+mod build;
 mod buildout;
 mod dispatch;
 pub(crate) mod layout;
@@ -26,6 +27,7 @@ pub fn check_fragments(
 
 /// Checks the graph.
 pub fn check(graph: &Graph, templates: &Templates, diagnostics: &mut Diagnostics) {
+    build::check(graph, diagnostics);
     buildout::check(graph, diagnostics);
     dispatch::check(graph, diagnostics);
     secret::passwords(&graph.farm.slaves, diagnostics);

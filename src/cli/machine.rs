@@ -15,6 +15,8 @@ pub(super) const LOCAL: &str = "local";
 pub(super) fn state(named: Option<&Utf8PathBuf>, farm: Option<&Utf8Path>) -> Utf8PathBuf {
     let beside = || {
         let root = farm.map_or_else(|| find_farm(None), Utf8Path::to_owned);
+        // It is the same directory from wherever in the farm farmout is called.
+        let root = if root.starts_with("..") { root.canonicalize_utf8().unwrap_or(root) } else { root };
         Layout { root, ..Layout::default() }.path(".farmout")
     };
     named.cloned().unwrap_or_else(beside)

@@ -6,8 +6,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use globset::Glob;
 
 use super::FarmFile;
-use crate::diagnostic::{Diagnostics, Failure, problem};
-use crate::source::{Read, ReadError, SourceId, Sources};
+use crate::diagnostic::{Diagnostics, Failure, problem, suggest};
+use crate::source::{Read, ReadError, SourceId, Sources, Span};
 
 /// The name by which a manifest comes through standard input.
 const STANDARD_INPUT: &str = "-";
@@ -52,11 +52,16 @@ impl Files {
     /// # Errors
     /// A failure for each file that is missing or unreadable.
     pub fn read(layout: &Layout, sources: &mut Sources, diagnostics: &mut Diagnostics) -> Result<Self, Vec<Failure>> {
-        let mut reading = Reading { layout, sources, diagnostics, failures: Vec::new() };
+        let manifests = FarmFile::default().manifests;
+        let mut reading = Reading { layout, sources, diagnostics, manifests, failures: Vec::new() };
         let mut files = Self::default();
         if let Some(id) = layout.path("farm.yaml").exists().then(|| reading.file("farm.yaml".into())).flatten() {
             match FarmFile::parse(reading.sources, id, reading.diagnostics) {
-                Some(farm) => files.farm = farm,
+                Some(farm) => {
+                    files.farm = farm;
+                    reading.manifests.clone_from(&files.farm.manifests);
+                    reading.missing(id, &files.farm.slaves);
+                }
                 // Without knowing what the farm is made of, nothing that is said of its other files would be true.
                 None => return Ok(files),
             }
@@ -65,7 +70,7 @@ impl Files {
         let (manifests, mut fragments) = reading.named(&layout.manifests, &own);
         if manifests.is_empty() {
             for manifest in files.farm.manifests.clone() {
-                let id = reading.file(manifest.clone());
+                let id = reading.own_manifest(&manifest);
                 files.manifests.extend(id.map(|id| (id, layout.path(manifest.parent().unwrap_or("".into())))));
             }
         }
@@ -107,6 +112,8 @@ struct Reading<'a> {
     layout: &'a Layout,
     sources: &'a mut Sources,
     diagnostics: &'a mut Diagnostics,
+    /// The farm's own manifests.
+    manifests: Vec<Utf8PathBuf>,
     failures: Vec<Failure>,
 }
 
@@ -127,9 +134,62 @@ impl Reading<'_> {
             let read = self.sources.standard_input("<stdin>");
             return Some((self.take(read)?, self.layout.path("buildouts")));
         }
-        let id = self.read(path, name(path))?;
+        let read = self.sources.read(path, name(path));
+        if let Err(error @ ReadError::Missing(_)) = &read
+            && let Some(help) = self.manifests(path)
+        {
+            self.failures.push(Failure::misuse(error.to_string()).help(help));
+            return None;
+        }
+        let id = self.take(read)?;
         let parent = path.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(".".into());
         Some((id, parent.to_owned()))
+    }
+
+    /// Reports the fragments that `farm.yaml` names and that do not exist. Patterns may find nothing.
+    fn missing(&mut self, id: SourceId, slaves: &[String]) {
+        if !self.layout.fragments.is_empty() || self.layout.fragment.is_some() {
+            return;
+        }
+        for name in slaves.iter().filter(|name| !is_pattern(name) && !self.layout.path(name).exists()) {
+            // Where it is not written, it is one of the defaults.
+            if let Some(at) = written(self.sources.get(id).text(), name) {
+                let problem = problem::Farm::Missing { file: self.layout.path(name).to_string() };
+                self.diagnostics.push(problem, Span::new(id, at..at + name.len()));
+            }
+        }
+    }
+
+    /// What to say where a manifest that the user names is missing: which ones there are.
+    fn manifests(&self, missing: &Utf8Path) -> Option<String> {
+        let farm = self.manifests.iter().map(|path| self.layout.path(path)).filter(|path| path.is_file());
+        let mut names: Vec<String> = farm.map(|path| name(&path).to_owned()).collect();
+        let beside = missing.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(".".into());
+        let beside = beside.read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
+        let mut near: Vec<String> = beside.map(|entry| name(entry.path()).to_owned()).collect();
+        near.retain(|path| path.ends_with(".cfg"));
+        near.sort();
+        if let Some(near) = suggest::nearest(name(missing), names.iter().chain(&near).map(String::as_str)) {
+            return Some(format!("did you mean `{near}`?"));
+        }
+        names.dedup();
+        match names.as_slice() {
+            [] => None,
+            [one] => Some(format!("the farm's manifest is `{one}`")),
+            all => Some(format!("the farm's manifests are {}", suggest::list(all.iter().map(String::as_str)))),
+        }
+    }
+
+    /// Reads one of the farm's own manifests.
+    fn own_manifest(&mut self, manifest: &Utf8Path) -> Option<SourceId> {
+        let path = self.layout.path(manifest);
+        let read = self.sources.read(&path, path.as_str());
+        if let (Err(error @ ReadError::Missing(_)), false) = (&read, path.ends_with("MANIFEST.cfg")) {
+            let help = "`manifests` in farm.yaml names it, by its path from the farm's directory";
+            self.failures.push(Failure::misuse(error.to_string()).help(help));
+            return None;
+        }
+        self.take(read)
     }
 
     /// Reads a file of the farm. Messages call it by its path from the current directory.
@@ -165,7 +225,7 @@ impl Reading<'_> {
     fn matching(&self, pattern: &str) -> Vec<Utf8PathBuf> {
         let path = Utf8Path::new(pattern);
         let (parent, name) = (path.parent().unwrap_or("".into()), path.file_name().unwrap_or_default());
-        if !name.contains(['*', '?', '[']) {
+        if !is_pattern(name) {
             return if self.layout.path(path).exists() { vec![path.to_owned()] } else { Vec::new() };
         }
         let Ok(glob) = Glob::new(name) else { return Vec::new() };
@@ -180,6 +240,26 @@ impl Reading<'_> {
         found.sort();
         found
     }
+}
+
+/// Whether a name stands for several files.
+fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?', '['])
+}
+
+/// Where `farm.yaml` has a name in its list of fragments, comments apart.
+fn written(text: &str, name: &str) -> Option<usize> {
+    let mut at = 0;
+    let mut slaves = false;
+    for line in text.split_inclusive('\n') {
+        slaves |= line.starts_with("slaves:");
+        let found = line[..line.find('#').unwrap_or(line.len())].find(name);
+        if let Some(found) = found.filter(|_| slaves) {
+            return Some(at + found);
+        }
+        at += line.len();
+    }
+    None
 }
 
 /// What messages call a file: its path from the current directory.
@@ -222,6 +302,7 @@ pub fn find_farm(named: Option<Utf8PathBuf>) -> Utf8PathBuf {
         return here;
     }
     let absolute = std::env::current_dir().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
-    let found = absolute.as_deref().and_then(|path| path.ancestors().find(|path| is_farm(path)));
-    found.map_or(here, Utf8Path::to_owned)
+    let found = absolute.as_deref().and_then(|path| path.ancestors().position(is_farm));
+    // As a person here would write it: `..`, `../..`.
+    found.map_or(here, |levels| vec![".."; levels].into_iter().collect())
 }
