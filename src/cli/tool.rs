@@ -84,6 +84,9 @@ enum Fetch {
     /// except files that the repository ignores, repositories in it, and what --keep names. A clone of another repository,
     /// and one that was killed half-way, is replaced. Submodules are ignored, and no hooks run.
     ///
+    /// A password does not belong on a command line, where every user of the machine can read it: give what would stand
+    /// before the `@` of the address, `user:password` or a token, as FARMOUT_CREDENTIALS in the environment.
+    ///
     /// The last line of the output is the full revision.
     Git(Git),
 }
@@ -192,7 +195,7 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
             bootstrap::bootstrap(&wanted)?;
         }
         Command::Fetch(Fetch::Git(Git { url, branch, into, shallow, keep })) => {
-            let url = fetch::Address::new(url);
+            let url = address(&url);
             say(fetch::fetch(&fetch::Fetch { url, branch, into, shallow, keep })?);
         }
         Command::Pg(Pg::CreateDatabase(CreateDatabase { database, template })) => {
@@ -205,4 +208,9 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Pg(Pg::StopCluster(StopCluster { bin, data })) => pg::stop(&bin, &data)?,
     }
     Ok(Exit::Fine)
+}
+
+/// The repository's address, with what the environment adds to it.
+fn address(url: &str) -> fetch::Address {
+    fetch::Address::with_credentials(url, &std::env::var(fetch::CREDENTIALS).unwrap_or_default())
 }

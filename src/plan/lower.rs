@@ -11,6 +11,7 @@ use crate::compile::address_secret;
 use crate::dispatch::{Builder, Chosen};
 use crate::model::{Build, BuildoutSource, Requirement, credentials};
 use crate::steps::{ExpandError, Expansion, Template, values};
+use crate::tool::fetch::CREDENTIALS;
 
 /// What a builder does, options of capabilities left as placeholders `${capability.option}`.
 #[derive(Debug, Clone)]
@@ -112,11 +113,9 @@ pub fn lower(compilation: &Compilation, builder: &Builder) -> Result<Procedure, 
     let mut steps = lowering.finish();
     if let Some(user) = build.buildout.as_ref().and_then(|buildout| buildout.source.url()).and_then(credentials) {
         // Plans are read and sent around: the password in the address is named, and the runner looks it up.
-        let (shown, named) =
-            (format!("{}@", super::placeholder::escape(user)), format!("${{secret.{}}}@", address_secret(&build.name)));
-        for argument in steps.iter_mut().flat_map(|step| &mut step.step.run) {
-            *argument = argument.replace(&shown, &named);
-        }
+        let shown = format!("{}@", super::placeholder::escape(user));
+        let named = format!("${{secret.{}}}", address_secret(&build.name));
+        steps.iter_mut().for_each(|step| hide(&mut step.step, &shown, &named));
     }
     Ok(Procedure {
         builder: builder.name.clone(),
@@ -129,6 +128,24 @@ pub fn lower(compilation: &Compilation, builder: &Builder) -> Result<Procedure, 
         files: location.files,
         steps,
     })
+}
+
+/// Puts the name of a password in the place of the `user:password@` in a step's arguments.
+///
+/// farmout's own commands are given it as a variable instead: every user of the machine can read the arguments of a process.
+/// Any other command knows of no such variable.
+fn hide(step: &mut Step, shown: &str, named: &str) {
+    if !step.run.iter().any(|argument| argument.contains(shown)) {
+        return;
+    }
+    let own = step.run.first().is_some_and(|program| program == "${farmout}");
+    let instead = if own { String::new() } else { format!("{named}@") };
+    for argument in &mut step.run {
+        *argument = argument.replace(shown, &instead);
+    }
+    if own {
+        step.environment.insert(CREDENTIALS.to_owned(), named.to_owned());
+    }
 }
 
 /// The templates that the builder's capabilities bring on some slaves.

@@ -1,5 +1,9 @@
 //! A repository's address: what may be shown of it, and how its secrets are taken out of other programs' output.
 
+/// The variable in which a command is given what stands before the `@` of an address: every user of the machine can read
+/// its arguments, and only its own user its environment.
+pub const CREDENTIALS: &str = "FARMOUT_CREDENTIALS";
+
 /// Where a repository is. It has no `Display`: [`Address::shown`] is what may be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
@@ -23,9 +27,52 @@ impl Address {
         Self { text, secret }
     }
 
-    /// The address itself, for the program that fetches.
+    /// An address whose secret part was given apart, as in [`CREDENTIALS`]. One that has its own keeps that.
+    pub fn with_credentials(text: impl Into<String>, credentials: &str) -> Self {
+        let address = Self::new(text);
+        match address.text.split_once("://") {
+            Some((scheme, rest)) if address.secret.is_none() && !credentials.is_empty() => {
+                Self::new(format!("{scheme}://{credentials}@{rest}"))
+            }
+            _ => address,
+        }
+    }
+
+    /// The address itself, secrets and all. Not for a command line.
     pub fn expose(&self) -> &str {
         &self.text
+    }
+
+    /// The address for a command line: without a password. The user stays where a program needs the name to log in.
+    pub fn public(&self) -> String {
+        match &self.secret {
+            Some(range) if !self.asks_for_login() => {
+                let user = self.text[range.clone()].split(':').next().unwrap_or_default();
+                format!("{}{user}{}", &self.text[..range.start], &self.text[range.end..])
+            }
+            _ => self.bare(),
+        }
+    }
+
+    /// The user and the password, decoded, where the server would ask for them.
+    pub fn login(&self) -> Option<Login> {
+        let credentials = &self.text[self.secret.clone().filter(|_| self.asks_for_login())?];
+        let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
+        Some(Login { site: self.site(), user: decoded(user), password: decoded(password) })
+    }
+
+    /// Whether it is of a kind that logs in by asking, and not, as ssh does, by itself.
+    fn asks_for_login(&self) -> bool {
+        let scheme = self.text.split("://").next().unwrap_or_default().to_ascii_lowercase();
+        ["http", "https", "ftp", "ftps"].contains(&&*scheme)
+    }
+
+    /// Scheme, host and port: what the login is for.
+    fn site(&self) -> String {
+        let bare = self.bare();
+        let host = bare.find("://").map_or(0, |at| at + 3);
+        let end = bare[host..].find(['/', '?', '#']).map_or(bare.len(), |end| host + end);
+        bare[..end].to_owned()
     }
 
     /// The address for people: `https://****@host/path`.
@@ -57,6 +104,17 @@ impl Address {
         }
         line
     }
+}
+
+/// Who logs in where. It has neither `Display` nor `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The server: `https://host:port`.
+    pub site: String,
+    /// The user, or a token.
+    pub user: String,
+    /// The password; empty where there is none.
+    pub password: String,
 }
 
 impl std::fmt::Debug for Address {
@@ -102,11 +160,28 @@ mod tests {
     }
 
     #[test]
+    fn a_login_is_for_its_server_and_on_no_command_line() {
+        let address = Address::with_credentials("https://host.example:8443/a", "me:p%40ss:word");
+        assert_eq!(address, Address::new("https://me:p%40ss:word@host.example:8443/a"));
+        assert_eq!(address.public(), "https://host.example:8443/a");
+        let login = address.login().unwrap();
+        assert_eq!((&*login.site, &*login.user, &*login.password), ("https://host.example:8443", "me", "p@ss:word"));
+        let token = Address::new("HTTPS://t0ken@host").login().unwrap();
+        assert_eq!((&*token.site, &*token.user, &*token.password), ("HTTPS://host", "t0ken", ""));
+        let ssh = Address::new("ssh://git:pw@host/a");
+        assert_eq!(ssh.public(), "ssh://git@host/a");
+        assert!(ssh.login().is_none() && Address::new("https://host/a").login().is_none());
+        assert_eq!(Address::with_credentials("https://you@host/a", "me:pw").expose(), "https://you@host/a");
+        assert_eq!(Address::with_credentials("/srv/a", "me:pw").expose(), "/srv/a");
+    }
+
+    #[test]
     fn what_is_not_secret_stays() {
         for text in ["ssh://git@host/a", "git@host:a/b", "/srv/a@b", "https://host/a@b", "-x", "", "file:///a", "é://@"]
         {
             assert_eq!(Address::new(text).shown(), text);
             assert_eq!(Address::new(text).bare(), text);
+            assert_eq!(Address::new(text).public(), text);
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{Address, Error};
+use super::{Address, CREDENTIALS, Error};
 use crate::host::environment::GIT;
 use crate::tool::process::{self, Streamed};
 use crate::tool::say;
@@ -17,7 +17,7 @@ pub(super) struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    /// The name of the remote, which exists only in git's environment: the address may hold a password.
+    /// The name of the remote, which exists only in git's environment.
     pub(super) const REMOTE: &'static str = "farmout";
 
     pub(super) fn new(url: &'a Address, into: &'a Path) -> Result<Self, Error> {
@@ -58,8 +58,16 @@ impl<'a> Client<'a> {
             command.args(["-c", setting]);
         }
         // What `-c` would set, but where `ps` does not show it. GIT_CONFIG_COUNT needs git 2.31, this works with any.
-        let setting = format!("remote.{}.url={}", Self::REMOTE, self.url.expose());
-        command.env("GIT_CONFIG_PARAMETERS", quoted(&setting));
+        let mut settings = vec![format!("remote.{}.url={}", Self::REMOTE, self.url.public())];
+        command.env_remove(CREDENTIALS);
+        if let Some(login) = self.url.login() {
+            // Git gives the address to a program of its own as an argument, so the password cannot be in it. The empty
+            // helper comes before ours so that no other one hears of the password, and stores it.
+            settings.extend(["", HELPER].map(|helper| format!("credential.{}.helper={helper}", login.site)));
+            command.env("FARMOUT_USERNAME", login.user).env("FARMOUT_PASSWORD", login.password);
+        }
+        let settings: Vec<String> = settings.iter().map(|setting| quoted(setting)).collect();
+        command.env("GIT_CONFIG_PARAMETERS", settings.join(" "));
         if let Some(ssh) = &self.ssh {
             command.env("GIT_SSH_COMMAND", ssh);
         }
@@ -113,6 +121,9 @@ fn ssh() -> Result<Option<String>, Error> {
     let program = base.split_whitespace().next().unwrap_or_default().rsplit('/').next();
     Ok(Some(if program == Some("ssh") { format!("{base} -o BatchMode=yes") } else { base }))
 }
+
+/// Tells git the login when it asks, from the environment. `printf` is the shell's own: no process has it as an argument.
+const HELPER: &str = r#"!f() { test "$1" != get || printf "username=%s\npassword=%s\n" "$FARMOUT_USERNAME" "$FARMOUT_PASSWORD"; }; f"#;
 
 /// Settings of every git here: no hooks, nothing that goes on in the background with our output open, no submodules.
 const SETTINGS: [&str; 8] = [

@@ -5,6 +5,6 @@ mod client;
 mod error;
 mod git;
 
-pub use address::Address;
+pub use address::{Address, CREDENTIALS};
 pub use error::Error;
 pub use git::{Fetch, fetch};
