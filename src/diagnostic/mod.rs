@@ -20,7 +20,7 @@ use crate::source::{Sources, Span};
 
 pub use allow::silence;
 pub use code::Code;
-pub use failure::Failure;
+pub use failure::{Failure, other_state, plain};
 pub use format::Format;
 pub use levels::Levels;
 pub use pages::Pages;

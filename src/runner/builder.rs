@@ -1,6 +1,5 @@
 //! One builder: its lock, its record, its folders, its steps in order, and the tidying after them.
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::time::Instant;
 
@@ -13,9 +12,11 @@ use super::group::ProcessId;
 use super::journal::{FORMAT, Journal, Record};
 use super::lock::Lock;
 use super::result::{BuilderResult, Outcome, StepResult, seconds};
+use super::save::Readers;
 use super::session::Session;
 use super::step::Work;
 use super::workspace::{Workspace, owner, remove_sockets};
+use crate::diagnostic::plain;
 use crate::plan::{OnFailure, Plan, Step};
 
 /// Which steps to perform.
@@ -42,7 +43,7 @@ pub(super) fn run(session: &mut Session<'_>, place: &Place<'_>, plan: &Plan) -> 
     let began = Instant::now();
     let mut result = BuilderResult::pending(&plan.builder, &plan.directory);
     let (outcome, reason) = attempt(session, place, plan, &mut result)
-        .unwrap_or_else(|problem| (Outcome::Failure, Some(session.masked(&problem))));
+        .unwrap_or_else(|problem| (Outcome::Failure, Some(session.masked(&plain(&problem)))));
     result.outcome = Some(outcome);
     result.reason = reason;
     let took = began.elapsed();
@@ -173,7 +174,7 @@ pub(super) fn perform(session: &mut Session<'_>, work: &mut Work<'_>, which: Whi
         if result.outcome == Outcome::Failure && step.on_failure == OnFailure::Halt && halted.is_none() {
             halted = Some(format!("step `{}` failed", step.name));
         }
-        note(work.folder, &result);
+        note(work.folder, &result, Readers::of(work.user));
         steps.push(result);
     }
 }
@@ -189,8 +190,8 @@ fn has_cause(plan: &Plan, clean_up: &Step, begun: &[String]) -> bool {
 }
 
 /// Appends a line to `steps.jsonl`. The same is in `result.json` later, so that nothing is lost if it fails.
-fn note(folder: &Utf8Path, result: &StepResult) {
-    let file = OpenOptions::new().create(true).append(true).open(folder.join("steps.jsonl"));
+fn note(folder: &Utf8Path, result: &StepResult, readers: Readers) {
+    let file = readers.append(&folder.join("steps.jsonl"));
     if let (Ok(mut file), Ok(mut line)) = (file, serde_json::to_vec(result)) {
         line.push(b'\n');
         let _ = file.write_all(&line);

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::group::ProcessId;
-use super::save::save_json;
+use super::save::Readers;
 use super::site::StepUser;
 
 /// The version of the records that this farmout writes and reads.
@@ -62,7 +62,7 @@ impl Journal {
     pub(super) fn create(active: &Utf8Path, record: Record) -> io::Result<Self> {
         let path = active.join(format!("{}--{}.json", record.run, record.directory));
         let journal = Self { path, record };
-        save_json(&journal.path, &journal.record)?;
+        Readers::None.save_json(&journal.path, &journal.record)?;
         Ok(journal)
     }
 
@@ -83,7 +83,7 @@ impl Journal {
     /// enough.
     pub(super) fn update(&mut self, change: impl FnOnce(&mut Record)) {
         change(&mut self.record);
-        let _ = save_json(&self.path, &self.record);
+        let _ = Readers::None.save_json(&self.path, &self.record);
     }
 
     /// Ends the record: nothing is left to clean up.

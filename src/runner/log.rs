@@ -7,6 +7,7 @@ use camino::Utf8Path;
 
 use super::event::Stream;
 use super::mask::{Mask, MaskedStream};
+use super::save::Readers;
 
 /// The log of one step. It holds the step's output and nothing else.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub(super) struct StepLog<'a> {
 impl<'a> StepLog<'a> {
     /// Makes the log. One that cannot be made or written to does not keep the step from running: it is a
     /// [`Self::problem`].
-    pub(super) fn create(path: &Utf8Path, mask: &'a Mask, wants_last_line: bool) -> Self {
-        let (file, problem) = match File::create(path) {
+    pub(super) fn create(path: &Utf8Path, readers: Readers, mask: &'a Mask, wants_last_line: bool) -> Self {
+        let (file, problem) = match readers.create(path) {
             Ok(file) => (Some(file), None),
             Err(error) => (None, Some(format!("its log cannot be written: {error}"))),
         };

@@ -37,11 +37,11 @@ pub use recover::recover;
 pub use result::{BuilderResult, Outcome, RunResult, StepResult};
 pub use site::{Site, StepUser};
 
-use crate::diagnostic::Failure;
+use crate::diagnostic::{Failure, other_state};
 use crate::plan::Plan;
 use builder::Place;
 use mask::Mask;
-use save::{save, save_json};
+use save::Readers;
 use session::{Session, listen};
 use state::State;
 
@@ -61,16 +61,19 @@ pub fn run(plans: &[Plan], site: &Site, observer: &mut dyn FnMut(&Event)) -> Res
     let started = Timestamp::now();
     let (mask, interrupts) = (Mask::new(&site.secrets), listen()?);
     let mut session = Session::new(site, &mask, &interrupts, observer);
-    let state = State::open(&site.state)?;
+    let readers = Readers::of(site.account.as_ref());
+    let state = State::open(&site.state, readers)?;
     recover::recover_all(&mut session, &state)?;
 
-    let told = |error: io::Error| Failure::error(format!("cannot keep the run in {}: {error}", site.state));
+    let told = |error: io::Error| {
+        Failure::error(format!("cannot keep the run in {}: {error}", site.state)).help(other_state(&error))
+    };
     let id = state.begin(started).map_err(told)?;
     let folder = state.run(&id);
     let builders = plans.iter().map(|plan| BuilderResult::pending(&plan.builder, &plan.directory)).collect();
     let mut result =
         RunResult { run: id.clone(), folder: folder.clone(), outcome: None, started, seconds: 0.0, builders };
-    save_json(&folder.join("result.json"), &result).map_err(told)?;
+    readers.save_json(&folder.join("result.json"), &result).map_err(told)?;
     let builders = plans.iter().map(|plan| plan.builder.clone()).collect();
     session.emit(&Event::RunStarted { run: id.clone(), folder: folder.clone(), builders });
 
@@ -81,11 +84,11 @@ pub fn run(plans: &[Plan], site: &Site, observer: &mut dyn FnMut(&Event)) -> Res
             let (builder, total) = (plan.builder.clone(), plans.len());
             session.emit(&Event::BuilderStarted { builder, index: index + 1, total });
             let place = folder.join(&plan.directory);
-            keep_plan(&place, plan).map_err(told)?;
+            keep_plan(&place, plan, readers).map_err(told)?;
             builder::run(&mut session, &Place { run: &id, active: &state.active(), folder: &place }, plan)
         };
         result.seconds = result::seconds(began.elapsed());
-        save_json(&folder.join("result.json"), &result).map_err(told)?;
+        readers.save_json(&folder.join("result.json"), &result).map_err(told)?;
     }
 
     let outcomes = result.builders.iter().filter_map(|builder| builder.outcome);
@@ -94,7 +97,7 @@ pub fn run(plans: &[Plan], site: &Site, observer: &mut dyn FnMut(&Event)) -> Res
     result.outcome = Some(outcome);
     let duration = began.elapsed();
     result.seconds = result::seconds(duration);
-    save_json(&folder.join("result.json"), &result).map_err(told)?;
+    readers.save_json(&folder.join("result.json"), &result).map_err(told)?;
     session.emit(&Event::RunFinished { run: id, outcome, duration, folder });
     Ok(result)
 }
@@ -109,10 +112,10 @@ fn check_account(site: &Site) -> Result<(), Failure> {
     }
 }
 
-fn keep_plan(folder: &Utf8Path, plan: &Plan) -> io::Result<()> {
-    std::fs::create_dir_all(folder)?;
+fn keep_plan(folder: &Utf8Path, plan: &Plan, readers: Readers) -> io::Result<()> {
+    readers.make_folder(folder)?;
     let text = serde_yaml::to_string(plan).map_err(io::Error::other)?;
-    save(&folder.join("plan.yaml"), text.as_bytes())
+    readers.save(&folder.join("plan.yaml"), text.as_bytes())
 }
 
 fn skipped(session: &mut Session<'_>, plan: &Plan) -> BuilderResult {

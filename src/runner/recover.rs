@@ -14,13 +14,13 @@ use super::journal::Journal;
 use super::lock::Lock;
 use super::mask::Mask;
 use super::result::{Outcome, RunResult, StepResult};
-use super::save::save_json;
+use super::save::Readers;
 use super::session::{Session, listen};
 use super::site::Site;
 use super::state::State;
 use super::step::Work;
 use super::workspace::{Workspace, owner, remove_sockets};
-use crate::diagnostic::Failure;
+use crate::diagnostic::{Failure, plain};
 use crate::plan::Plan;
 
 /// After as many tries a record is given up: what it needs will not come back.
@@ -37,7 +37,7 @@ const KILLED: &str = "the runner was killed";
 /// # Errors
 /// The state folder cannot be used.
 pub fn recover(site: &Site, observer: &mut dyn FnMut(&Event)) -> Result<(), Failure> {
-    let state = State::open(&site.state)?;
+    let state = State::open(&site.state, Readers::of(site.account.as_ref()))?;
     let (mask, interrupts) = (Mask::new(&site.secrets), listen()?);
     recover_all(&mut Session::new(site, &mask, &interrupts, observer), &state)
 }
@@ -73,7 +73,7 @@ fn recover_one(session: &mut Session<'_>, state: &State, path: &Utf8Path) {
             let run = path.file_stem().unwrap_or_default();
             let (run, builder) = run.split_once("--").unwrap_or((run, ""));
             let (run, builder) = (run.to_owned(), builder.to_owned());
-            let problem = Some(format!("the record {path} cannot be read: {error}"));
+            let problem = Some(plain(&format!("the record {path} cannot be read: {error}")));
             return session.emit(&Event::Recovered { run, builder, problem });
         }
     };
@@ -99,6 +99,7 @@ fn recover_one(session: &mut Session<'_>, state: &State, path: &Utf8Path) {
     if session.requests() >= 2 {
         return;
     }
+    let readers = Readers::of(journal.record.account.as_ref());
     let outcome = match outcome {
         Ok(workspace) => tidy(&workspace, journal),
         Err(problem) if last => {
@@ -111,9 +112,9 @@ fn recover_one(session: &mut Session<'_>, state: &State, path: &Utf8Path) {
         }
         Err(problem) => Err(problem),
     };
-    let noted = note_result(state, &run, &directory, steps)
+    let noted = note_result(state, readers, &run, &directory, steps)
         .map_err(|error| format!("the result of run {run} cannot be changed: {error}"));
-    let problem = outcome.and(noted).err().map(|problem| session.masked(&problem));
+    let problem = outcome.and(noted).err().map(|problem| session.masked(&plain(&problem)));
     session.emit(&Event::Recovered { run, builder, problem });
 }
 
@@ -151,7 +152,7 @@ fn clean_up(
     let plan: Plan = serde_yaml::from_str(&text).map_err(|error| told(&error))?;
     super::check::check(std::slice::from_ref(&plan)).map_err(|failure| failure.message)?;
     let folder = state.run(&run).join(&record.directory);
-    std::fs::create_dir_all(&folder).map_err(|error| format!("its logs cannot be written: {error}"))?;
+    Readers::of(user.as_ref()).make_folder(&folder).map_err(|error| format!("its logs cannot be written: {error}"))?;
     // It may have been killed before it made them. What it had in its temporary directory may be what a step needs to
     // clean up, so that is emptied last.
     workspace.lay_out().map_err(|error| format!("its folders cannot be made: {error}"))?;
@@ -200,7 +201,13 @@ fn wait_for_end(session: &Session<'_>, leader: &group::ProcessId, time: Duration
 }
 
 /// Makes the killed run's result say so. A run whose result is gone has none to change.
-fn note_result(state: &State, run: &str, directory: &str, recovered: Vec<StepResult>) -> io::Result<()> {
+fn note_result(
+    state: &State,
+    readers: Readers,
+    run: &str,
+    directory: &str,
+    recovered: Vec<StepResult>,
+) -> io::Result<()> {
     let folder = state.run(run);
     let path = folder.join("result.json");
     let bytes = match std::fs::read(&path) {
@@ -228,5 +235,5 @@ fn note_result(state: &State, run: &str, directory: &str, recovered: Vec<StepRes
         }
     }
     result.outcome = Some(Outcome::Interrupted);
-    save_json(&path, &result)
+    readers.save_json(&path, &result)
 }

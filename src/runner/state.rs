@@ -6,44 +6,50 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
-use super::save::save;
-use crate::diagnostic::Failure;
+use super::save::Readers;
+use crate::diagnostic::{Failure, other_state};
 
 /// An existing state folder.
 #[derive(Debug)]
-pub(super) struct State(Utf8PathBuf);
+pub(super) struct State {
+    path: Utf8PathBuf,
+    readers: Readers,
+}
 
 impl State {
-    /// Makes what is missing of the folder.
+    /// Makes what is missing of the folder. The runs in it are for `readers`, the records for nobody but the runner.
     ///
     /// # Errors
     /// It cannot be made or written to.
-    pub(super) fn open(path: &Utf8Path) -> Result<Self, Failure> {
-        let state = Self(path.to_owned());
-        let made = [state.active(), path.join("runs")].iter().try_for_each(std::fs::create_dir_all).and_then(|()| {
+    pub(super) fn open(path: &Utf8Path, readers: Readers) -> Result<Self, Failure> {
+        let state = Self { path: path.to_owned(), readers };
+        let folders = || {
+            Readers::None.make_folder(&state.active())?;
+            readers.make_folder(&path.join("runs"))
+        };
+        let made = folders().and_then(|()| {
             // Written every time, which also shows early whether anything can be.
-            save(&path.join(".gitignore"), b"*\n")
+            Readers::Everybody.save(&path.join(".gitignore"), b"*\n")
         });
         made.map_err(|error| {
-            Failure::misuse(format!("cannot keep runs in {path}: {error}"))
-                .help("the folder must be one that the user who runs farmout can write to; name another with --state")
+            Failure::misuse(format!("cannot keep runs in {path}: {error}")).help(other_state(&error))
         })?;
         Ok(state)
     }
 
     /// The folder itself.
     pub(super) fn folder(&self) -> &Utf8Path {
-        &self.0
+        &self.path
     }
 
     /// The records.
     pub(super) fn active(&self) -> Utf8PathBuf {
-        self.0.join("active")
+        self.path.join("active")
     }
 
     /// The folder of one run.
     pub(super) fn run(&self, id: &str) -> Utf8PathBuf {
-        self.0.join("runs").join(id)
+        self.path.join("runs").join(id)
     }
 
     /// Begins a run: its id, whose folder is made and is the `latest` one.
@@ -51,7 +57,7 @@ impl State {
         let mut attempt = 0;
         loop {
             let id = format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), suffix());
-            match std::fs::create_dir(self.run(&id)) {
+            match self.readers.make_new_folder(&self.run(&id)) {
                 Ok(()) => {
                     self.point_at(&id)?;
                     return Ok(id);
@@ -63,9 +69,9 @@ impl State {
     }
 
     fn point_at(&self, id: &str) -> io::Result<()> {
-        let aside = self.0.join(format!(".latest-{id}"));
+        let aside = self.path.join(format!(".latest-{id}"));
         std::os::unix::fs::symlink(Utf8Path::new("runs").join(id), &aside)?;
-        std::fs::rename(&aside, self.0.join("latest"))
+        std::fs::rename(&aside, self.path.join("latest"))
     }
 }
 

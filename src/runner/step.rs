@@ -19,9 +19,11 @@ use super::lock::Lock;
 use super::log::StepLog;
 use super::process::{Ended, Happening, Limits, Stopped, supervise};
 use super::result::{Outcome, StepResult, seconds};
+use super::save::Readers;
 use super::session::Session;
 use super::site::{Site, StepUser};
 use super::workspace::Workspace;
+use crate::diagnostic::plain;
 use crate::plan::{OnFailure, Plan, Step};
 
 /// A builder at work, as its steps see it.
@@ -71,7 +73,8 @@ impl Work<'_> {
         session.emit(&Event::StepStarted { builder, step: step.name.clone(), index: index + 1, total });
         let mut result = begun(step);
         let name = format!("{:02}-{}{}.log", index + 1, step.name, self.suffix);
-        let mut log = StepLog::create(&self.folder.join(&name), session.mask, step.property.is_some());
+        let mut log =
+            StepLog::create(&self.folder.join(&name), Readers::of(self.user), session.mask, step.property.is_some());
         result.log = Some(name);
 
         // An always-run step leaves things behind if it is ended, so that takes a second request.
@@ -226,7 +229,7 @@ impl Work<'_> {
             }
         };
         reasons.extend(log.problem().map(str::to_owned));
-        result.reason = (!reasons.is_empty()).then(|| session.masked(&reasons.join("; ")));
+        result.reason = (!reasons.is_empty()).then(|| session.masked(&plain(&reasons.join("; "))));
     }
 
     fn output(&self, session: &mut Session<'_>, step: &Step, stream: Stream, bytes: Vec<u8>) {
