@@ -95,6 +95,11 @@ impl Check {
                     assert!(git.unwrap().success());
                 }
             }
+            Some("unchecked") => {
+                let git = std::process::Command::new("git").args(["init", "-q"]).current_dir(farm.path()).status();
+                assert!(git.unwrap().success());
+                fs::write(farm.path().join(".git/config"), "[core\n").unwrap();
+            }
             None | Some("bare") => {}
             Some(other) => panic!("{}: what is `{other}`?", self.code),
         }
@@ -169,6 +174,7 @@ fn page_of_checks() {
             let around = match check.prose.arrange.as_deref() {
                 Some("readable") => "With a slaves.cfg that everybody may read:\n\n",
                 Some("tracked") => "With a slaves.cfg that git tracks:\n\n",
+                Some("unchecked") => "With `[core` in .git/config:\n\n",
                 Some("bare") => "Without any fragment:\n\n",
                 _ => "",
             };

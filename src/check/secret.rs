@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::diagnostic::{Diagnostics, Label, problem};
+use crate::diagnostic::{Diagnostics, Label, plain, problem};
 use crate::model::Slave;
 use crate::source::{SourceId, Sources, Span};
 
@@ -54,14 +54,19 @@ pub(super) fn passwords(slaves: &[Slave], diagnostics: &mut Diagnostics) {
 
 /// Checks who can read the fragments: the world through a repository, or every user of the machine.
 pub(super) fn files(fragments: &[(SourceId, Option<Utf8PathBuf>)], sources: &Sources, diagnostics: &mut Diagnostics) {
-    let tracked = tracked(fragments.iter().filter_map(|(_, path)| path.as_deref()));
+    let (tracked, unknown) = tracked(fragments.iter().filter_map(|(_, path)| path.as_deref()));
     for (id, path) in fragments {
         let Some(path) = path else { continue };
         let span = Span::new(*id, 0..sources.get(*id).text().lines().next().map_or(0, str::len));
         let file = path.to_string();
         if tracked.contains(path) {
             diagnostics.push(problem::Secret::Tracked { file }, span);
-        } else if open_to_all(path) {
+            continue;
+        }
+        if let Some((_, why)) = unknown.iter().find(|(folder, _)| path.parent() == Some(folder)) {
+            diagnostics.push(problem::Secret::Unchecked { file: file.clone(), why: why.clone() }, span);
+        }
+        if open_to_all(path) {
             diagnostics.push(problem::Secret::Readable { file }, span);
         }
     }
@@ -74,9 +79,10 @@ fn open_to_all(path: &Utf8Path) -> bool {
     has(&whole, 0o004) && whole.ancestors().skip(1).all(|directory| has(directory, 0o001))
 }
 
-/// Those of the files that git tracks. Where there is no repository, or no git, none is.
-fn tracked<'a>(paths: impl Iterator<Item = &'a Utf8Path> + Clone) -> Vec<Utf8PathBuf> {
-    let mut tracked = Vec::new();
+/// Those of the files that git tracks; and the folders of which it does not tell, with what it said. Where there is no
+/// repository none is.
+fn tracked<'a>(paths: impl Iterator<Item = &'a Utf8Path> + Clone) -> (Vec<Utf8PathBuf>, Vec<(&'a Utf8Path, String)>) {
+    let (mut tracked, mut unknown) = (Vec::new(), Vec::new());
     let mut folders: Vec<&Utf8Path> = paths.clone().filter_map(Utf8Path::parent).collect();
     folders.sort();
     folders.dedup();
@@ -87,21 +93,36 @@ fn tracked<'a>(paths: impl Iterator<Item = &'a Utf8Path> + Clone) -> Vec<Utf8Pat
             continue;
         }
         let names = paths.clone().filter(|path| path.parent() == Some(folder)).filter_map(Utf8Path::file_name);
-        let output = Command::new("git")
-            .args(["ls-files", "-z", "--"])
-            .args(names)
-            .current_dir(here)
-            .env("GIT_OPTIONAL_LOCKS", "0")
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .output();
-        let Ok(output) = output else { continue };
-        tracked.extend(
-            String::from_utf8_lossy(&output.stdout)
-                .split('\0')
-                .filter(|name| !name.is_empty())
-                .map(|name| folder.join(name)),
-        );
+        match index(here, names) {
+            Ok(found) => tracked.extend(found.iter().map(|name| folder.join(name))),
+            Err(why) => unknown.push((folder, why)),
+        }
     }
-    tracked
+    (tracked, unknown)
+}
+
+/// The names among these that are in git's index. None is, where git finds no repository.
+///
+/// # Errors
+/// git cannot be run or does not answer; why, in a clause.
+fn index<'a>(folder: &Utf8Path, names: impl Iterator<Item = &'a str>) -> Result<Vec<String>, String> {
+    let output = Command::new("git")
+        // Root compiles the farms of others, too, and a job of CI what somebody else checked out. Git refuses their
+        // repositories because their settings can name programs to run: none of those can be run here. An old git
+        // refuses all the same.
+        .args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
+        .args(["--literal-pathspecs", "ls-files", "-z", "--"])
+        .args(names)
+        .current_dir(folder)
+        .envs([("GIT_OPTIONAL_LOCKS", "0"), ("GIT_ALLOW_PROTOCOL", ""), ("GIT_NO_LAZY_FETCH", "1"), ("LC_ALL", "C")])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| plain(&format!("git cannot be run: {error}")))?;
+    if output.status.success() {
+        let names = String::from_utf8_lossy(&output.stdout);
+        return Ok(names.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.lines().find_map(|line| line.strip_prefix("fatal: ")).unwrap_or("git failed");
+    if said.contains("not a git repository") { Ok(Vec::new()) } else { Err(said.to_owned()) }
 }

@@ -100,6 +100,7 @@ pub(super) const CODES: &[Code] = &[
     code("secret::readable", Warning, "Every user of the machine can read a file with passwords"),
     code("secret::shared", Warning, "Two slaves have the same password"),
     code("secret::tracked", Warning, "A file with passwords is kept in git"),
+    code("secret::unchecked", Notice, "git does not tell whether it keeps a file with passwords"),
     code("secret::weak", Warning, "A password is easily guessed"),
     code("slave::duplicate", Error, "Two fragments have a slave of the same name"),
     code("slave::near-option", Warning, "A property has nearly the name of an option of slaves"),

@@ -25,10 +25,11 @@ pub(super) fn check_out(revision: &str, root: &Utf8Path) -> Result<Checkout, Fai
     if !root.is_dir() {
         return Err(Failure::misuse(format!("{root} is no directory")));
     }
-    let top = query(root, &["rev-parse", "--show-toplevel"])?.ok_or_else(|| {
-        Failure::misuse(format!("`{revision}` is no file or directory, and {root} is not in a Git repository"))
-            .help("name a revision of the farm's repository, another farm's directory, or a graph that `farmout compile --emit json` wrote")
-    })?;
+    let top = git(root, &["rev-parse", "--show-toplevel"], None)?;
+    if !top.status.success() {
+        return Err(no_repository(revision, root, &String::from_utf8_lossy(&top.stderr)));
+    }
+    let top = String::from_utf8_lossy(&top.stdout).trim_end_matches('\n').to_owned();
     let prefix = query(root, &["rev-parse", "--show-prefix"])?.unwrap_or_default();
     let prefix = prefix.trim_end_matches('/').to_owned();
     let commit = format!("{revision}^{{commit}}");
@@ -62,6 +63,24 @@ pub(super) fn check_out(revision: &str, root: &Utf8Path) -> Result<Checkout, Fai
     Ok(Checkout { _folder: folder, farm, prefix })
 }
 
+/// Why git shows no repository that `root` is in, from what it said.
+fn no_repository(revision: &str, root: &Utf8Path, said: &str) -> Failure {
+    let line = |words: &str| said.lines().map(str::trim).find(|line| line.contains(words));
+    if line("dubious ownership").is_some() {
+        let failure = Failure::misuse("git does not read the farm's repository: it belongs to another user");
+        let help = line("safe.directory").map(|command| format!("`{command}` allows it, if you trust that user"));
+        return failure.help(help.unwrap_or_else(|| "run it as that user".to_owned()));
+    }
+    match line("fatal:").filter(|line| !line.contains("not a git repository")) {
+        Some(fatal) => {
+            let why = fatal.trim_start_matches("fatal:").trim();
+            Failure::misuse(format!("git cannot read the farm's repository: {why}"))
+        }
+        None => Failure::misuse(format!("`{revision}` is no file or directory, and {root} is not in a Git repository"))
+            .help("name a revision of the farm's repository, another farm's directory, or a graph that `farmout compile --emit json` wrote"),
+    }
+}
+
 /// What git prints; none if it says no.
 fn query(directory: &Utf8Path, arguments: &[&str]) -> Result<Option<String>, Failure> {
     let output = git(directory, arguments, None)?;
@@ -71,7 +90,7 @@ fn query(directory: &Utf8Path, arguments: &[&str]) -> Result<Option<String>, Fai
 
 fn git(directory: &Utf8Path, arguments: &[&str], index: Option<&Utf8Path>) -> Result<Output, Failure> {
     let mut command = Command::new("git");
-    command.arg("-C").arg(directory).args(arguments);
+    command.arg("-C").arg(directory).args(arguments).env("LC_ALL", "C");
     // A hook sets these, for the repository that it runs in.
     for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
         command.env_remove(variable);

@@ -1,6 +1,6 @@
 //! The words for problems with what should stay secret.
 
-use super::Severity::{Error, Warning};
+use super::Severity::{Error, Notice, Warning};
 use super::{Wording, word};
 
 /// A problem with what should stay secret. Alphabetical.
@@ -11,6 +11,7 @@ pub enum Secret {
     Readable { file: String },
     Shared { slave: String, other: String },
     Tracked { file: String },
+    Unchecked { file: String, why: String },
     Weak { slave: String },
 }
 
@@ -45,6 +46,13 @@ impl Secret {
                 &format!("git keeps {file}, and the passwords in it"),
                 "this file holds passwords",
                 &format!("`git rm --cached {file}`, name it in .gitignore, and change the passwords"),
+            ),
+            Self::Unchecked { file, why } => word(
+                "secret::unchecked",
+                Notice,
+                &format!("it is not known whether git keeps {file}: {why}"),
+                "this file holds passwords",
+                "see that `git ls-files` works here, as the user who runs farmout",
             ),
             Self::Weak { slave } => word(
                 "secret::weak",
