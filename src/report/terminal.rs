@@ -15,7 +15,7 @@ use crate::runner::{Event, Outcome, Stream};
 pub struct Manner {
     /// All output is shown as it comes, each line with its builder.
     pub verbose: bool,
-    /// Somebody watches: the line of the step at work is shown too, and rewritten when it ends.
+    /// Somebody watches: the line of the step at work is rewritten when it ends.
     pub interactive: bool,
 }
 
@@ -112,8 +112,12 @@ impl<W: Write> Terminal<W> {
         self.flush_skipped();
         let analysis = step == "analysis" || step.ends_with("-analysis") || step.starts_with("analyse");
         self.excerpt = Excerpt::new(if analysis { ANALYSIS } else { ORDINARY });
+        let line = format!("  {DIM}…         {step} ({index} of {total}){DIM:#}");
         if self.manner.interactive && !self.manner.verbose {
-            self.transient = write!(self.out, "  {DIM}…         {step} ({index} of {total}){DIM:#}").is_ok();
+            self.transient = write!(self.out, "{line}").is_ok();
+        } else {
+            // A log that is written to a file should show what is at work, too.
+            self.say(&line);
         }
     }
 
