@@ -59,15 +59,16 @@ pub fn bootstrap(wanted: &Bootstrap) -> Result<(), Error> {
     }
     let directory = absolute(&wanted.environment).map_err(error::file("find", &wanted.environment))?;
     let environment = Environment::make(&directory, &python, &wanted.manner, &versions)?;
-    let own = std::env::home_dir().map(|home| home.join(".buildout/default.cfg")).filter(|file| file.exists());
+    // In the place of the user's ~/.buildout/default.cfg: a build must not depend on who runs it.
     let defaults = directory.join("default.cfg");
-    let text = versions.defaults(&pins.section, own.as_deref());
+    let text = versions.defaults(&pins.section);
     std::fs::write(&defaults, text).map_err(error::file("write", &defaults))?;
 
     let script = Path::new("bin/buildout");
     // One of a former build would pass for the one that zc.buildout fails to make.
     crate::tool::files::remove(script).map_err(error::file("remove", script))?;
     let mut command = environment.command("buildout");
+    command.env("BUILDOUT_HOME", &directory);
     // -N: what is installed is what was chosen; without it zc.buildout looks for newer ones of itself and of setuptools.
     command.arg("-N").arg("-c").arg(&wanted.configuration);
     if let Some(eggs) = &wanted.eggs_directory {

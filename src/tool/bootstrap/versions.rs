@@ -1,7 +1,6 @@
 //! Pins and a Python in, the versions to install out. The table is data: `versions.yaml`.
 
 use std::fmt;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -81,16 +80,13 @@ impl Versions {
         Self { buildout, setuptools, wheel, pip, advice, reason }
     }
 
-    /// User defaults for zc.buildout that keep it, and what it works with, at the versions that were chosen: a
+    /// Defaults for zc.buildout that keep it, and what it works with, at the versions that were chosen: a
     /// configuration that pins nothing would replace them by the newest. Its own pins count for more. `section` is where it
-    /// pins versions, `own` the defaults that the user has already.
-    pub(super) fn defaults(&self, section: &str, own: Option<&Path>) -> String {
-        let mut text =
-            "# Made by farmout tool bootstrap: what the configuration does not pin.\n[buildout]\n".to_owned();
-        if let Some(own) = own {
-            text.push_str(&format!("extends = {}\n", own.display()));
-        }
-        text.push_str(&format!("versions = {section}\n\n[{section}]\n"));
+    /// pins versions.
+    pub(super) fn defaults(&self, section: &str) -> String {
+        let mut text = format!(
+            "# Made by farmout tool bootstrap: what the configuration does not pin.\n[buildout]\nversions = {section}\n\n[{section}]\n"
+        );
         // Requirements such as `>=2.2` are no pins.
         for pin in self.advice.iter().filter(|pin| !pin.contains(['<', '>', '!', '~'])) {
             text.push_str(&format!("{pin}\n"));
@@ -157,20 +153,11 @@ mod tests {
     fn what_is_not_pinned_becomes_a_default() {
         let python = Python { version: (3, 11, 2), ..Python::default() };
         let pins = Pins { setuptools: Some("75.3.2".to_owned()), ..Pins::default() };
-        let defaults =
-            Versions::choose(&python, Some("4.1.12".to_owned()), &pins).defaults("pins", Some(Path::new("/h/d.cfg")));
+        let defaults = Versions::choose(&python, Some("4.1.12".to_owned()), &pins).defaults("pins");
         let lines: Vec<&str> = defaults.lines().skip(1).collect();
         assert_eq!(
             lines,
-            [
-                "[buildout]",
-                "extends = /h/d.cfg",
-                "versions = pins",
-                "",
-                "[pins]",
-                "zc.buildout = 4.1.12",
-                "zc.recipe.egg = 3.0.0"
-            ]
+            ["[buildout]", "versions = pins", "", "[pins]", "zc.buildout = 4.1.12", "zc.recipe.egg = 3.0.0"]
         );
     }
 
