@@ -102,3 +102,11 @@ fn lines_are_no_longer_than_a_page_and_plain() {
         prose.for_each(|line| assert!(line.chars().count() <= 100, "{line}"));
     }
 }
+
+#[test]
+fn without_fragments_the_list_has_the_builders_of_this_machine() {
+    let output = explain_in(Path::new(env!("CARGO_MANIFEST_DIR")), &[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stderr).contains("this machine is the slave `local`"), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("demo-pg"), "{}", text(&output.stdout));
+}

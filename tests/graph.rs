@@ -70,3 +70,12 @@ fn a_builder_that_does_not_exist_is_a_slip() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("did you mean `mill-py2.6`?"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn without_fragments_this_machine_is_the_slave() {
+    let output = graph(&["--farm", "."]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("this machine is the slave `local`"), "{}", text(&output.stderr));
+    let drawing = text(&output.stdout);
+    assert!(drawing.contains("local") && drawing.contains("demo-pg"), "{drawing}");
+}

@@ -36,7 +36,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     // Without slave fragments, builders are those of this machine. Looking at it takes a moment.
     if let Some((_, compilation)) = farm.as_mut()
         && !compilation.has_fragments
-        && arguments.names.iter().any(|name| begins_with_a_build(compilation, name))
+        && (arguments.names.is_empty() || arguments.names.iter().any(|name| begins_with_a_build(compilation, name)))
         && let Ok(found) = as_found(&layout)
     {
         *compilation = found;

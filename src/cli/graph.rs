@@ -3,6 +3,7 @@
 use super::Exit;
 use super::compile::print;
 use super::farm::{FarmArguments, Pick, read, right};
+use super::plan::as_found;
 use crate::diagnostic::Failure;
 use crate::dispatch::Builder;
 use crate::render::{Language, draw};
@@ -30,7 +31,11 @@ enum Format {
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
-    let compilation = right(read(&arguments.farm.layout())?)?;
+    let layout = arguments.farm.layout();
+    let mut compilation = right(read(&layout)?)?;
+    if !compilation.has_fragments {
+        compilation = as_found(&layout)?;
+    }
     let graph = &compilation.graph;
     let pick = Pick::new(&arguments.builders)?;
     pick.check(&graph.builders)?;
