@@ -71,6 +71,15 @@ fn a_plain_user_reads_nothing_of_root() {
     farm.is_tidy();
 }
 
+/// A build does not depend on who runs it.
+#[test]
+fn a_plain_users_defaults_of_buildout_do_not_count() {
+    let farm = Farm::demo();
+    farm.write("home/.buildout/default.cfg", "[buildout]\nextends = /nonexistent/base.cfg\n");
+    let mut run = farm.plain_farmout(&["run"]);
+    Ran::from(run.env("HOME", farm.root.join("home")).output().unwrap()).exits(0);
+}
+
 #[test]
 fn a_plain_users_variables_do_not_disturb() {
     let farm = curious();
@@ -107,7 +116,7 @@ mod root {
         assert_eq!(fs::metadata(farm.latest().join("result.json")).unwrap().uid(), 0);
     }
 
-    /// Nothing of root's home counts for the account. A plain user's own defaults of buildout do: they run the builds.
+    /// Nothing of root's home counts for the account.
     #[test]
     fn the_home_of_root_does_not_disturb() {
         need_root();
@@ -139,7 +148,9 @@ mod root {
         assert!(told.contains("\nUSER=nobody\n") && told.contains("\nnobody\n"), "{told}");
         farm.is_tidy();
         // What belongs to one user is not handed to another.
-        farm.run(&["run"]).exits(1).says("belongs to nobody").says("--user nobody");
+        let ran = farm.run(&["run"]).exits(2);
+        let root = regex::escape(&farm.root.display().to_string());
+        common::snapshot("run-state-of-another-user", &ran.err, &[(&root, "[FARM]")]);
     }
 
     #[test]
@@ -167,9 +178,12 @@ mod root {
         let farm = Farm::demo();
         fs::set_permissions(farm.directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let ran = farm.run(&["run"]);
-        let place = ran.out.split("builds are in ").nth(1).map(|rest| rest.lines().next().unwrap().to_owned());
+        let place = ran.out.split("builds are in ").nth(1).and_then(|rest| rest.split(" instead of ").next());
+        let place = place.map(str::to_owned);
         let far = Far(place.unwrap_or_default());
-        let ran = ran.exits(0).says("farmout cannot reach ");
+        let ran = ran.exits(0);
+        let closed = farm.directory.path().display();
+        let ran = ran.says(&format!("the user farmout cannot enter {closed}, so builds are in /var/lib/farmout/"));
         assert!(far.0.starts_with("/var/lib/farmout/"), "{}", ran.out);
         assert!(Path::new(&far.0).join(builder()).join("build/bin/test_openerp").is_file());
         assert!(!farm.slave_file("here").exists());

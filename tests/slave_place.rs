@@ -101,8 +101,15 @@ mod root {
         chown(state.join("target"), Some(account.uid), Some(account.gid)).unwrap();
         symlink(state.join("target"), slaves.join("link")).unwrap();
         let refused = |name| place::basedir(&state, name, Some(&account)).unwrap_err();
-        assert!(refused("theirs").message.ends_with("/slaves/theirs belongs to daemon, and builds run as nobody"));
-        assert_eq!(refused("theirs").help.as_deref(), Some("run it with --user daemon, or with another --state"));
+        assert!(
+            refused("theirs")
+                .message
+                .ends_with("/slaves/theirs belongs to daemon, so that builds cannot run there as nobody")
+        );
+        assert_eq!(
+            refused("theirs").help.as_deref(),
+            Some("run it with --user daemon, or keep these builds elsewhere, with --state DIR")
+        );
         assert!(refused("roots").message.contains("/slaves/roots belongs to root"));
         assert!(refused("link").message.contains("/slaves/link is a link"));
         assert_eq!(slaves.join("theirs").metadata().unwrap().uid(), 1);

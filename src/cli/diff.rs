@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Exit;
 use super::compile::print;
 use super::farm::{RootArgument, exit, last, read, right};
-use super::machine::{Embedded, LOCAL, look};
+use super::machine::{Embedded, LOCAL, THIS_MACHINE, look};
 use crate::Compilation;
 use crate::compare::{Difference, Plans, Version, align_manifests, compare, rename_manifests};
 use crate::diagnostic::Failure;
@@ -83,7 +83,7 @@ fn versions(arguments: &Arguments, root: &Utf8Path, fragment: Option<&str>) -> R
 }
 
 fn layout(root: &Utf8Path, fragment: Option<&str>) -> Layout {
-    let fragment = fragment.map(|text| ("<this machine>".to_owned(), text.to_owned()));
+    let fragment = fragment.map(|text| (THIS_MACHINE.to_owned(), text.to_owned()));
     Layout { root: root.to_owned(), fragment, ..Layout::default() }
 }
 

@@ -6,7 +6,7 @@ use globset::Glob;
 use super::Exit;
 use crate::diagnostic::{self, Failure, suggest};
 use crate::dispatch::Builder;
-use crate::model::Slave;
+use crate::model::{Build, Slave};
 use crate::resolve::{Layout, find_farm};
 use crate::{Compilation, compile};
 
@@ -142,6 +142,27 @@ impl Pick {
     /// Whether a name matches.
     pub(super) fn matches(&self, name: &str) -> bool {
         self.patterns.is_empty() || self.patterns.iter().any(|(pattern, glob)| pattern == name || glob.is_match(name))
+    }
+
+    /// Says which pattern matches no builder of these builds, whatever slaves there are: a builder's name begins with that
+    /// of its build.
+    pub(super) fn check_builds(&self, builds: &[Build]) -> Result<(), Failure> {
+        let names = || builds.iter().filter(|build| build.buildout.is_some()).map(|build| build.name.as_str());
+        for (pattern, _) in &self.patterns {
+            let plain = &pattern[..pattern.find(['*', '?', '[', '{', '\\']).unwrap_or(pattern.len())];
+            let whole = plain.len() == pattern.len();
+            if !names().any(|name| plain.starts_with(name) || (!whole && name.starts_with(plain))) {
+                let failure = Failure::misuse(format!("no builder is called `{pattern}`"));
+                return Err(match suggest::nearest(pattern, names()) {
+                    _ if names().next().is_none() => failure.help("this farm has no builds"),
+                    Some(near) => failure.help(format!("did you mean a builder of `{near}`, such as `{near}*`?")),
+                    None => {
+                        failure.help(format!("a builder's name begins with its build's: {}", some(names().collect())))
+                    }
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Says which pattern matches no builder at all: it is most probably a slip.

@@ -11,6 +11,9 @@ use crate::resolve::{Layout, find_farm};
 /// What the machine is called where the farm has no slave fragments.
 pub(super) const LOCAL: &str = "local";
 
+/// What messages call the fragment that says what was found.
+pub(super) const THIS_MACHINE: &str = "<this machine>";
+
 /// Where farmout keeps what it makes, if nothing else is said.
 pub(super) fn state(named: Option<&Utf8PathBuf>, farm: Option<&Utf8Path>) -> Utf8PathBuf {
     let beside = || {
@@ -68,7 +71,7 @@ pub(super) fn look(
 /// Compiles a farm with this machine as its only slave.
 pub(super) fn local(layout: &Layout, machine: &Machine) -> Result<Compilation, Failure> {
     let fragment = machine.fragment(LOCAL, &detect::password()?);
-    let layout = Layout { fragment: Some(("<this machine>".to_owned(), fragment)), ..layout.clone() };
+    let layout = Layout { fragment: Some((THIS_MACHINE.to_owned(), fragment)), ..layout.clone() };
     read(&layout)
 }
 

@@ -5,10 +5,10 @@ use camino::Utf8PathBuf;
 use super::Exit;
 use super::compile::print;
 use super::farm::{BuilderArguments, FarmArguments, Pick, read, right};
-use super::machine::{Embedded, LOCAL, local, look};
+use super::machine::{Embedded, LOCAL, THIS_MACHINE, local, look};
 use crate::Compilation;
 use crate::diagnostic::Failure;
-use crate::dispatch::why_not;
+use crate::dispatch::{Reason, why_not};
 use crate::host::account;
 use crate::model::Slave;
 use crate::plan::{LowerError, Plan, bind, lower};
@@ -27,7 +27,8 @@ pub(super) struct Arguments {
     /// How plans are written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
-    /// Write a file for each builder into this directory, instead of standard output (YAML unless --format says json)
+    /// Write a file for each builder into this directory, instead of standard output (YAML unless --format says json); a
+    /// device or a pipe gets all of them
     #[arg(short, long, value_name = "DIR")]
     output: Option<Utf8PathBuf>,
 }
@@ -103,11 +104,35 @@ pub(super) fn plans(compilation: &Compilation, index: usize, slave: &Slave, pick
         );
     }
     if plans.is_empty() {
-        let reasons = why(compilation, index, slave, pick);
+        let reasons = why(compilation, index, slave, pick) + &offering(compilation, slave, pick);
         let failure = Failure::error(format!("the slave `{}` takes none of these builders", slave.name));
         return Err(failure.help(reasons.trim_end()));
     }
     Ok(plans)
+}
+
+/// How the slave would offer what the first of the picked builds lacks.
+fn offering(compilation: &Compilation, slave: &Slave, pick: &Pick) -> String {
+    let graph = &compilation.graph;
+    let builds = graph.farm.builds.iter().filter(|build| build.buildout.is_some() && pick.matches(&build.name));
+    let Some(Reason::Requires { wanted, .. } | Reason::NotFor { wanted, .. }) =
+        builds.filter_map(|build| why_not(build, slave)).next()
+    else {
+        return String::new();
+    };
+    let words: Vec<&str> = wanted.split_whitespace().collect();
+    let example = match words.as_slice() {
+        [name, "==" | ">=" | "<=", version] => format!("{name} {version} bin=PATH"),
+        [name, ..] => format!("{name} VERSION bin=PATH"),
+        [] => return String::new(),
+    };
+    if compilation.sources.get(slave.password_span.source).name() == THIS_MACHINE {
+        format!(
+            "install it where `farmout slave detect` finds it; or name it in a fragment, under `capability`: {example}"
+        )
+    } else {
+        format!("if this machine has it, say so in the fragment of `{}`, under `capability`: {example}", slave.name)
+    }
 }
 
 /// Why the slave takes each of the picked builders, and why not the others.
@@ -171,8 +196,23 @@ fn json(plan: &Plan) -> Result<String, Failure> {
     serde_json::to_string_pretty(plan).map_err(|error| Failure::error(format!("the plan cannot be written: {error}")))
 }
 
-/// Writes one file for each plan, aside first: nobody ever reads half a plan.
+/// Writes one file for each plan, aside first: nobody ever reads half a plan. A device or a pipe is written to as it is.
 fn write(plans: &[Plan], directory: &Utf8PathBuf, format: Format) -> Result<(), Failure> {
+    match std::fs::metadata(directory) {
+        Ok(found) if found.is_file() => {
+            return Err(Failure::misuse(format!("{directory} is a file, and plans are written into a directory"))
+                .help("without -o, all of them are written to standard output: `farmout plan --format yaml > FILE`"));
+        }
+        Ok(found) if !found.is_dir() => {
+            let format = if format == Format::Text { Format::Yaml } else { format };
+            let text = render(plans, format)?;
+            let written = std::fs::OpenOptions::new().write(true).open(directory);
+            return written
+                .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+                .map_err(|error| Failure::misuse(format!("cannot write to {directory}: {error}")));
+        }
+        _ => {}
+    }
     let failed = |error: std::io::Error| Failure::misuse(format!("cannot write into {directory}: {error}"));
     std::fs::create_dir_all(directory).map_err(failed)?;
     for plan in plans {

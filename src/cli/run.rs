@@ -43,21 +43,34 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     let layout = arguments.farm.layout();
     let state = state(arguments.state.as_ref(), Some(&layout.root));
     let pick = arguments.builders.pick()?;
-    // A farm that does not compile is said before anything is made or looked for.
+    // A farm that does not compile and a name that is none are said before anything is made, looked for or told.
     let compilation = right(super::farm::read(&layout)?)?;
-    let account = account::choose(arguments.user.as_deref())?;
-    if let Some(account) = &account {
-        introduce(account);
-    }
-    let compilation = on_this_machine(arguments, &layout, compilation, &state, account.as_ref())?;
+    let (compilation, account) = if compilation.has_fragments {
+        refuse_embedded(&arguments.embedded)?;
+        (compilation, None)
+    } else {
+        pick.check_builds(&compilation.graph.farm.builds)?;
+        let account = choose(arguments)?;
+        (on_this_machine(arguments, &layout, &state, account.as_ref())?, Some(account))
+    };
     pick.check(&compilation.graph.builders)?;
     let (index, slave) = arguments.builders.slave(&compilation)?;
     let plans = plans(&compilation, index, slave, &pick)?;
+    let account = account.map_or_else(|| choose(arguments), Ok)?;
+    let longest = plans.iter().map(|plan| plan.directory.as_str()).max_by_key(|directory| directory.len());
+    place::check(&state, &slave.name, longest.unwrap_or_default(), account.as_ref())?;
     let site = site(&compilation, &state, &slave.name, account)?;
     let manner = Manner { verbose: arguments.verbose, interactive: std::io::stdout().is_terminal() };
     let mut report = Terminal::new(anstream::stdout(), manner);
     let result = runner::run(&plans, &site, &mut |event| report.observe(event))?;
     Ok(result.exit())
+}
+
+/// The account that steps run as, made known.
+fn choose(arguments: &Arguments) -> Result<Option<Account>, Failure> {
+    let account = account::choose(arguments.user.as_deref())?;
+    account.as_ref().inspect(|account| introduce(account));
+    Ok(account)
 }
 
 fn introduce(account: &Account) {
@@ -70,22 +83,24 @@ fn introduce(account: &Account) {
     );
 }
 
-/// The farm with its slaves; where it has no fragments, with this machine as it is found.
+/// Downloads are for farms that say nothing of what there is.
+fn refuse_embedded(majors: &[String]) -> Result<(), Failure> {
+    majors.first().map_or(Ok(()), |major| {
+        Err(Failure::misuse("--embedded is for farms without slave fragments").help(format!(
+            "`farmout slave detect --embedded {major}` prints the line to put into this machine's fragment"
+        )))
+    })
+}
+
+/// The farm with this machine, as it is found, as its slave.
 fn on_this_machine(
     arguments: &Arguments,
     layout: &Layout,
-    compilation: Compilation,
     state: &Utf8PathBuf,
     account: Option<&Account>,
 ) -> Result<Compilation, Failure> {
-    if compilation.has_fragments {
-        if let Some(major) = arguments.embedded.first() {
-            return Err(Failure::misuse("--embedded is for farms without slave fragments").help(format!(
-                "`farmout slave detect --embedded {major}` prints the line to put into this machine's fragment"
-            )));
-        }
-        return Ok(compilation);
-    }
+    // A download takes a while: what is wrong with its place comes first.
+    place::check(state, LOCAL, "", account)?;
     let mut note = |text: &str| anstream::println!("{text}");
     let embedded = Embedded { majors: &arguments.embedded, fallback: true, state };
     let machine = look(&embedded, account, &mut note)?;
@@ -105,9 +120,13 @@ fn site(
     account: Option<Account>,
 ) -> Result<Site, Failure> {
     let place = place::basedir(state, slave, account.as_ref())?;
-    if place.moved {
-        let name = account.as_ref().map_or("", |account| &account.name);
-        anstream::println!("{name} cannot reach {state}: builds are in {}", place.basedir);
+    if let Some(account) = account.as_ref().filter(|_| place.moved) {
+        let closed = place::closed(state, account);
+        anstream::println!(
+            "the user {} cannot enter {closed}, so builds are in {} instead of {state}",
+            account.name,
+            place.basedir
+        );
     }
     let program = place::program(&place, account.as_ref())?;
     let mut site = Site::new(state, place.basedir.clone());

@@ -11,6 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use nix::libc::O_NOFOLLOW;
 
 use super::detect::{PgInstall, Python, directories, natural};
+use super::place::broken;
 use super::probe::Probe;
 use super::{Account, place};
 use crate::diagnostic::Failure;
@@ -308,10 +309,6 @@ fn apt(major: Option<&str>) -> String {
         Some(major) => format!("apt-get install postgresql-{major}, with the packages of apt.postgresql.org"),
         None => "apt-get install postgresql, dnf install postgresql-server, apk add postgresql".to_owned(),
     }
-}
-
-fn broken(path: &Utf8Path, error: &std::io::Error) -> Failure {
-    Failure::error(format!("{path}: {error}"))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use nix::unistd::geteuid;
 use sha2::{Digest, Sha256};
 
 use super::Account;
-use crate::diagnostic::Failure;
+use crate::diagnostic::{Failure, other_state};
 
 /// Where slaves live whose state directory is out of the account's reach, below root's home for instance.
 const FAR: &str = "/var/lib/farmout";
@@ -37,10 +37,64 @@ impl Place {
     }
 }
 
+/// Whether slaves can live in the state directory, before anything is made.
+///
+/// The first line of `bin/buildout` and of other scripts that a build makes is the path of its Python. The kernel cuts that
+/// line at a blank, and after 256 bytes; and zc.buildout, PostgreSQL and Python's `venv` each take some characters of a path
+/// for their own.
+///
+/// Comes in: the state directory (it need not exist), the slave's name, the longest name of a builder's directory, and the
+/// account builds run as.
+///
+/// # Errors
+/// A path that builds would break at.
+pub fn check(state: &Utf8Path, slave: &str, builder: &str, account: Option<&Account>) -> Result<(), Failure> {
+    let state = camino::absolute_utf8(state).map_err(|error| broken(state, &error))?;
+    let near = state.join("slaves");
+    if account.is_some_and(|account| !account.can_reach(existing(&near))) {
+        // They will live in a place that is good.
+        return Ok(());
+    }
+    let help = "name another directory with --state DIR";
+    let breaks = |c: &char| c.is_whitespace() || c.is_control() || BREAKING.contains(c);
+    if let Some(breaking) = state.as_str().chars().find(breaks) {
+        let what = match breaking {
+            ' ' => "a blank".to_owned(),
+            '\t' => "a tab".to_owned(),
+            '`' => "a backtick".to_owned(),
+            c if c.is_whitespace() || c.is_control() => format!("the character {}", c.escape_default()),
+            c => format!("`{c}`"),
+        };
+        let shown: String = state.as_str().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        return Err(
+            Failure::misuse(format!("{shown} has {what} in it, and builds break in such a directory")).help(help)
+        );
+    }
+    let python = near.join(component(slave)).join(builder).join(INTERPRETER);
+    if python.as_str().len() > LONGEST {
+        let least = python.as_str().len() - LONGEST;
+        return Err(Failure::misuse(format!(
+            "{state} is too long: the first line of a script cannot hold the path of the builder {builder}'s Python"
+        ))
+        .help(format!("{help}, shorter by {least} bytes at least")));
+    }
+    Ok(())
+}
+
+/// Characters that something in a build takes for its own: PostgreSQL's shell, the `%` and `{}` of Python, the sections and
+/// substitutions of zc.buildout, the separator of `PATH`.
+const BREAKING: [char; 10] = ['"', '$', '%', ':', '[', ']', '\\', '`', '{', '}'];
+
+/// The longest Python that a build's scripts name, below the builder's directory.
+const INTERPRETER: &str = "python/bin/python3.99";
+
+/// Of a first line, Linux reads 256 bytes: `#!`, the path and the line's end.
+const LONGEST: usize = 253;
+
 /// The base directory of a slave, made if it is missing.
 ///
-/// Comes in: the state directory (it need not exist), the slave's name, and the account builds run as. Goes out:
-/// `<state>/slaves/<slave>`, or `/var/lib/farmout/<hash of the state directory>/<slave>` where the account cannot reach
+/// Comes in: the state directory (it need not exist; see [`check`]), the slave's name, and the account builds run as. Goes
+/// out: `<state>/slaves/<slave>`, or `/var/lib/farmout/<hash of the state directory>/<slave>` where the account cannot reach
 /// the first; with `home/` inside, both owned by the account (else by the caller) and with mode 0755.
 ///
 /// # Errors
@@ -82,8 +136,7 @@ fn above(state: &Utf8Path, inside: &str, account: Option<&Account>) -> Result<(U
         return Ok((near, false));
     };
     // Decided by what is there before anything is made, so that an unused directory is not left behind.
-    let existing = near.ancestors().find(|path| path.exists()).unwrap_or(Utf8Path::new("/"));
-    if account.can_reach(existing) {
+    if account.can_reach(existing(&near)) {
         make(&near)?;
         if account.can_reach(&near) {
             return Ok((near, false));
@@ -99,6 +152,19 @@ fn above(state: &Utf8Path, inside: &str, account: Option<&Account>) -> Result<(U
             .help("look at its owner and mode (755 is right), or choose another --state"));
     }
     Ok((far, true))
+}
+
+/// The directory that keeps the account from a state directory: the uppermost that it cannot enter.
+pub fn closed(state: &Utf8Path, account: &Account) -> Utf8PathBuf {
+    let state = camino::absolute_utf8(state).unwrap_or_else(|_| state.to_owned());
+    let mut ancestors: Vec<&Utf8Path> = state.ancestors().collect();
+    ancestors.reverse();
+    ancestors.into_iter().find(|path| !account.can_reach(path)).unwrap_or(&state).to_owned()
+}
+
+/// The part of a path that is there already.
+fn existing(path: &Utf8Path) -> &Utf8Path {
+    path.ancestors().find(|path| path.exists()).unwrap_or(Utf8Path::new("/"))
 }
 
 /// Makes a directory of the account's, or accepts the one that is there if it is the account's already.
@@ -137,13 +203,16 @@ pub(super) fn own(path: &Utf8Path, account: Option<&Account>) -> Result<(), Fail
                 let known = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
                 known.map_or_else(|| format!("user number {uid}"), |user| user.name)
             };
+            let (owner, wanted, named) = (user(owner), user(wanted), owner != 0);
+            let other = "or keep these builds elsewhere, with --state DIR";
             let help = match account {
-                Some(_) if owner != 0 => format!("run it with --user {}, or with another --state", user(owner)),
-                Some(_) => "move it away, or run it with another --state".to_owned(),
-                None => format!("run it as {}, or with another --state", user(owner)),
+                Some(_) if named => format!("run it with --user {owner}, {other}"),
+                Some(_) => format!("move that directory away, {other}"),
+                None if named => format!("run it as {owner}, {other}"),
+                None => format!("run it with sudo, {other}"),
             };
-            Err(Failure::error(format!("{path} belongs to {}, and builds run as {}", user(owner), user(wanted)))
-                .help(help))
+            let message = format!("{path} belongs to {owner}, so that builds cannot run there as {wanted}");
+            Err(Failure::misuse(message).help(help))
         }
     }
 }
@@ -222,8 +291,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn broken(path: impl AsRef<Path>, error: &io::Error) -> Failure {
-    Failure::error(format!("{}: {error}", path.as_ref().display()))
+pub(super) fn broken(path: impl AsRef<Path>, error: &io::Error) -> Failure {
+    Failure::misuse(format!("cannot use {}: {error}", path.as_ref().display())).help(other_state(error))
 }
 
 fn taken(path: &Utf8Path, what: &str) -> Failure {
