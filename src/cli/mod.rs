@@ -88,7 +88,7 @@ enum Command {
     /// came about, which slaves take it, and why the others do not.
     ///
     /// Without a name, lists what can be explained. A farm is needed only for builders, and for the step templates and
-    /// capabilities of its own.
+    /// capabilities of its own; without slave fragments, its builders are those of this machine.
     ///
     /// Exits 0, or 2 where nothing has that name.
     Explain(explain::Arguments),
@@ -109,6 +109,7 @@ enum Command {
     ///
     /// Draws the farm: its builds, the versions of capabilities over which they are dispatched, the builders that come of it,
     /// and the slaves that take them. A slave that is a builder's first choice is marked; so are builds that no slave takes.
+    /// Without slave fragments, this machine, as it is found, is the slave.
     ///
     /// The SVG is complete in itself, adapts to light and dark, and has the details of every box in its tooltip:
     /// `farmout graph --format svg > farm.svg`. For Graphviz: `farmout graph | dot -Tpdf > farm.pdf`.
@@ -131,8 +132,10 @@ enum Command {
     /// PostgreSQL and OpenERP refuse to run as root. Run by root, farmout runs servers and steps as the user of --user, else
     /// as the system account `farmout`, which is made if it is missing.
     ///
-    /// Exits 0 where all builds succeed, 1 where one fails or the farm does not compile, 2 for wrong use, 130 when stopped
-    /// with Ctrl-C: clean-up still runs then, and a second Ctrl-C leaves it to the next run.
+    /// Ctrl-C, SIGTERM or SIGHUP stops a run; clean-up still runs then, and a second one leaves it to the next run. What was
+    /// started to ignore such a signal (with nohup, or with & in a script) goes on ignoring it: use SIGTERM there.
+    ///
+    /// Exits 0 where all builds succeed, 1 where one fails or the farm does not compile, 2 for wrong use, 130 when stopped.
     Run(run::Arguments),
     /// Look at this machine as a build slave
     Slave(slave::Arguments),

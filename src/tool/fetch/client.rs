@@ -123,7 +123,8 @@ fn ssh() -> Result<Option<String>, Error> {
 }
 
 /// Tells git the login when it asks, from the environment. `printf` is the shell's own: no process has it as an argument.
-const HELPER: &str = r#"!f() { test "$1" != get || printf "username=%s\npassword=%s\n" "$FARMOUT_USERNAME" "$FARMOUT_PASSWORD"; }; f"#;
+const HELPER: &str =
+    r#"!f() { test "$1" != get || printf "username=%s\npassword=%s\n" "$FARMOUT_USERNAME" "$FARMOUT_PASSWORD"; }; f"#;
 
 /// Settings of every git here: no hooks, nothing that goes on in the background with our output open, no submodules.
 const SETTINGS: [&str; 8] = [
