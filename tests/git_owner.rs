@@ -6,7 +6,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use common::{Farm, Ran, SYSTEM, snapshot};
+use common::snapshot::snapshot;
+use common::{Farm, Ran, SYSTEM};
 
 /// farmout without the settings of git that this machine or its user has.
 fn strict(farm: &Farm, arguments: &[&str]) -> Command {
@@ -51,7 +52,7 @@ mod root {
         assert!(Command::new("chown").args(["-R", "65534:65534"]).arg(&farm.root).status().unwrap().success());
         let ran = Ran::from(strict(&farm, &["diff", "HEAD"]).output().unwrap()).exits(2);
         let root = regex::escape(&farm.root.display().to_string());
-        snapshot("diff-repository-of-another", &ran.err, &[(&root, "[FARM]")]);
+        snapshot!("diff-repository-of-another", ran.err, [(&*root, "[FARM]")]);
     }
 
     /// The check does not depend on whose the repository is, and runs nothing that its settings name.

@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use common::snapshot::snapshot;
 use common::{Farm, Ran, SYSTEM, command, postgresql};
 
 fn builder() -> String {
@@ -150,7 +151,7 @@ mod root {
         // What belongs to one user is not handed to another.
         let ran = farm.run(&["run"]).exits(2);
         let root = regex::escape(&farm.root.display().to_string());
-        common::snapshot("run-state-of-another-user", &ran.err, &[(&root, "[FARM]")]);
+        snapshot!("run-state-of-another-user", ran.err, [(&*root, "[FARM]")]);
     }
 
     #[test]

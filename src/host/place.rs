@@ -76,7 +76,7 @@ pub fn check(state: &Utf8Path, slave: &str, builder: &str, account: Option<&Acco
         return Err(Failure::misuse(format!(
             "{state} is too long: the first line of a script cannot hold the path of the builder {builder}'s Python"
         ))
-        .help(format!("{help}, shorter by {least} bytes at least")));
+        .help(format!("{help}, shorter by {least} {} at least", if least == 1 { "byte" } else { "bytes" })));
     }
     Ok(())
 }
