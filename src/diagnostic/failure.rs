@@ -99,7 +99,7 @@ mod tests {
             plain(&format!("cannot write a: {full}; {full}")),
             "cannot write a: No space left on device; No space left on device"
         );
-        let error = tempfile::NamedTempFile::new_in("/nonexistent").unwrap_err();
+        let error = tempfile::NamedTempFile::new_in(tempfile::tempdir().unwrap().path().join("gone")).unwrap_err();
         assert_eq!(plain(&format!("a: {error}.")), "a: No such file or directory.");
         for text in ["", "a (os error", "a (os error x) b", "a (os error 2", "(os error 2)"] {
             assert_eq!(plain(text), text);
