@@ -25,6 +25,22 @@ pub enum Error {
         /// What is wrong with it.
         error: serde_yaml::Error,
     },
+    /// An expression of `entries` that does not say what is what.
+    #[error("{rules}: `{regex}` in `entries` has no group called `{group}`")]
+    MissingGroup {
+        /// The file.
+        rules: String,
+        /// The expression.
+        regex: String,
+        /// The group.
+        group: &'static str,
+    },
+    /// Rules with which every log is fine.
+    #[error("{rules}: no rules, so that every log would be fine")]
+    NothingToFind {
+        /// The file.
+        rules: String,
+    },
     /// `extends` names what does not exist.
     #[error("{rules}: `extends: {base}` names no built-in rules")]
     UnknownBase {
@@ -56,6 +72,10 @@ impl From<Error> for Failure {
         let help = match &error {
             Error::MalformedRegex { .. } => "the syntax is that of https://docs.rs/regex, without look-around",
             Error::MalformedRules { .. } => "a rule needs `label`, `regex` and `severity` (error, warning or ignore)",
+            Error::MissingGroup { .. } => {
+                "name the parts of an entry's first line: `(?<level>…)`, `(?<logger>…)`, and `(?<message>)` where the message begins"
+            }
+            Error::NothingToFind { .. } => "begin with `extends: server`, or give `rules`, `required` or `ending`",
             Error::UnknownBase { .. } => "the built-in rules are called `server`",
             Error::UnreadableLog { .. } => {
                 "a step that writes its log elsewhere, or that died before it began one, leaves nothing to analyse: see the output of the step before"

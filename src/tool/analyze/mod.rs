@@ -1,12 +1,13 @@
 //! `farmout tool analyze-log`: a log and rules in, findings out. Reads one file, writes to standard output only.
 
 mod error;
+mod lines;
+mod needles;
 mod report;
 mod rules;
 mod scan;
 
 use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 pub use error::Error;
@@ -23,6 +24,6 @@ pub fn analyze(rules: &str, log: &Path) -> Result<Report, Error> {
     let unreadable = |error| Error::UnreadableLog { log: log.display().to_string(), error };
     // Opening a directory works, and only reading it fails: the message is the same.
     let file = File::open(log).map_err(unreadable)?;
-    let findings = scan(&rules, BufReader::with_capacity(1 << 16, file)).map_err(unreadable)?;
+    let findings = scan(&rules, file).map_err(unreadable)?;
     Ok(Report { log: log.display().to_string(), findings })
 }

@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
-use regex::bytes::Regex;
+use regex::Regex;
 use serde::Deserialize;
 
 use super::Error;
+use super::needles::{self, Needles};
 
 /// The rules for the log of an OpenERP or Odoo server, in the format that a farm writes its own in.
 const SERVER: &str = include_str!("builtin/server.yaml");
+
+/// What a traceback of Python begins with.
+pub(super) const TRACEBACK: &str = "Traceback (most recent call last):";
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -31,7 +35,7 @@ pub enum Block {
     /// The lines that continue its log entry.
     #[default]
     Entry,
-    /// The lines of unittest's report up to its next separator, although each of them may be an entry of its own.
+    /// The lines of a test in unittest's report, although each of them may be an entry of its own.
     Test,
 }
 
@@ -48,6 +52,8 @@ pub struct Rule {
     levels: Vec<String>,
     loggers: Option<Regex>,
     except: Option<Regex>,
+    /// Every line that it matches has one of them, if anything is known of these lines.
+    needles: Option<Vec<Vec<u8>>>,
 }
 
 /// A whole set of rules.
@@ -66,9 +72,9 @@ pub struct Rules {
 #[derive(Debug, Clone, Copy)]
 pub struct Line<'a> {
     /// The level and the logger of the entry that begins here.
-    pub head: Option<(&'a [u8], &'a [u8])>,
-    /// What is said.
-    pub message: &'a [u8],
+    pub head: Option<(&'a str, &'a str)>,
+    /// What is said, up to the end of the line.
+    pub message: &'a str,
 }
 
 #[derive(Debug, Deserialize)]
@@ -134,20 +140,33 @@ impl Rules {
         let compile = |entries: Vec<Entry>| entries.into_iter().map(|entry| Rule::compile(name, entry));
         let mut rules = compile(file.rules).collect::<Result<Vec<_>, _>>()?;
         let mut required = compile(file.required).collect::<Result<Vec<_>, _>>()?;
-        let mut entries = file.entries.iter().map(|text| regex(name, text)).collect::<Result<Vec<_>, _>>()?;
+        let mut entries = file.entries.iter().map(|text| entry(name, text)).collect::<Result<Vec<_>, _>>()?;
         rules.extend(base.rules);
         required.extend(base.required);
         entries.extend(base.entries);
         let ending = file.ending.map(|ending| (ending.label, ending.severity)).or(base.ending);
+        if rules.is_empty() && required.is_empty() && ending.is_none() {
+            return Err(Error::NothingToFind { rules: name.to_owned() });
+        }
         Ok(Self { rules, required, ending, entries })
     }
 
+    /// What a line has that any rule matches, or that begins a traceback; none where that may be any line.
+    pub(super) fn needles(&self) -> Option<Needles> {
+        let mut all = vec![TRACEBACK.as_bytes().to_vec()];
+        for rule in self.rules.iter().chain(&self.required) {
+            all.extend_from_slice(rule.needles.as_ref()?);
+        }
+        Some(Needles::new(all))
+    }
+
     /// Takes a line apart.
-    pub fn line<'a>(&self, line: &'a [u8]) -> Line<'a> {
+    pub fn line<'a>(&self, line: &'a str) -> Line<'a> {
         for regex in &self.entries {
             if let Some(found) = regex.captures(line) {
-                let part = |name| found.name(name).map_or(&b""[..], |part| part.as_bytes());
-                return Line { head: Some((part("level"), part("logger"))), message: part("message") };
+                let part = |name| found.name(name).map_or("", |part| part.as_str());
+                let message = found.name("message").map_or("", |part| &line[part.start()..]);
+                return Line { head: Some((part("level"), part("logger"))), message };
             }
         }
         Line { head: None, message: line }
@@ -156,7 +175,11 @@ impl Rules {
 
 impl Rule {
     fn compile(name: &str, entry: Entry) -> Result<Self, Error> {
+        let levels =
+            (!entry.levels.is_empty()).then(|| entry.levels.iter().map(|level| level.clone().into()).collect());
+        let loggers = entry.loggers.as_deref().and_then(needles::of_regex);
         Ok(Self {
+            needles: needles::rarest([needles::of_regex(&entry.regex), levels, loggers]),
             label: entry.label,
             severity: entry.severity,
             block: entry.block,
@@ -171,7 +194,7 @@ impl Rule {
     pub fn matches(&self, line: Line<'_>) -> bool {
         let head = match line.head {
             Some((level, logger)) => {
-                (self.levels.is_empty() || self.levels.iter().any(|wanted| wanted.as_bytes() == level))
+                (self.levels.is_empty() || self.levels.iter().any(|wanted| wanted == level))
                     && self.loggers.as_ref().is_none_or(|regex| regex.is_match(logger))
             }
             None => self.levels.is_empty() && self.loggers.is_none(),
@@ -181,13 +204,20 @@ impl Rule {
     }
 }
 
-/// Compiles an expression that is about bytes: a log may hold anything.
+/// Compiles an expression for the beginning of an entry.
+fn entry(rules: &str, text: &str) -> Result<Regex, Error> {
+    let regex = regex(rules, text)?;
+    match ["level", "logger", "message"]
+        .into_iter()
+        .find(|group| !regex.capture_names().flatten().any(|name| name == *group))
+    {
+        Some(group) => Err(Error::MissingGroup { rules: rules.to_owned(), regex: text.to_owned(), group }),
+        None => Ok(regex),
+    }
+}
+
 fn regex(rules: &str, text: &str) -> Result<Regex, Error> {
-    regex::bytes::RegexBuilder::new(text).build().map_err(|error| Error::MalformedRegex {
-        rules: rules.to_owned(),
-        regex: text.to_owned(),
-        error,
-    })
+    Regex::new(text).map_err(|error| Error::MalformedRegex { rules: rules.to_owned(), regex: text.to_owned(), error })
 }
 
 #[cfg(test)]
@@ -196,7 +226,7 @@ mod tests {
 
     fn label(text: &str) -> Option<&'static str> {
         let rules = Box::leak(Box::new(Rules::load("server").unwrap()));
-        let line = rules.line(text.as_bytes());
+        let line = rules.line(text);
         rules.rules.iter().find(|rule| rule.matches(line)).map(|rule| rule.label.as_str())
     }
 
@@ -236,17 +266,40 @@ mod tests {
         let rules = Rules::parse("mine.yaml", text).unwrap();
         let first = |text: &str| {
             let text = format!("2026-11-22 16:25:24,372 1 CRITICAL db odoo: {text}");
-            rules.rules.iter().find(|rule| rule.matches(rules.line(text.as_bytes()))).map(|rule| rule.severity)
+            rules.rules.iter().find(|rule| rule.matches(rules.line(&text))).map(|rule| rule.severity)
         };
         assert_eq!(first("the old bug"), Some(Severity::Ignore));
         assert_eq!(first("the old bug, new form"), Some(Severity::Error));
     }
 
     #[test]
+    fn a_message_goes_on_to_the_end_of_the_line() {
+        let text =
+            "entries: ['^(?<level>[A-Z]+) (?<logger>\\S+) (?<message>[a-z]+)']\nending: {label: a, severity: error}";
+        let rules = Rules::parse("mine.yaml", text).unwrap();
+        let line = rules.line("INFO shop what it says");
+        assert_eq!((line.head, line.message), (Some(("INFO", "shop")), "what it says"));
+    }
+
+    #[test]
+    fn nearly_no_line_is_looked_at() {
+        let needles = Rules::load("server").unwrap().needles().unwrap();
+        assert_eq!(
+            needles.find(b"2026-11-22 16:25:24,372 1 INFO db odoo.modules.loading: loading sale/views.xml"),
+            None
+        );
+        let any = Rules::parse("x", "extends: server\nrules: [{label: a, regex: '', levels: [], severity: warning}]")
+            .unwrap();
+        assert!(any.needles().is_none());
+    }
+
+    #[test]
     fn mistakes_in_a_file_are_errors() {
         assert!(matches!(Rules::parse("x", "rules: [{label: a}]"), Err(Error::MalformedRules { .. })));
         assert!(matches!(Rules::parse("x", "entries: ['(']"), Err(Error::MalformedRegex { .. })));
+        assert!(matches!(Rules::parse("x", "entries: ['(?<level>A)(?<message>)']"), Err(Error::MissingGroup { .. })));
         assert!(matches!(Rules::parse("x", "extends: nothing"), Err(Error::UnknownBase { .. })));
+        assert!(matches!(Rules::parse("x", "rules: []"), Err(Error::NothingToFind { .. })));
         assert!(matches!(Rules::load("/no/such/file"), Err(Error::UnreadableRules { .. })));
     }
 }

@@ -2,12 +2,13 @@
 //! and of very many findings under one label only the first are kept.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead};
+use std::io::{self, Read};
 
+use super::lines::Lines;
+use super::needles::Needles;
+use super::rules::TRACEBACK;
 use super::{Block, Line, Rules, Severity};
 
-/// Bytes of a line that are looked at.
-const LINE: usize = 64 * 1024;
 /// Characters of a line that are shown.
 const SHOWN: usize = 600;
 /// Lines of a block that are shown from its beginning and from its end: a traceback says the most in its last lines.
@@ -70,50 +71,30 @@ impl Findings {
 ///
 /// # Errors
 /// Those of reading.
-pub fn scan(rules: &Rules, mut log: impl BufRead) -> io::Result<Findings> {
-    let mut scan = Scan::new(rules);
-    let mut buffer = Vec::new();
-    while read_line(&mut log, &mut buffer)? {
-        scan.line(&buffer);
-    }
-    Ok(scan.finish())
+pub fn scan(rules: &Rules, log: impl Read) -> io::Result<Findings> {
+    scan_with(rules, rules.needles().as_ref(), log)
 }
 
-/// Reads one line without its end into `line`, of which no more than [`LINE`] bytes are kept; `false` at the end.
-fn read_line(log: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
-    line.clear();
-    let mut any = false;
+fn scan_with(rules: &Rules, needles: Option<&Needles>, log: impl Read) -> io::Result<Findings> {
+    let mut lines = Lines::new(log);
+    let mut scan = Scan::new(rules);
     loop {
-        let bytes = match log.fill_buf() {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if bytes.is_empty() {
-            break;
-        }
-        any = true;
-        let end = bytes.iter().position(|&byte| byte == b'\n');
-        let part = &bytes[..end.unwrap_or(bytes.len())];
-        line.extend_from_slice(&part[..part.len().min(LINE - line.len())]);
-        let used = end.map_or(bytes.len(), |end| end + 1);
-        log.consume(used);
-        if end.is_some() {
-            break;
-        }
+        // In a block or a traceback each line counts; elsewhere only those that could begin one.
+        let needles = needles.filter(|_| scan.open.is_none() && scan.traceback.is_none());
+        let Some((number, line)) = lines.next(needles)? else { break };
+        scan.line(number, &String::from_utf8_lossy(line));
     }
-    if line.last() == Some(&b'\r') {
-        line.pop();
-    }
-    Ok(any)
+    Ok(scan.finish(lines.number()))
 }
 
 /// A block that is being read.
 struct Open {
     rule: usize,
     block: Block,
-    logger: Vec<u8>,
+    logger: String,
     line: u64,
+    /// Whether it will be shown, rather than only counted.
+    kept: bool,
     head: Vec<String>,
     skipped: u64,
     tail: VecDeque<String>,
@@ -129,7 +110,6 @@ struct Traceback {
 
 struct Scan<'a> {
     rules: &'a Rules,
-    number: u64,
     open: Option<Open>,
     traceback: Option<Traceback>,
     seen: Vec<bool>,
@@ -142,48 +122,53 @@ impl<'a> Scan<'a> {
         for rule in rules.rules.iter().filter(|rule| rule.severity != Severity::Ignore) {
             group(&mut found, &rule.label, rule.severity);
         }
-        Self { rules, number: 0, open: None, traceback: None, seen: vec![false; rules.required.len()], found }
+        Self { rules, open: None, traceback: None, seen: vec![false; rules.required.len()], found }
     }
 
-    fn line(&mut self, bytes: &[u8]) {
-        self.number += 1;
-        let line = self.rules.line(bytes);
-        self.follow_traceback(bytes, line);
+    fn line(&mut self, number: u64, text: &str) {
+        let line = self.rules.line(text);
+        self.follow_traceback(number, text, line);
         for (seen, rule) in self.seen.iter_mut().zip(&self.rules.required) {
             *seen = *seen || rule.matches(line);
         }
-        if self.open.as_ref().is_some_and(|open| open.goes_on(line)) {
-            if let Some(open) = &mut self.open {
-                open.push(bytes);
-            }
+        if let Some(open) = &mut self.open
+            && open.goes_on(line)
+        {
+            open.push(text);
             return;
         }
         self.close();
         let Some((index, rule)) = self.rules.rules.iter().enumerate().find(|(_, rule)| rule.matches(line)) else {
             return;
         };
-        self.open = Some(Open {
+        let kept =
+            rule.severity != Severity::Ignore && group(&mut self.found, &rule.label, rule.severity).kept.len() < KEPT;
+        let mut open = Open {
             rule: index,
             block: rule.block,
-            logger: line.head.map_or_else(Vec::new, |(_, logger)| logger.to_vec()),
-            line: self.number,
-            head: vec![shown(bytes)],
+            logger: line.head.map_or_else(String::new, |(_, logger)| logger.to_owned()),
+            line: number,
+            kept,
+            head: Vec::new(),
             skipped: 0,
             tail: VecDeque::new(),
-        });
+        };
+        open.push(text);
+        self.open = Some(open);
+        if rule.block == Block::Line {
+            self.close();
+        }
     }
 
-    fn follow_traceback(&mut self, bytes: &[u8], line: Line<'_>) {
-        const MARK: &[u8] = b"Traceback (most recent call last):";
-        if line.message.windows(MARK.len()).any(|window| window == MARK) {
-            let first = shown(bytes);
-            self.traceback = Some(Traceback { line: self.number, last: (self.number, first.clone()), first });
-        } else if line.head.is_none() || line.message.starts_with(b"`") {
-            // A backquote is how OpenERP 7.0 spells the continuation lines of unittest's report.
+    fn follow_traceback(&mut self, number: u64, text: &str, line: Line<'_>) {
+        if line.message.contains(TRACEBACK) {
+            let first = shown(text);
+            self.traceback = Some(Traceback { line: number, last: (number, first.clone()), first });
+        } else if line.head.is_none() || is_quoted(line) {
             if let Some(traceback) = &mut self.traceback
-                && !bytes.trim_ascii().is_empty()
+                && !text.trim_ascii().is_empty()
             {
-                traceback.last = (self.number, shown(bytes));
+                traceback.last = (number, shown(text));
             }
         } else {
             self.traceback = None;
@@ -197,13 +182,17 @@ impl<'a> Scan<'a> {
         if rule.severity == Severity::Ignore {
             return;
         }
-        let mut finding =
-            Finding { line: Some(open.line), head: open.head, skipped: open.skipped, tail: open.tail.into() };
-        finding.trim();
-        add(&mut self.found, &rule.label, rule.severity, finding);
+        let group = group(&mut self.found, &rule.label, rule.severity);
+        group.count += 1;
+        if open.kept {
+            let mut finding =
+                Finding { line: Some(open.line), head: open.head, skipped: open.skipped, tail: open.tail.into() };
+            finding.trim();
+            group.kept.push(finding);
+        }
     }
 
-    fn finish(mut self) -> Findings {
+    fn finish(mut self, lines: u64) -> Findings {
         self.close();
         for (seen, rule) in self.seen.iter().zip(&self.rules.required) {
             if !seen {
@@ -221,7 +210,7 @@ impl<'a> Scan<'a> {
             };
             add(&mut self.found, label, *severity, finding);
         }
-        self.found.lines = self.number;
+        self.found.lines = lines;
         self.found.groups.retain(|group| group.count > 0 && group.severity != Severity::Ignore);
         self.found.groups.sort_by_key(|group| group.severity);
         self.found
@@ -234,25 +223,38 @@ impl Open {
         match (self.block, line.head) {
             (Block::Line, _) => false,
             (Block::Entry, head) => head.is_none(),
-            (Block::Test, head) => {
-                let separator = line.message.len() > 20 && line.message.iter().all(|&byte| byte == b'=');
-                let end = separator || line.message.starts_with(b"Ran ");
-                !end && head.is_none_or(|(_, logger)| logger == self.logger)
+            (Block::Test, None) => !ends_report(line.message),
+            (Block::Test, Some((_, logger))) => {
+                logger == self.logger && (is_quoted(line) || line.message.starts_with(TRACEBACK))
             }
         }
     }
 
-    fn push(&mut self, bytes: &[u8]) {
-        if self.head.len() < HEAD {
-            self.head.push(shown(bytes));
+    fn push(&mut self, text: &str) {
+        if !self.kept {
             return;
         }
-        self.tail.push_back(shown(bytes));
+        if self.head.len() < HEAD {
+            self.head.push(shown(text));
+            return;
+        }
+        self.tail.push_back(shown(text));
         if self.tail.len() > TAIL {
             self.tail.pop_front();
             self.skipped += 1;
         }
     }
+}
+
+/// Whether an entry is a continuation line of unittest's report, as OpenERP 6.1 to Odoo 12 log it.
+fn is_quoted(line: Line<'_>) -> bool {
+    line.message.starts_with('`')
+}
+
+/// Whether a line of unittest's report begins its next part.
+fn ends_report(line: &str) -> bool {
+    let separator = line.len() > 20 && line.bytes().all(|byte| byte == b'=');
+    separator || line.strip_prefix("Ran ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn group<'a>(found: &'a mut Findings, label: &str, severity: Severity) -> &'a mut Group {
@@ -267,17 +269,16 @@ fn group<'a>(found: &'a mut Findings, label: &str, severity: Severity) -> &'a mu
 fn add(found: &mut Findings, label: &str, severity: Severity, finding: Finding) {
     let group = group(found, label, severity);
     group.count += 1;
-    if group.kept.len() < KEPT {
-        group.kept.push(finding);
-    }
+    group.kept.push(finding);
 }
 
-/// A line as it is shown: whatever it holds, cut, and without characters that would drive a terminal.
-fn shown(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * SHOWN)]);
+/// A line as it is shown: whatever it holds, cut, and without colours and characters that would drive a terminal.
+fn shown(text: &str) -> String {
+    let plain = anstream::adapter::strip_str(text).to_string();
+    let mut rest = plain.chars();
     let mut shown: String =
-        text.chars().take(SHOWN).map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
-    if text.chars().count() > SHOWN || bytes.len() > 4 * SHOWN {
+        rest.by_ref().take(SHOWN).map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+    if rest.next().is_some() {
         shown.push('…');
     }
     shown
@@ -332,4 +333,63 @@ mod tests {
         let more = format!("{traceback}2026-11-22 16:25:24,372 1 INFO db odoo: on we go\n");
         assert_eq!(found(more.as_bytes()).count(Severity::Error), 0);
     }
+
+    proptest::proptest! {
+        /// Passing over lines changes nothing that is found.
+        #[test]
+        fn all_lines_and_some_lines_give_the_same(
+            parts in proptest::collection::vec((0..HEADS.len(), 0..TEXTS.len(), 0..TEXTS.len()), 0..60),
+            server in proptest::bool::ANY,
+        ) {
+            let rules = if server { Rules::load("server").unwrap() } else { Rules::parse("own", OWN).unwrap() };
+            let mut log = Vec::new();
+            for (head, first, second) in parts {
+                log.extend_from_slice(HEADS[head].as_bytes());
+                log.extend_from_slice(TEXTS[first]);
+                log.extend_from_slice(TEXTS[second]);
+                log.push(b'\n');
+            }
+            let all = scan_with(&rules, None, log.as_slice()).unwrap();
+            assert!(rules.needles().is_some());
+            assert_eq!(scan(&rules, log.as_slice()).unwrap(), all);
+        }
+    }
+
+    const HEADS: [&str; 9] = [
+        "",
+        "2026-11-22 16:25:24,372 1 INFO db odoo.modules.loading: ",
+        "2026-11-22 16:25:24,372 1 ERROR db odoo.sql_db: ",
+        "2026-11-22 16:25:24,372 1 ERROR db odoo.addons.x.tests.test_x: ",
+        "2026-11-22 16:25:24,372 1 INFO db odoo.addons.x.tests.test_x: ",
+        "2026-11-22 16:25:24,372 1 _ERROR db odoo.addons.x.tests.test_x: ",
+        "2026-11-22 16:25:24,372 1 CRITICAL db odoo: ",
+        "2026-11-22 16:25:24,372 1 WARNING db openerp.tools.yaml_import: ",
+        "[2011-06-01 10:00:00,123][db] WARNING:tests.x:",
+    ];
+
+    const TEXTS: [&[u8]; 18] = [
+        b"",
+        b"",
+        b"FAIL: TestX.test_x",
+        b"ERROR: test_x (x.X)",
+        b"ERROR",
+        TRACEBACK.as_bytes(),
+        b"` File",
+        b"AssertionError",
+        b"Assertion \"\xff\" FAILED",
+        b"Failed to load x",
+        b"Failed to initialize database",
+        b"1 failed, 0 error(s) of 3 tests",
+        b"Module x: 1 failures, 0 errors",
+        b"=============================",
+        b"Ran 3 tests",
+        b"invalid module names, ignored: x",
+        b"Modules loaded.",
+        b"  File x\r",
+    ];
+
+    const OWN: &str = r"{extends: server, rules: [
+        {label: a, regex: '', loggers: 'loading$', severity: ignore},
+        {label: b, regex: '(?i)file', except: 'x', severity: warning, block: line},
+        {label: c, regex: 'x{3}|test_x \(', severity: warning, block: test}]}";
 }
