@@ -286,6 +286,8 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
     fn found(log: &[u8]) -> Findings {
@@ -341,7 +343,7 @@ mod tests {
             parts in proptest::collection::vec((0..HEADS.len(), 0..TEXTS.len(), 0..TEXTS.len()), 0..60),
             server in proptest::bool::ANY,
         ) {
-            let rules = if server { Rules::load("server").unwrap() } else { Rules::parse("own", OWN).unwrap() };
+            let (rules, needles) = if server { &*SERVER } else { &*OWN };
             let mut log = Vec::new();
             for (head, first, second) in parts {
                 log.extend_from_slice(HEADS[head].as_bytes());
@@ -349,9 +351,8 @@ mod tests {
                 log.extend_from_slice(TEXTS[second]);
                 log.push(b'\n');
             }
-            let all = scan_with(&rules, None, log.as_slice()).unwrap();
-            assert!(rules.needles().is_some());
-            assert_eq!(scan(&rules, log.as_slice()).unwrap(), all);
+            let all = scan_with(rules, None, log.as_slice()).unwrap();
+            assert_eq!(scan_with(rules, Some(needles), log.as_slice()).unwrap(), all);
         }
     }
 
@@ -388,8 +389,20 @@ mod tests {
         b"  File x\r",
     ];
 
-    const OWN: &str = r"{extends: server, rules: [
-        {label: a, regex: '', loggers: 'loading$', severity: ignore},
-        {label: b, regex: '(?i)file', except: 'x', severity: warning, block: line},
-        {label: c, regex: 'x{3}|test_x \(', severity: warning, block: test}]}";
+    /// Rules with what they need; compiled once.
+    static SERVER: LazyLock<(Rules, Needles)> = LazyLock::new(|| with_needles("extends: server"));
+    static OWN: LazyLock<(Rules, Needles)> = LazyLock::new(|| {
+        with_needles(
+            r"{extends: server, rules: [
+            {label: a, regex: '', loggers: 'loading$', severity: ignore},
+            {label: b, regex: '(?i)file', except: 'x', severity: warning, block: line},
+            {label: c, regex: 'x{3}|test_x \(', severity: warning, block: test}]}",
+        )
+    });
+
+    fn with_needles(rules: &str) -> (Rules, Needles) {
+        let rules = Rules::parse("own", rules).unwrap();
+        let needles = rules.needles().unwrap();
+        (rules, needles)
+    }
 }
