@@ -120,6 +120,8 @@ pub(super) const CODES: &[Code] = &[
     code("steps::expression", Error, "A step template has a mistake"),
     code("steps::twice", Warning, "A step is listed twice"),
     code("steps::unknown", Error, "There is no such step template"),
+    code("steps::use", Error, "A step template cannot use another"),
+    code("steps::use-cycle", Error, "Step templates use each other in a circle"),
     code("version::syntax", Error, "A version cannot be read"),
 ];
 

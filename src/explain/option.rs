@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{Knowledge, Writer, kind};
 use crate::diagnostic::suggest::list;
 use crate::model::{Declaration, Declared, DeclaredOptions};
-use crate::steps::Template;
+use crate::steps::{Template, Use};
 
 /// Writes every option of this name.
 pub(super) fn explain(knowledge: &Knowledge, name: &str, writer: &mut Writer) {
@@ -23,15 +23,7 @@ pub(super) fn explain(knowledge: &Knowledge, name: &str, writer: &mut Writer) {
             writer.fact("templates", &list(templates.iter().map(|template| template.name.as_str())));
         }
     }
-    for template in knowledge.templates.iter() {
-        let spelled =
-            |(option, declared): &(&String, &Declared)| **option == wanted || declared.aliases.contains(&wanted);
-        if let Some((found, declared)) = template.options.iter().find(spelled) {
-            let places = "a section of a manifest that uses the template, or its `[DEFAULT]`";
-            option(found, &format!("option of the step template {}", template.name), declared, places, writer);
-            writer.fact("read by", &reader(template));
-        }
-    }
+    of_templates(knowledge, &wanted, writer);
     if let Some(declared) = knowledge.options.slave.get(&wanted) {
         option(&wanted, "option of slaves", declared, "a section of a slave fragment, or its `[DEFAULT]`", writer);
     }
@@ -69,10 +61,31 @@ fn default(declared: &Declared) -> String {
     }
 }
 
-fn reader(template: &Template) -> String {
-    match template.place.option() {
-        Some(option) => format!("{}, in builds whose `{option}` names it", template.name),
-        None => template.name.clone(),
+/// An option of step templates. Those that declare it alike, as templates do that use the same one, are told together.
+fn of_templates(knowledge: &Knowledge, wanted: &str, writer: &mut Writer) {
+    let mut declarations: Vec<(&str, &Declared, Vec<&Template>)> = Vec::new();
+    for template in knowledge.templates.iter().filter(|template| template.place != Use::Part) {
+        let spelled = |(option, declared): &(&String, &Declared)| {
+            *option == wanted || declared.aliases.iter().any(|alias| alias == wanted)
+        };
+        let Some((option, declared)) = template.options.iter().find(spelled) else { continue };
+        let same = |(_, other, readers): &&mut (&str, &Declared, Vec<&Template>)| {
+            *other == declared && readers.iter().all(|reader| reader.place == template.place)
+        };
+        match declarations.iter_mut().find(same) {
+            Some((_, _, readers)) => readers.push(template),
+            None => declarations.push((option, declared, vec![template])),
+        }
+    }
+    for (name, declared, readers) in declarations {
+        let names = readers.iter().map(|template| template.name.as_str()).collect::<Vec<_>>().join(", ");
+        let many = if readers.len() > 1 { "s" } else { "" };
+        let places = "a section of a manifest that uses the template, or its `[DEFAULT]`";
+        option(name, &format!("option of the step template{many} {names}"), declared, places, writer);
+        let read = readers.first().and_then(|template| template.place.option());
+        let which = if readers.len() > 1 { "one of them" } else { "it" };
+        let read = read.map_or(String::new(), |list| format!(", in builds whose `{list}` names {which}"));
+        writer.fact("read by", &format!("{names}{read}"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Step templates.
 
 use super::{Knowledge, Writer};
-use crate::steps::{Argument, StepTemplate, Template, Use};
+use crate::steps::{Argument, LinkedStep, Template, Use};
 
 /// Writes the template of this name or alias.
 pub(super) fn explain(knowledge: &Knowledge, name: &str, writer: &mut Writer) {
@@ -12,6 +12,7 @@ pub(super) fn explain(knowledge: &Knowledge, name: &str, writer: &mut Writer) {
     writer.blank();
     writer.fact("place", &place(template));
     writer.fact("old names", &template.aliases.join(", "));
+    writer.fact("uses", &template.uses.join(", "));
     for (index, (option, declared)) in template.options.iter().enumerate() {
         let default = match &declared.default {
             Some(default) => format!(" (default: {default})"),
@@ -29,13 +30,14 @@ pub(super) fn place(template: &Template) -> String {
     match (template.place, template.place.option()) {
         (_, Some(option)) => format!("a line of `{option}`"),
         (Use::Source, _) => format!("builds whose `buildout` begins with `{}`", template.name),
+        (Use::Part, _) => "other templates, which use it".to_owned(),
         (Use::Capability, _) => "brought by a capability that a slave offers".to_owned(),
         _ => "every build".to_owned(),
     }
 }
 
-fn steps(name: &str, steps: &[StepTemplate], writer: &mut Writer) {
-    for (index, step) in steps.iter().enumerate() {
+fn steps(name: &str, steps: &[LinkedStep], writer: &mut Writer) {
+    for (index, LinkedStep { step, .. }) in steps.iter().enumerate() {
         writer.item(if index == 0 { name } else { "" }, &step.name, &step.help);
         let command: Vec<String> = step.run.iter().map(argument).collect();
         if !command.is_empty() {

@@ -86,7 +86,7 @@ pub enum Value {
 }
 
 /// An option as it is declared, in data.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Declared {
     /// What its value is.

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
-use super::template::{Argument, StepTemplate, Template};
+use super::template::{Argument, Item, LinkedStep, Template, TemplateFile};
 use crate::model::Value;
 use crate::plan::{OnFailure, Phase, Step, placeholder};
 
@@ -49,11 +49,15 @@ pub(super) fn default(
 }
 
 /// The first expression of a template that cannot be read, and why.
-pub(super) fn first_mistake(environment: &Environment<'_>, template: &Template) -> Option<(String, String)> {
+pub(super) fn first_mistake(environment: &Environment<'_>, template: &TemplateFile) -> Option<(String, String)> {
     let text = |text: &str| environment.template_from_str(text).err().map(|error| (text.to_owned(), describe(&error)));
     let expression =
         |text: &str| environment.compile_expression(text).err().map(|error| (text.to_owned(), describe(&error)));
-    template.steps.iter().chain(&template.clean_up).find_map(|step| {
+    let steps = template.steps.iter().filter_map(|item| match item {
+        Item::Step(step) => Some(step),
+        Item::Use { .. } => None,
+    });
+    steps.chain(&template.clean_up).find_map(|step| {
         let arguments = step.run.iter().find_map(|argument| match argument {
             Argument::One(one) => text(one),
             Argument::When { when, arguments } => {
@@ -114,13 +118,13 @@ impl Expansion<'_> {
         self.all(&self.template.clean_up, Phase::CleanUp)
     }
 
-    fn all(&self, steps: &[StepTemplate], phase: Phase) -> Result<Vec<Step>, ExpandError> {
+    fn all(&self, steps: &[LinkedStep], phase: Phase) -> Result<Vec<Step>, ExpandError> {
         steps.iter().filter_map(|step| self.step(step, phase).transpose()).collect()
     }
 
-    fn step(&self, step: &StepTemplate, phase: Phase) -> Result<Option<Step>, ExpandError> {
+    fn step(&self, LinkedStep { template, step }: &LinkedStep, phase: Phase) -> Result<Option<Step>, ExpandError> {
         let failed = |error: minijinja::Error| ExpandError {
-            template: self.template.name.clone(),
+            template: template.clone(),
             step: step.name.clone(),
             message: describe(&error),
         };
@@ -135,7 +139,7 @@ impl Expansion<'_> {
         Ok(Some(Step {
             name: step.name.clone(),
             phase,
-            template: self.template.name.clone(),
+            template: template.clone(),
             help: step.help.clone(),
             run: self.command(&step.run).map_err(failed)?,
             write: step.write,

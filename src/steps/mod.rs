@@ -1,12 +1,12 @@
 //! Step templates: what steps a phase is made of, as data. The built-in ones are in the format of a farm's own.
 
 mod expand;
+mod link;
 mod template;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use minijinja::Environment;
 
 use crate::diagnostic::{Diagnostics, problem};
@@ -15,7 +15,9 @@ use crate::resolve::yaml;
 use crate::source::{SourceId, Sources, Span};
 
 pub use expand::{ExpandError, Expansion, values};
-pub use template::{Argument, StepTemplate, Template, Use};
+pub use template::{Argument, Item, LinkedStep, StepTemplate, Template, TemplateFile, Use};
+
+use link::{Shelf, Written};
 
 const BUILTIN: [&str; 8] = [
     include_str!("builtin/bootstrap.yaml"),
@@ -87,40 +89,44 @@ pub fn declarations(own: &[Declaration]) -> Declarations {
 pub struct Templates {
     templates: IndexMap<String, Arc<Template>>,
     /// The names of those with a mistake.
-    broken: HashSet<String>,
+    broken: IndexSet<String>,
     environment: Environment<'static>,
 }
 
 impl Templates {
     /// The built-in templates, and the farm's own on top of them; mistakes in those are reported.
     pub fn load(sources: &Sources, own: &[SourceId], diagnostics: &mut Diagnostics) -> Self {
-        let mut templates =
-            Self { templates: IndexMap::new(), broken: HashSet::new(), environment: expand::environment() };
+        let environment = expand::environment();
+        let mut shelf = Shelf::default();
         for text in BUILTIN {
-            templates.add(builtin(text));
+            let file: TemplateFile = builtin(text);
+            shelf.builtin.insert(file.name.clone(), Written { file, uses: Vec::new() });
         }
         for id in own {
-            let Some(template) = yaml::<Template>(sources, *id, diagnostics) else {
-                let name = sources.get(*id).text().lines().find_map(|line| line.strip_prefix("template:"));
-                templates.broken.extend(name.map(|name| name.trim().to_owned()));
+            let text = sources.get(*id).text();
+            let Some(file) = yaml::<TemplateFile>(sources, *id, diagnostics) else {
+                let name = text.lines().find_map(|line| line.strip_prefix("template:"));
+                shelf.broken.extend(name.map(|name| name.trim().to_owned()));
                 continue;
             };
-            if let Some((expression, error)) = expand::first_mistake(&templates.environment, &template) {
-                let text = sources.get(*id).text();
-                let at = text.find(&expression).unwrap_or(0);
-                let span = Span::new(*id, at..(at + expression.len()).min(text.len()));
-                diagnostics.push(problem::Step::Expression { message: error }, span);
-                templates.broken.insert(template.name);
+            let place = |found: &str| {
+                let at = text.find(found).unwrap_or(0);
+                Span::new(*id, at..(at + found.len()).min(text.len()))
+            };
+            if let Some((expression, message)) = expand::first_mistake(&environment, &file) {
+                diagnostics.push(problem::Step::Expression { message }, place(&expression));
+                shelf.broken.insert(file.name);
                 continue;
             }
-            templates.add(template);
+            let uses = file.steps.iter().filter_map(|item| match item {
+                Item::Use { r#use: name } => Some(place(&format!("use: {name}"))),
+                Item::Step(_) => None,
+            });
+            let uses = uses.collect();
+            shelf.own.insert(file.name.clone(), Written { file, uses });
         }
-        templates.templates.sort_keys();
-        templates
-    }
-
-    fn add(&mut self, template: Template) {
-        self.templates.insert(template.name.clone(), Arc::new(template));
+        let (templates, broken) = shelf.link(diagnostics);
+        Self { templates, broken, environment }
     }
 
     /// The template of this name or alias.
@@ -152,7 +158,12 @@ impl Templates {
                 .iter()
                 .any(|(name, declared)| name == option || declared.aliases.iter().any(|a| a == option))
         };
-        self.iter().filter(reads).map(|template| template.name.clone()).collect()
+        // A part is read through the templates that use it, which have its options too.
+        self.iter()
+            .filter(|template| template.place != Use::Part)
+            .filter(reads)
+            .map(|template| template.name.clone())
+            .collect()
     }
 
     /// The names of all options of all templates.
@@ -192,8 +203,8 @@ mod tests {
         let mut diagnostics = Diagnostics::default();
         let templates = Templates::load(&Sources::default(), &[], &mut diagnostics);
         assert_eq!(templates.iter().count(), BUILTIN.len());
-        for template in templates.iter() {
-            assert_eq!(expand::first_mistake(templates.environment(), template), None, "{}", template.name);
+        for text in BUILTIN {
+            assert_eq!(expand::first_mistake(templates.environment(), &builtin(text)), None, "{text}");
         }
         assert_eq!(declarations(&[]).iter().count(), CAPABILITIES.len());
         assert!(!CoreOptions::builtin().manifest.is_empty());

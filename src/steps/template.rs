@@ -1,4 +1,4 @@
-//! The format of a step template.
+//! The format of a step template's file, and a template as builds take it: with the steps of those that it uses.
 
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -6,13 +6,13 @@ use serde::Deserialize;
 use crate::model::DeclaredOptions;
 use crate::plan::{OnFailure, Phase};
 
-/// A step template: the options that it reads, and the steps that it makes.
+/// The file of a step template: the options that it reads, and the steps that it makes.
 ///
 /// Strings of its steps are filled in twice: `{{ expression }}` when the farm is compiled, `${name}` when the plan is
 /// bound to a slave or run (see [`crate::plan::placeholder`]).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Template {
+pub struct TemplateFile {
     /// Its name.
     #[serde(rename = "template")]
     pub name: String,
@@ -26,12 +26,55 @@ pub struct Template {
     /// The options that it reads.
     #[serde(default)]
     pub options: DeclaredOptions,
-    /// Its steps.
+    /// Its steps, and the templates whose steps it takes.
     #[serde(default)]
-    pub steps: Vec<StepTemplate>,
+    pub steps: Vec<Item>,
     /// Steps that are run at the end whatever happened, in the reverse order of the templates.
     #[serde(default)]
     pub clean_up: Vec<StepTemplate>,
+}
+
+/// An item of a template's steps.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Item {
+    /// All that another template does, at this point.
+    Use {
+        /// The other template.
+        r#use: String,
+    },
+    /// A step.
+    Step(StepTemplate),
+}
+
+/// A step template with the options and steps of those that it uses.
+#[derive(Debug, Clone)]
+pub struct Template {
+    /// Its name.
+    pub name: String,
+    /// What it does, one line.
+    pub help: String,
+    /// Where it may stand.
+    pub place: Use,
+    /// Names that it had once: they are read, with a notice.
+    pub aliases: Vec<String>,
+    /// The templates that it uses itself, in order.
+    pub uses: Vec<String>,
+    /// The options that it reads, and those of the templates that it uses; of two declarations of one, its own.
+    pub options: DeclaredOptions,
+    /// Its steps.
+    pub steps: Vec<LinkedStep>,
+    /// What is run at the end: its own clean-up, then that of the templates that it uses, the last one first.
+    pub clean_up: Vec<LinkedStep>,
+}
+
+/// A step of a template, and the template in whose file it is written.
+#[derive(Debug, Clone)]
+pub struct LinkedStep {
+    /// The template.
+    pub template: String,
+    /// The step.
+    pub step: StepTemplate,
 }
 
 /// Where a template may stand.
@@ -45,6 +88,8 @@ pub enum Use {
     Db,
     /// It is part of every build.
     Every,
+    /// In no list: other templates use it.
+    Part,
     /// It is one of `post-buildout-steps`.
     #[serde(rename = "post-buildout-steps")]
     PostBuildout,
@@ -59,10 +104,26 @@ impl Use {
     /// The option that lists such templates.
     pub fn option(self) -> Option<&'static str> {
         match self {
-            Self::Db => Some("db-steps"),
-            Self::PostBuildout => Some("post-buildout-steps"),
-            Self::PostDl => Some("post-dl-steps"),
-            Self::Capability | Self::Every | Self::Source => None,
+            Self::Db | Self::PostBuildout | Self::PostDl => Some(self.name()),
+            Self::Capability | Self::Every | Self::Part | Self::Source => None,
+        }
+    }
+
+    /// Whether a template of this place may use one of `other`.
+    pub fn may_use(self, other: Self) -> bool {
+        other == self || other == Self::Part
+    }
+
+    /// Its name in a template's file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Capability => "capability",
+            Self::Db => "db-steps",
+            Self::Every => "every",
+            Self::Part => "part",
+            Self::PostBuildout => "post-buildout-steps",
+            Self::PostDl => "post-dl-steps",
+            Self::Source => "source",
         }
     }
 
@@ -72,7 +133,8 @@ impl Use {
             Self::Capability => Phase::Prepare,
             Self::Db => Phase::Db,
             Self::Every if template == "bootstrap" => Phase::Bootstrap,
-            Self::Every => Phase::Buildout,
+            // A part has no phase of its own: its steps are always those of a template that uses it.
+            Self::Every | Self::Part => Phase::Buildout,
             Self::PostBuildout => Phase::PostBuildout,
             Self::PostDl => Phase::PostDl,
             Self::Source => Phase::Fetch,

@@ -103,6 +103,8 @@ pub enum Label {
     ItsOption,
     /// The section that is a part.
     ItsPart,
+    /// A link of a circle.
+    LeadsOn,
     /// A value refers to another, in a circle.
     RefersTo(String, String),
     /// A section takes the options of another, in a circle.
@@ -120,6 +122,7 @@ impl fmt::Display for Label {
             Self::ItsBuildout => "what is sent to the slave",
             Self::ItsOption => "the option that it is read into",
             Self::ItsPart => "the part",
+            Self::LeadsOn => "leads on from here",
         })
     }
 }

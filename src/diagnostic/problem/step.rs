@@ -9,8 +9,13 @@ use super::{Wording, did_you_mean, names, word};
 pub enum Step {
     Alias { alias: String, name: String },
     Expression { message: String },
+    TooManySteps { template: String, most: usize },
     Twice { step: String },
     Unknown { step: String, option: String, known: Vec<String>, elsewhere: Option<&'static str> },
+    UseCycle { chain: Vec<String> },
+    UseDeep { most: usize },
+    UsePlace { template: String, place: &'static str, by: &'static str },
+    UseUnknown { template: String, known: Vec<String> },
 }
 
 impl Step {
@@ -27,6 +32,13 @@ impl Step {
             Self::Expression { message } => {
                 word("steps::expression", Error, "this step template has a mistake", message, "")
             }
+            Self::TooManySteps { template, most } => word(
+                "steps::use",
+                Error,
+                &format!("`{template}` makes more than {most} steps with what it uses"),
+                "too many with this",
+                "a template that uses another twice makes its steps twice: remove some `use`",
+            ),
             Self::Twice { step } => word(
                 "steps::twice",
                 Warning,
@@ -49,6 +61,37 @@ impl Step {
                         ),
                     },
                 },
+            ),
+            Self::UseCycle { chain } => word(
+                "steps::use-cycle",
+                Error,
+                &format!("templates use each other in a circle: {}", chain.join(" → ")),
+                "leads back",
+                "remove one `use` of the circle",
+            ),
+            Self::UseDeep { most } => word(
+                "steps::use",
+                Error,
+                &format!("templates use each other more than {most} deep"),
+                "too deep with this",
+                "use a template that is further down the chain",
+            ),
+            Self::UsePlace { template, place, by } => word(
+                "steps::use",
+                Error,
+                &format!("a template of the place `{by}` cannot use one of the place `{place}`"),
+                &format!("`{template}` belongs to `{place}`"),
+                &format!("a template uses those of its own place, and parts: give both the place `{by}`, or this one the place `part`"),
+            ),
+            Self::UseUnknown { template, known } => word(
+                "steps::use",
+                Error,
+                &format!("there is no step template `{template}` to use"),
+                "not known here",
+                &did_you_mean(template, known).unwrap_or_else(|| match known.is_empty() {
+                    true => "a template uses those of its own place, and parts; there is none".to_owned(),
+                    false => format!("a template uses those of its own place, and parts: {}", names(known)),
+                }),
             ),
         }
     }
