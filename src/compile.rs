@@ -33,9 +33,17 @@ pub struct Compilation {
 pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
     let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
     let files = Files::read(layout, &mut sources, &mut diagnostics)?;
+    let yaml: Vec<SourceId> =
+        sources.iter().filter(|(_, source)| source.name().ends_with(".yaml")).map(|(id, _)| id).collect();
+    for id in yaml {
+        for span in addresses(sources.get(id).text(), id) {
+            sources.hide(span);
+        }
+    }
     let options = CoreOptions::builtin();
     let declarations = steps::declarations(&files.farm.capabilities);
-    let templates = Templates::load(&sources, &files.templates, &mut diagnostics);
+    let templates = Templates::load(&sources, &files.templates, files.incomplete, &mut diagnostics);
+    templates.check_variants(&files.variants, &mut diagnostics);
 
     let names = options.manifest.keys().map(String::as_str).chain(templates.option_names()).collect();
     let fragments: Vec<Sheet> =
@@ -132,7 +140,7 @@ pub(crate) fn secrets(text: &str, id: SourceId) -> Vec<Span> {
     secrets
 }
 
-/// Where passwords stand in the addresses of a manifest.
+/// Where passwords stand in the addresses of a manifest or of a YAML file.
 fn addresses(text: &str, id: SourceId) -> Vec<Span> {
     let mut at = 0;
     let mut found = Vec::new();

@@ -219,7 +219,7 @@ fn block(path: &Path) -> String {
 /// What belongs between `<!-- WHAT -->` and `<!-- end -->`.
 fn generated(what: &str) -> String {
     let (kind, rest) = what.split_once(": ").unwrap();
-    let templates = || Templates::load(&Default::default(), &[], &mut Default::default());
+    let templates = || Templates::builtin();
     match kind {
         "options of" => match rest {
             "manifests" => option_table(&CoreOptions::builtin().manifest),
@@ -263,7 +263,7 @@ fn generated_parts_of_the_pages_are_up_to_date() {
 #[test]
 fn no_option_is_left_out_of_the_pages() {
     let page = fs::read_to_string(root().join("docs/manifest.md")).unwrap();
-    for template in Templates::load(&Default::default(), &[], &mut Default::default()).iter() {
+    for template in Templates::builtin().iter() {
         for option in template.options.keys() {
             assert!(page.contains(&format!("| `{option}`")), "`{option}` of {} is missing", template.name);
         }

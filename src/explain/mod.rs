@@ -12,7 +12,7 @@ mod writer;
 use camino::Utf8Path;
 
 use crate::Compilation;
-use crate::diagnostic::{Diagnostics, suggest};
+use crate::diagnostic::suggest;
 use crate::model::{Declarations, OptionDeclaration};
 use crate::resolve::Layout;
 use crate::source::{Sources, Span};
@@ -36,7 +36,7 @@ impl Knowledge {
     pub fn new(farm: Option<(Layout, Compilation)>) -> Self {
         let (declarations, templates) = match &farm {
             Some((_, compilation)) => (compilation.graph.farm.declarations.clone(), compilation.templates.clone()),
-            None => (steps::declarations(&[]), Templates::load(&Sources::default(), &[], &mut Diagnostics::default())),
+            None => (steps::declarations(&[]), Templates::builtin()),
         };
         Self { options: CoreOptions::builtin(), declarations, templates, farm }
     }

@@ -3,9 +3,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use crate::diagnostic::Diagnostics;
 use crate::model::{Declared, DeclaredOptions, OptionType};
-use crate::source::Sources;
 use crate::steps::{CoreOptions, Templates};
 use crate::syntax::ini::Line;
 
@@ -17,7 +15,7 @@ static OF_SLAVES: LazyLock<HashSet<String>> = LazyLock::new(|| lists(&CoreOption
 
 /// The lists of builds, with those of the built-in step templates.
 static OF_BUILDS: LazyLock<HashSet<String>> = LazyLock::new(|| {
-    let templates = Templates::load(&Sources::default(), &[], &mut Diagnostics::default());
+    let templates = Templates::builtin();
     let of_templates = templates.iter().flat_map(|template| lists(&template.options));
     lists(&CoreOptions::builtin().manifest).chain(of_templates).collect()
 });

@@ -1,85 +1,85 @@
 //! Capabilities: what is declared of them, what slaves offer, what builds ask for.
 
 use indexmap::IndexMap;
-use serde::Deserialize;
+use schemars::JsonSchema;
 
 use super::{Filter, OptionType, Secret, Version};
 use crate::source::Span;
 
 /// What farmout knows of a capability; the built-in ones and a farm's own are the same kind of data.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Declaration {
     /// Its name in manifests and fragments.
-    #[serde(rename = "capability")]
+    #[schemars(rename = "capability")]
     pub name: String,
     /// What it is, one line.
     pub help: String,
     /// What builder names call it; else its name.
-    #[serde(default)]
+    #[schemars(default)]
     pub abbreviation: Option<String>,
     /// The property that tells a build which version it got; else `<name>_version`.
-    #[serde(default)]
+    #[schemars(default)]
     pub version_property: Option<String>,
     /// The options that a slave may give.
-    #[serde(default)]
+    #[schemars(default)]
     pub options: IndexMap<String, OptionDeclaration>,
     /// Directories put before PATH, with placeholders `${<name>.<option>}`.
-    #[serde(default)]
+    #[schemars(default)]
     pub path: Vec<String>,
     /// Environment of every step, with the same placeholders.
-    #[serde(default)]
+    #[schemars(default)]
     pub environment: IndexMap<String, String>,
     /// What changes for certain values of an option.
-    #[serde(default)]
+    #[schemars(default)]
     pub variants: Vec<Variant>,
     /// The plain properties by which old fragments offer it.
-    #[serde(default)]
+    #[schemars(default)]
     pub properties: Option<Properties>,
 }
 
 /// An option of a capability.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct OptionDeclaration {
     /// What it is, one line.
     pub help: String,
     /// What its value is.
-    #[serde(default, rename = "type")]
+    #[schemars(default, rename = "type")]
     pub kind: OptionType,
     /// The only values that it may have, if there are such.
-    #[serde(default)]
+    #[schemars(default)]
     pub choices: Vec<String>,
     /// Whether its value must never be seen.
-    #[serde(default)]
+    #[schemars(default)]
     pub secret: bool,
     /// Why it does nothing any more, if so.
-    #[serde(default)]
+    #[schemars(default)]
     pub unused: Option<String>,
 }
 
 /// What changes when a slave sets an option to a certain value.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Variant {
     /// The option.
     pub option: String,
     /// The value.
     pub is: String,
     /// Options that then have these values, placeholders included.
-    #[serde(default)]
+    #[schemars(default)]
     pub options: IndexMap<String, String>,
     /// Environment that then replaces the capability's.
-    #[serde(default)]
+    #[schemars(default)]
     pub environment: IndexMap<String, String>,
     /// The step template that makes it ready, and cleans it up.
-    #[serde(default)]
+    #[schemars(default)]
     pub template: Option<String>,
 }
 
 /// The plain properties by which old fragments offer a capability.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Properties {
     /// The one that holds the version.
     pub version: String,

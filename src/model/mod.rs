@@ -12,7 +12,8 @@ mod version;
 
 pub use build::{Build, Buildout, BuildoutSource, Inside, StepUse, Vcs, Watch};
 pub use capability::{
-    Declaration, Declarations, Dispatch, Offer, OfferOption, OfferValue, OptionDeclaration, Requirement, Variant,
+    Declaration, Declarations, Dispatch, Offer, OfferOption, OfferValue, OptionDeclaration, Properties, Requirement,
+    Variant,
 };
 pub use configuration::{Configuration, ConfigurationOption, ConfigurationSection, normal};
 pub use farm::Farm;

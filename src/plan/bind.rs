@@ -14,7 +14,8 @@ use crate::model::{Declarations, Offer, OfferValue, Slave, Variant, Version};
 pub(crate) const LONGEST_DATABASE: usize = 63;
 
 /// The placeholders that the runner fills in.
-const AT_RUN_TIME: [&str; 7] = ["basedir", "builder-dir", "build-dir", "tmp-dir", "caches", "socket-dir", "farmout"];
+pub(crate) const AT_RUN_TIME: [&str; 7] =
+    ["basedir", "builder-dir", "build-dir", "tmp-dir", "caches", "socket-dir", "farmout"];
 
 /// Names in a slave's base directory that are no builder's.
 const TAKEN: [&str; 6] = ["bin", "buildout-caches", "home", "locks", "postgresql", "tmp"];

@@ -9,7 +9,7 @@ mod lower;
 mod model;
 pub mod placeholder;
 
-pub(crate) use bind::LONGEST_DATABASE;
+pub(crate) use bind::{AT_RUN_TIME, LONGEST_DATABASE};
 pub use bind::{bind, database};
 pub use lower::{Condition, LowerError, Procedure, ProcedureStep, lower};
 pub use model::{FORMAT, OnFailure, Phase, Plan, PlanFile, Step};

@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan format that this farmout writes and reads.
@@ -11,7 +12,7 @@ pub const FORMAT: u32 = 1;
 ///
 /// Strings may hold placeholders, `${name}` or `${name:-default}`, for values known only at run time (see
 /// [`super::placeholder`]); everything else is literal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Plan {
     /// The format's version, [`FORMAT`].
@@ -23,6 +24,7 @@ pub struct Plan {
     /// The slave it is bound to.
     pub slave: String,
     /// The manifest that has the build, as the farm spells it.
+    #[schemars(with = "String")]
     pub manifest: Utf8PathBuf,
     /// The build's category, free text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,10 +54,11 @@ pub struct Plan {
 }
 
 /// A text file that the plan carries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PlanFile {
     /// Where it goes, relative to the directory of the step that writes it; never absolute, never with `..`.
+    #[schemars(with = "String")]
     pub path: Utf8PathBuf,
     /// Whether it is executable.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -65,7 +68,7 @@ pub struct PlanFile {
 }
 
 /// One command, or one set of files to write.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Step {
     /// Unique in the plan; at most 50 characters of `[a-z0-9-]`.
@@ -118,7 +121,7 @@ fn is_build_directory(directory: &str) -> bool {
 }
 
 /// The phases of a build, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// What the slave must have running first, such as a private PostgreSQL cluster.
@@ -140,7 +143,7 @@ pub enum Phase {
 }
 
 /// What a step's failure does to the build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
     /// The build fails and stops, but for the steps that always run.

@@ -15,6 +15,8 @@
 //! | `secret.NAME` | a secret of the farm |
 //! | `property.NAME` | what an earlier step reported |
 
+use std::ops::Range;
+
 use pest::Parser as _;
 use pest::iterators::{Pair, Pairs};
 
@@ -82,7 +84,16 @@ pub fn escape(text: &str) -> String {
 /// # Errors
 /// A malformed placeholder.
 pub fn names(text: &str) -> Result<Vec<String>, Error> {
-    let named = |pair: Pair<'_, Rule>| (pair.as_rule() == Rule::name).then(|| pair.as_str().to_owned());
+    Ok(places(text)?.into_iter().map(|place| text[place].to_owned()).collect())
+}
+
+/// Where the names stand that `text` asks for, in order, those in defaults included.
+///
+/// # Errors
+/// A malformed placeholder.
+pub fn places(text: &str) -> Result<Vec<Range<usize>>, Error> {
+    let named =
+        |pair: Pair<'_, Rule>| (pair.as_rule() == Rule::name).then(|| pair.as_span().start()..pair.as_span().end());
     Ok(parse(text)?.flatten().filter_map(named).collect())
 }
 

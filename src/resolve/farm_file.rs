@@ -1,23 +1,32 @@
 //! `farm.yaml`: what a farm says about itself. All of it is optional.
 
-use camino::Utf8PathBuf;
-use serde::Deserialize;
+use std::collections::HashMap;
 
+use camino::{Utf8Path, Utf8PathBuf};
+use globset::Glob;
+use schemars::JsonSchema;
+
+use super::declaration::{Declared, declaration};
 use crate::diagnostic::{Diagnostics, problem};
 use crate::model::Declaration;
 use crate::source::{SourceId, Sources, Span};
+use crate::syntax::yaml::{self, Decoder, Node};
+
+const KEYS: [&str; 6] = ["manifests", "slaves", "capabilities", "templates", "tree-stable-timer", "rewrite-urls"];
 
 /// The contents of `farm.yaml`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct FarmFile {
     /// The manifests, relative to the farm.
+    #[schemars(with = "Vec<String>")]
     pub manifests: Vec<Utf8PathBuf>,
     /// The slave fragments, relative to the farm; `*` stands for any part of a file's name.
     pub slaves: Vec<String>,
     /// Capabilities that are not built in, or other declarations of those that are.
     pub capabilities: Vec<Declaration>,
     /// Folders of step templates, relative to the farm.
+    #[schemars(with = "Vec<String>")]
     pub templates: Vec<Utf8PathBuf>,
     /// Seconds without a change before a build starts, where the build does not say.
     pub tree_stable_timer: u64,
@@ -26,8 +35,8 @@ pub struct FarmFile {
 }
 
 /// Addresses that begin with `from` begin with `to` instead.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Rewrite {
     /// The beginning that is replaced.
     pub from: String,
@@ -48,34 +57,80 @@ impl Default for FarmFile {
     }
 }
 
+/// `farm.yaml`, read.
+#[derive(Debug, Default)]
+pub struct FarmReading {
+    /// What it says, as far as it can be understood.
+    pub farm: FarmFile,
+    /// Whether it could not be understood in full. What it names is then not all that the farm has.
+    pub broken: bool,
+    /// The templates that its capabilities bring, and where they are named.
+    pub templates: Vec<(String, Span)>,
+}
+
 impl FarmFile {
-    /// Reads it; none if it has a mistake, which is reported.
-    pub fn parse(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> Option<Self> {
-        yaml(sources, id, diagnostics)
+    /// Reads it. Each mistake is reported at its place; what has one is left at its default.
+    pub fn parse(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> FarmReading {
+        let document = yaml::parse(sources, id, diagnostics);
+        let mut decoder = Decoder::new(diagnostics);
+        let (farm, templates) = Self::decode(&document.root, &mut decoder);
+        FarmReading { farm, broken: !document.complete || decoder.errors() > 0, templates }
+    }
+
+    fn decode(root: &Node, decoder: &mut Decoder<'_>) -> (Self, Vec<(String, Span)>) {
+        let mut farm = Self::default();
+        let Some(fields) = decoder.fields(root, "farm.yaml", &KEYS) else { return (farm, Vec::new()) };
+        let paths = |texts: Vec<crate::source::Text>| texts.iter().map(|text| Utf8PathBuf::from(&**text)).collect();
+        if fields.get("manifests").is_some() {
+            farm.manifests = paths(fields.texts(decoder, "manifests", "a list of manifests"));
+        }
+        if fields.get("slaves").is_some() {
+            let patterns = fields.texts(decoder, "slaves", "a list of slave fragments");
+            for text in &patterns {
+                if let Some(expected) = no_pattern(text) {
+                    let found = format!("`{}`", &**text);
+                    decoder.error(problem::Farm::Value { expected, found, near: None }, text.whole());
+                }
+            }
+            farm.slaves = patterns.iter().map(|text| text.to_string()).collect();
+        }
+        farm.templates = paths(fields.texts(decoder, "templates", "a list of folders"));
+        if let Some(node) = fields.get("tree-stable-timer") {
+            let seconds = decoder.number(node, 0, "a whole number of seconds");
+            farm.tree_stable_timer = seconds.unwrap_or(farm.tree_stable_timer);
+        }
+        let rewrite = |decoder: &mut Decoder<'_>, node: &Node| {
+            let fields = decoder.fields(node, "a rewrite", &["from", "to"])?;
+            let from = fields.words(decoder, "from");
+            let to = fields.required(decoder, "to").and_then(|node| decoder.text(node));
+            Some(Rewrite { from: from?, to: to?.to_string() })
+        };
+        let rewrites = fields.get("rewrite-urls").map(|node| decoder.list(node, "a list of rewrites", rewrite));
+        farm.rewrite_urls = rewrites.unwrap_or_default();
+        let declared = fields.get("capabilities").map(|node| decoder.list(node, "a list of capabilities", declaration));
+        let mut names: HashMap<String, Span> = HashMap::new();
+        let mut templates = Vec::new();
+        for Declared { declaration, name, templates: brought } in declared.unwrap_or_default() {
+            if let Some(first) = names.get(&declaration.name) {
+                let problem = problem::Capability::Duplicate { capability: declaration.name.clone() };
+                decoder.error_after(problem, name, *first);
+                continue;
+            }
+            names.insert(declaration.name.clone(), name);
+            templates.extend(brought);
+            farm.capabilities.push(declaration);
+        }
+        (farm, templates)
     }
 }
 
-/// Reads a YAML file of the farm; none if it has a mistake, which is reported at its place. An empty file is all
-/// defaults.
-pub(crate) fn yaml<T: for<'de> Deserialize<'de>>(
-    sources: &Sources,
-    id: SourceId,
-    diagnostics: &mut Diagnostics,
-) -> Option<T> {
-    let text = sources.get(id).text();
-    // A file of comments only is `null` to YAML; its reader means "nothing set".
-    let text_or_empty = if serde_yaml::from_str::<Option<serde::de::IgnoredAny>>(text).is_ok_and(|any| any.is_none()) {
-        "{}"
-    } else {
-        text
-    };
-    serde_yaml::from_str(text_or_empty)
-        .map_err(|error| {
-            let at = error.location().map_or(0, |location| location.index().min(text.len()));
-            let end = text[at..].find('\n').map_or(text.len(), |length| at + length);
-            let message = error.to_string();
-            let message = message.split(" at line ").next().unwrap_or_default().to_owned();
-            diagnostics.push(problem::Farm::Yaml { message }, Span::new(id, at..end));
-        })
-        .ok()
+/// What should stand in place of a pattern that names no files, where it is such a one.
+fn no_pattern(pattern: &str) -> Option<String> {
+    let path = Utf8Path::new(pattern);
+    let special = |part: &str| part.contains(['*', '?', '[']);
+    if path.parent().is_some_and(|parent| special(parent.as_str())) {
+        return Some("`*` in a file's name only, not in its folder's".to_owned());
+    }
+    let name = path.file_name().filter(|name| special(name))?;
+    Glob::new(name).err().map(|error| format!("a pattern such as `slaves.d/*.cfg` ({})", error.kind()))
 }

@@ -38,6 +38,10 @@ impl Layout {
 pub struct Files {
     /// `farm.yaml`, or its defaults.
     pub farm: FarmFile,
+    /// Whether `farm.yaml` has a mistake: then the farm may have more than what is here.
+    pub incomplete: bool,
+    /// The templates that the farm's capabilities bring, and where they are named.
+    pub variants: Vec<(String, Span)>,
     /// The manifests with the directories that they are in.
     pub manifests: Vec<(SourceId, Utf8PathBuf)>,
     /// The slave fragments, and where they are; nowhere for one that is no file.
@@ -56,20 +60,20 @@ impl Files {
         let mut reading = Reading { layout, sources, diagnostics, manifests, failures: Vec::new() };
         let mut files = Self::default();
         if let Some(id) = layout.path("farm.yaml").exists().then(|| reading.file("farm.yaml".into())).flatten() {
-            match FarmFile::parse(reading.sources, id, reading.diagnostics) {
-                Some(farm) => {
-                    files.farm = farm;
-                    reading.manifests.clone_from(&files.farm.manifests);
-                    reading.missing(id, &files.farm.slaves);
-                }
-                // Without knowing what the farm is made of, nothing that is said of its other files would be true.
-                None => return Ok(files),
-            }
+            let read = FarmFile::parse(reading.sources, id, reading.diagnostics);
+            (files.farm, files.incomplete, files.variants) = (read.farm, read.broken, read.templates);
+            reading.manifests.clone_from(&files.farm.manifests);
+            reading.missing(id, &files.farm.slaves);
         }
         let own: Vec<_> = files.farm.slaves.iter().flat_map(|pattern| reading.matching(pattern)).collect();
         let (manifests, mut fragments) = reading.named(&layout.manifests, &own);
         if manifests.is_empty() {
+            // The default need not be there where farm.yaml may have meant to name others.
+            let guessed = files.incomplete && files.farm.manifests == FarmFile::default().manifests;
             for manifest in files.farm.manifests.clone() {
+                if guessed && !layout.path(&manifest).exists() {
+                    continue;
+                }
                 let id = reading.own_manifest(&manifest);
                 files.manifests.extend(id.map(|id| (id, layout.path(manifest.parent().unwrap_or("".into())))));
             }

@@ -2,10 +2,12 @@
 
 mod build;
 pub(crate) mod buildout;
+mod declaration;
 mod farm_file;
 mod files;
 mod inherit;
 mod interpolate;
+pub(crate) mod placeholder;
 mod requirement;
 mod sheet;
 mod slave;
@@ -15,8 +17,8 @@ mod within;
 
 pub use build::{Knowledge, Manifest, builds};
 pub use buildout::Library;
-pub(crate) use farm_file::yaml;
-pub use farm_file::{FarmFile, Rewrite};
+pub(crate) use declaration::{TYPES, declaration, environment};
+pub use farm_file::{FarmFile, FarmReading, Rewrite};
 pub use files::{Files, Layout, find_farm};
 pub use sheet::{Origin, Sheet};
 pub(crate) use slave::names_a_password;

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
-use super::template::{Argument, Item, LinkedStep, Template, TemplateFile};
+use super::template::{Argument, LinkedStep, Template};
 use crate::model::Value;
 use crate::plan::{OnFailure, Phase, Step, placeholder};
 
@@ -48,30 +48,8 @@ pub(super) fn default(
     environment.render_str(template, minijinja::context! { option => values(option) }).map_err(|error| describe(&error))
 }
 
-/// The first expression of a template that cannot be read, and why.
-pub(super) fn first_mistake(environment: &Environment<'_>, template: &TemplateFile) -> Option<(String, String)> {
-    let text = |text: &str| environment.template_from_str(text).err().map(|error| (text.to_owned(), describe(&error)));
-    let expression =
-        |text: &str| environment.compile_expression(text).err().map(|error| (text.to_owned(), describe(&error)));
-    let steps = template.steps.iter().filter_map(|item| match item {
-        Item::Step(step) => Some(step),
-        Item::Use { .. } => None,
-    });
-    steps.chain(&template.clean_up).find_map(|step| {
-        let arguments = step.run.iter().find_map(|argument| match argument {
-            Argument::One(one) => text(one),
-            Argument::When { when, arguments } => {
-                expression(when).or_else(|| arguments.iter().find_map(|argument| text(argument)))
-            }
-            Argument::Each { each } => expression(each),
-        });
-        let when = || step.when.as_deref().and_then(expression);
-        let directory = || step.directory.as_deref().and_then(text);
-        arguments.or_else(when).or_else(directory).or_else(|| step.environment.values().find_map(|value| text(value)))
-    })
-}
-
-fn describe(error: &minijinja::Error) -> String {
+/// What minijinja says, in one line.
+pub(super) fn describe(error: &minijinja::Error) -> String {
     error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()))
 }
 

@@ -1,12 +1,15 @@
 //! Templates that use others: the files of all templates come in, templates with the options and steps of what they use
 //! go out. What cannot be used is reported at the place of its `use:`, and the template that says so is left out.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::template::{Item, LinkedStep, Template, TemplateFile};
+use super::file::{self, Reading, Written};
+use super::template::{Item, LinkedStep, Template, TemplateFile, Use};
 use crate::diagnostic::{Diagnostics, Label, problem};
+use crate::model::DeclaredOptions;
 use crate::source::Span;
 
 /// No template needs more; without a limit, a few that use each other twice would fill the memory.
@@ -14,15 +17,6 @@ const MOST_STEPS: usize = 500;
 
 /// Nor goes any that a person wrote deeper.
 const DEEPEST: usize = 50;
-
-/// The file of a template, and where it says what.
-#[derive(Debug)]
-pub(super) struct Written {
-    /// The file.
-    pub file: TemplateFile,
-    /// The places of its `use:`, in their order.
-    pub uses: Vec<Span>,
-}
 
 /// All templates that are written down, by name. One of the farm's own hides a built-in one of its name, which it alone
 /// can still use.
@@ -38,6 +32,45 @@ pub(super) struct Shelf {
 type Key<'a> = (&'a str, bool);
 
 impl Shelf {
+    /// Adds the files of the farm's own templates. Each name stands for one template.
+    pub(super) fn add(&mut self, own: Vec<Reading>, diagnostics: &mut Diagnostics) {
+        let mut names: HashMap<String, Span> = HashMap::new();
+        for reading in own {
+            let aliases = reading.aliases.iter().map(|alias| (alias.to_string(), alias.whole()));
+            let mut fine = true;
+            for (name, place) in reading.name.clone().into_iter().chain(aliases) {
+                if let Some(first) = names.get(&name) {
+                    let problem = problem::Step::Duplicate { template: name };
+                    diagnostics.push(problem, place).label(*first, Label::FirstHere);
+                    fine = false;
+                } else {
+                    names.insert(name, place);
+                }
+            }
+            let Some((name, _)) = reading.name else { continue };
+            let written = reading.written.filter(|written| fine && self.replaces(written, diagnostics));
+            match written {
+                Some(written) => {
+                    self.own.insert(name, written);
+                }
+                // A first one of this name stays.
+                None if self.own.contains_key(&name) => {}
+                None => {
+                    self.broken.insert(name);
+                }
+            }
+        }
+    }
+
+    /// Whether a template of the farm's own can stand where the built-in one of its name stands, if there is such a one.
+    fn replaces(&self, written: &Written, diagnostics: &mut Diagnostics) -> bool {
+        let (name, place) = (&written.file.name, written.file.place);
+        let Some(builtin) = self.builtin.get(name).filter(|builtin| builtin.file.place != place) else { return true };
+        let problem = problem::Step::Replaces { template: name.clone(), place: builtin.file.place.name() };
+        diagnostics.push(problem, written.place);
+        false
+    }
+
     /// Links all templates; the names of those that cannot be are added to the broken ones.
     pub(super) fn link(mut self, diagnostics: &mut Diagnostics) -> (IndexMap<String, Arc<Template>>, IndexSet<String>) {
         let mut linking = Linking { shelf: &self, diagnostics, done: IndexMap::new(), open: Vec::new() };
@@ -59,6 +92,11 @@ impl Shelf {
         self.broken.extend(broken);
         templates.sort_keys();
         (templates, self.broken)
+    }
+
+    /// All files.
+    fn written(&self) -> impl Iterator<Item = &Written> {
+        self.own.values().chain(self.builtin.values())
     }
 
     fn get(&self, (name, own): Key<'_>) -> Option<&Written> {
@@ -134,10 +172,38 @@ impl<'a> Linking<'a> {
                 return None;
             }
         }
+        if fine {
+            fine = self.options(written, &template.options);
+        }
         template.options.extend(file.options.clone());
         let own = file.clean_up.iter().map(|step| LinkedStep { template: file.name.clone(), step: step.clone() });
         template.clean_up = own.chain(clean_up.iter().rev().flat_map(|used| used.clean_up.iter().cloned())).collect();
         fine.then_some(template)
+    }
+
+    /// Looks at the options that a template's expressions read, and those that nothing reads. `used` are those of the
+    /// templates that it uses. Whether all are known.
+    fn options(&mut self, written: &Written, used: &DeclaredOptions) -> bool {
+        for (option, place) in file::unread(written, used) {
+            self.diagnostics.push(problem::Step::UnusedOption { option: option.clone() }, place);
+        }
+        // The steps of every build see each other's options.
+        let every = self.shelf.written().filter(|other| other.file.place == Use::Every);
+        let common: IndexSet<&str> = every.flat_map(|other| other.file.options.keys().map(String::as_str)).collect();
+        let known = |option: &str| {
+            written.file.options.contains_key(option)
+                || used.contains_key(option)
+                || common.contains(option)
+                || option == "buildout-part"
+        };
+        let mut fine = true;
+        for (option, place) in written.reads.options.iter().filter(|(option, _)| !known(option)) {
+            let names = written.file.options.keys().chain(used.keys()).map(String::as_str);
+            let names = names.chain(common.iter().copied()).chain(["buildout-part"]).map(str::to_owned).collect();
+            self.diagnostics.push(problem::Step::Option { option: option.clone(), known: names }, *place);
+            fine = false;
+        }
+        fine
     }
 
     /// The template that another one uses, if there is such a one and it may stand there.
@@ -175,8 +241,7 @@ impl<'a> Linking<'a> {
     /// The names of the templates that a template of this place may use.
     fn usable(&self, file: &TemplateFile) -> impl Iterator<Item = String> + use<'a> {
         let place = file.place;
-        let all = self.shelf.own.values().chain(self.shelf.builtin.values());
-        all.filter(move |other| place.may_use(other.file.place)).map(|other| other.file.name.clone())
+        self.shelf.written().filter(move |other| place.may_use(other.file.place)).map(|other| other.file.name.clone())
     }
 
     fn circle(&mut self, begin: usize, place: Option<Span>) {
@@ -207,14 +272,16 @@ mod tests {
     fn shelf(own: &[&str]) -> Shelf {
         let mut sources = Sources::default();
         let mut shelf = Shelf::default();
-        for (text, builtin) in own.iter().map(|text| (text, false)).chain([(&BASE, true)]) {
-            let id = sources.add("x", *text);
-            let file: TemplateFile = serde_yaml::from_str(text).unwrap();
-            let uses = file.steps.iter().filter(|item| matches!(item, Item::Use { .. }));
-            let written = Written { uses: uses.zip(0..).map(|(_, at)| Span::new(id, at..at + 1)).collect(), file };
-            let to = if builtin { &mut shelf.builtin } else { &mut shelf.own };
-            to.insert(written.file.name.clone(), written);
-        }
+        let mut diagnostics = Diagnostics::default();
+        let environment = super::super::expand::environment();
+        let mut read = |text: &str| {
+            let id = sources.add("x", text);
+            file::read(&sources, id, &environment, &mut diagnostics)
+        };
+        shelf.builtin.extend(read(BASE).written.map(|written| (written.file.name.clone(), written)));
+        let own = own.iter().map(|text| read(text)).collect();
+        shelf.add(own, &mut diagnostics);
+        assert!(diagnostics.sorted().is_empty(), "{diagnostics:?}");
         shelf
     }
 
@@ -229,15 +296,15 @@ mod tests {
     }
 
     const BASE: &str = "{template: base, help: h, place: post-buildout-steps, options: {size: {type: integer, help: h}, \
-        speed: {type: text, help: h}}, steps: [{name: make, help: h}], clean-up: [{name: unmake, help: h}]}";
-    const PART: &str = "{template: piece, help: h, place: part, steps: [{name: piece, help: h}], \
-        clean-up: [{name: unpiece, help: h}]}";
+        speed: {type: text, help: h}}, steps: [{name: make, help: h, run: [x, '{{ option.size }}{{ option.speed }}']}], clean-up: [{name: unmake, help: h, run: [x]}]}";
+    const PART: &str = "{template: piece, help: h, place: part, steps: [{name: piece, help: h, run: [x]}], \
+        clean-up: [{name: unpiece, help: h, run: [x]}]}";
 
     #[test]
     fn what_is_used_comes_at_its_point() {
         let top = "{template: top, help: h, place: post-buildout-steps, options: {size: {type: integer, help: mine}}, \
-            steps: [{name: first, help: h}, {use: base}, {name: then, help: h}, {use: piece}], \
-            clean-up: [{name: untop, help: h}]}";
+            steps: [{name: first, help: h, run: [x]}, {use: base}, {name: then, help: h, run: [x]}, {use: piece}], \
+            clean-up: [{name: untop, help: h, run: [x]}]}";
         let mut diagnostics = Diagnostics::default();
         let (templates, broken) = shelf(&[PART, top]).link(&mut diagnostics);
         assert!(broken.is_empty() && diagnostics.sorted().is_empty());
@@ -252,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_farms_own_template_can_use_the_built_in_one_that_it_replaces() {
-        let base = "{template: base, help: h, place: post-buildout-steps, steps: [{use: base}, {name: more, help: h}]}";
+        let base = "{template: base, help: h, place: post-buildout-steps, steps: [{use: base}, {name: more, help: h, run: [x]}]}";
         let user = "{template: user, help: h, place: post-buildout-steps, steps: [{use: base}]}";
         let (templates, _) = shelf(&[base, user]).link(&mut Diagnostics::default());
         assert_eq!(names(&templates["user"].steps), ["base/make", "base/more"]);

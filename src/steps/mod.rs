@@ -1,6 +1,8 @@
 //! Step templates: what steps a phase is made of, as data. The built-in ones are in the format of a farm's own.
 
 mod expand;
+mod expression;
+mod file;
 mod link;
 mod template;
 
@@ -11,13 +13,14 @@ use minijinja::Environment;
 
 use crate::diagnostic::{Diagnostics, problem};
 use crate::model::{Declaration, Declarations, Declared, DeclaredOptions, OptionType, Value};
-use crate::resolve::yaml;
+use crate::resolve;
 use crate::source::{SourceId, Sources, Span};
+use crate::syntax::yaml::{self, Decoder};
 
 pub use expand::{ExpandError, Expansion, values};
 pub use template::{Argument, Item, LinkedStep, StepTemplate, Template, TemplateFile, Use};
 
-use link::{Shelf, Written};
+use link::Shelf;
 
 const BUILTIN: [&str; 8] = [
     include_str!("builtin/bootstrap.yaml"),
@@ -50,18 +53,11 @@ pub struct CoreOptions {
     pub deprecated: IndexMap<String, String>,
 }
 
-/// Reads data that is built in. That it is well formed is proved by a test, not hoped for.
-fn builtin<T: for<'de> serde::Deserialize<'de>>(text: &str) -> T {
-    match serde_yaml::from_str(text) {
-        Ok(data) => data,
-        Err(error) => unreachable!("built-in data: {error}"),
-    }
-}
-
 impl CoreOptions {
     /// Those that are built in: all of them.
     pub fn builtin() -> Self {
-        builtin(OPTIONS)
+        // That it is well formed is proved by a test, not hoped for.
+        serde_yaml::from_str(OPTIONS).unwrap_or_else(|error| unreachable!("built-in options: {error}"))
     }
 
     /// Why an option does nothing any more, if it did something once.
@@ -77,8 +73,12 @@ impl CoreOptions {
 /// The built-in capabilities, and a farm's own on top of them.
 pub fn declarations(own: &[Declaration]) -> Declarations {
     let mut declarations = Declarations::default();
+    let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
     for text in CAPABILITIES {
-        declarations.add(builtin(text));
+        let id = sources.add("<built in>", text);
+        let document = yaml::parse(&sources, id, &mut diagnostics);
+        let read = resolve::declaration(&mut Decoder::new(&mut diagnostics), &document.root);
+        read.into_iter().for_each(|read| declarations.add(read.declaration));
     }
     own.iter().cloned().for_each(|declaration| declarations.add(declaration));
     declarations
@@ -90,43 +90,32 @@ pub struct Templates {
     templates: IndexMap<String, Arc<Template>>,
     /// The names of those with a mistake.
     broken: IndexSet<String>,
+    /// Whether there may be more that are not known, because `farm.yaml` has a mistake.
+    incomplete: bool,
     environment: Environment<'static>,
 }
 
 impl Templates {
-    /// The built-in templates, and the farm's own on top of them; mistakes in those are reported.
-    pub fn load(sources: &Sources, own: &[SourceId], diagnostics: &mut Diagnostics) -> Self {
+    /// The built-in templates.
+    pub fn builtin() -> Self {
+        Self::load(&Sources::default(), &[], false, &mut Diagnostics::default())
+    }
+
+    /// The built-in templates, and the farm's own on top of them; mistakes in those are reported. `incomplete`: the farm
+    /// may have others that are not known.
+    pub fn load(sources: &Sources, own: &[SourceId], incomplete: bool, diagnostics: &mut Diagnostics) -> Self {
         let environment = expand::environment();
         let mut shelf = Shelf::default();
+        let (mut builtin, mut said) = (Sources::default(), Diagnostics::default());
         for text in BUILTIN {
-            let file: TemplateFile = builtin(text);
-            shelf.builtin.insert(file.name.clone(), Written { file, uses: Vec::new() });
+            let id = builtin.add("<built in>", text);
+            let written = file::read(&builtin, id, &environment, &mut said).written;
+            shelf.builtin.extend(written.map(|written| (written.file.name.clone(), written)));
         }
-        for id in own {
-            let text = sources.get(*id).text();
-            let Some(file) = yaml::<TemplateFile>(sources, *id, diagnostics) else {
-                let name = text.lines().find_map(|line| line.strip_prefix("template:"));
-                shelf.broken.extend(name.map(|name| name.trim().to_owned()));
-                continue;
-            };
-            let place = |found: &str| {
-                let at = text.find(found).unwrap_or(0);
-                Span::new(*id, at..(at + found.len()).min(text.len()))
-            };
-            if let Some((expression, message)) = expand::first_mistake(&environment, &file) {
-                diagnostics.push(problem::Step::Expression { message }, place(&expression));
-                shelf.broken.insert(file.name);
-                continue;
-            }
-            let uses = file.steps.iter().filter_map(|item| match item {
-                Item::Use { r#use: name } => Some(place(&format!("use: {name}"))),
-                Item::Step(_) => None,
-            });
-            let uses = uses.collect();
-            shelf.own.insert(file.name.clone(), Written { file, uses });
-        }
+        let own = own.iter().map(|id| file::read(sources, *id, &environment, diagnostics)).collect();
+        shelf.add(own, diagnostics);
         let (templates, broken) = shelf.link(diagnostics);
-        Self { templates, broken, environment }
+        Self { templates, broken, incomplete, environment }
     }
 
     /// The template of this name or alias.
@@ -135,9 +124,20 @@ impl Templates {
         self.templates.get(name).or_else(alias).map(Arc::as_ref)
     }
 
-    /// Whether there is a template of this name that could not be read, which has been reported.
+    /// Whether there is, or may be, a template of this name that could not be read, which has been reported.
     pub fn is_broken(&self, name: &str) -> bool {
-        self.broken.contains(name)
+        self.broken.contains(name) || (self.incomplete && self.find(name).is_none())
+    }
+
+    /// Reports the templates that variants of capabilities name and that are none.
+    pub fn check_variants(&self, variants: &[(String, Span)], diagnostics: &mut Diagnostics) {
+        for (name, place) in variants {
+            let known = self.find(name).is_some_and(|template| template.place == Use::Capability);
+            if !known && !self.is_broken(name) {
+                let known = self.of(Use::Capability).map(|template| template.name.clone()).collect();
+                diagnostics.push(problem::Capability::VariantTemplate { template: name.clone(), known }, *place);
+            }
+        }
     }
 
     /// All templates, by name.
@@ -201,11 +201,19 @@ mod tests {
     #[test]
     fn the_built_in_data_is_well_formed() {
         let mut diagnostics = Diagnostics::default();
-        let templates = Templates::load(&Sources::default(), &[], &mut diagnostics);
+        let templates = Templates::load(&Sources::default(), &[], false, &mut diagnostics);
         assert_eq!(templates.iter().count(), BUILTIN.len());
+        let (mut sources, mut said) = (Sources::default(), Diagnostics::default());
         for text in BUILTIN {
-            assert_eq!(expand::first_mistake(templates.environment(), &builtin(text)), None, "{text}");
+            let id = sources.add("<built in>", text);
+            assert!(file::read(&sources, id, templates.environment(), &mut said).written.is_some(), "{said:?}");
         }
+        for text in CAPABILITIES {
+            let id = sources.add("<built in>", text);
+            let document = yaml::parse(&sources, id, &mut said);
+            resolve::declaration(&mut Decoder::new(&mut said), &document.root);
+        }
+        assert!(said.sorted().is_empty() && diagnostics.sorted().is_empty(), "{said:?} {diagnostics:?}");
         assert_eq!(declarations(&[]).iter().count(), CAPABILITIES.len());
         assert!(!CoreOptions::builtin().manifest.is_empty());
     }

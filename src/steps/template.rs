@@ -1,7 +1,7 @@
 //! The format of a step template's file, and a template as builds take it: with the steps of those that it uses.
 
 use indexmap::IndexMap;
-use serde::Deserialize;
+use schemars::JsonSchema;
 
 use crate::model::DeclaredOptions;
 use crate::plan::{OnFailure, Phase};
@@ -10,33 +10,33 @@ use crate::plan::{OnFailure, Phase};
 ///
 /// Strings of its steps are filled in twice: `{{ expression }}` when the farm is compiled, `${name}` when the plan is
 /// bound to a slave or run (see [`crate::plan::placeholder`]).
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct TemplateFile {
     /// Its name.
-    #[serde(rename = "template")]
+    #[schemars(rename = "template")]
     pub name: String,
     /// What it does, one line.
     pub help: String,
     /// Where it may stand.
     pub place: Use,
     /// Names that it had once: they are read, with a notice.
-    #[serde(default)]
+    #[schemars(default)]
     pub aliases: Vec<String>,
     /// The options that it reads.
-    #[serde(default)]
+    #[schemars(default)]
     pub options: DeclaredOptions,
     /// Its steps, and the templates whose steps it takes.
-    #[serde(default)]
+    #[schemars(default)]
     pub steps: Vec<Item>,
     /// Steps that are run at the end whatever happened, in the reverse order of the templates.
-    #[serde(default)]
+    #[schemars(default)]
     pub clean_up: Vec<StepTemplate>,
 }
 
 /// An item of a template's steps.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged)]
 pub enum Item {
     /// All that another template does, at this point.
     Use {
@@ -78,29 +78,33 @@ pub struct LinkedStep {
 }
 
 /// Where a template may stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
 pub enum Use {
     /// It is brought by a capability.
     Capability,
     /// It is one of `db-steps`.
-    #[serde(rename = "db-steps")]
+    #[schemars(rename = "db-steps")]
     Db,
     /// It is part of every build.
     Every,
     /// In no list: other templates use it.
     Part,
     /// It is one of `post-buildout-steps`.
-    #[serde(rename = "post-buildout-steps")]
+    #[schemars(rename = "post-buildout-steps")]
     PostBuildout,
     /// It is one of `post-dl-steps`.
-    #[serde(rename = "post-dl-steps")]
+    #[schemars(rename = "post-dl-steps")]
     PostDl,
     /// It fetches a kind of source.
     Source,
 }
 
 impl Use {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::PostBuildout, Self::PostDl, Self::Db, Self::Part, Self::Every, Self::Source, Self::Capability];
+
     /// The option that lists such templates.
     pub fn option(self) -> Option<&'static str> {
         match self {
@@ -143,48 +147,48 @@ impl Use {
 }
 
 /// A step of a template. See [`crate::plan::Step`] for what the fields do.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct StepTemplate {
     /// The step's name.
     pub name: String,
     /// What it is for, one line.
     pub help: String,
     /// An expression; the step is there only if it is true.
-    #[serde(default)]
+    #[schemars(default)]
     pub when: Option<String>,
     /// The command.
-    #[serde(default)]
+    #[schemars(default)]
     pub run: Vec<Argument>,
     /// Write the files of the build.
-    #[serde(default)]
+    #[schemars(default)]
     pub write: bool,
     /// The working directory.
-    #[serde(default)]
+    #[schemars(default)]
     pub directory: Option<String>,
     /// Environment on top of the plan's.
-    #[serde(default)]
+    #[schemars(default)]
     pub environment: IndexMap<String, String>,
     /// The lock that it holds.
-    #[serde(default)]
+    #[schemars(default)]
     pub lock: Option<String>,
     /// Seconds without output.
-    #[serde(default)]
+    #[schemars(default)]
     pub idle_timeout: Option<u64>,
     /// Seconds in all.
-    #[serde(default)]
+    #[schemars(default)]
     pub timeout: Option<u64>,
     /// What its failure does.
-    #[serde(default)]
+    #[schemars(default)]
     pub on_failure: Option<OnFailure>,
     /// The property that its last line becomes.
-    #[serde(default)]
+    #[schemars(default)]
     pub property: Option<String>,
 }
 
 /// A part of a command.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged)]
 pub enum Argument {
     /// One argument.
     One(String),

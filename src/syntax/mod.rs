@@ -4,3 +4,4 @@ pub mod buildout;
 pub mod filter;
 pub mod ini;
 pub mod words;
+pub mod yaml;

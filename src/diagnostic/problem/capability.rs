@@ -8,11 +8,14 @@ use super::{Wording, did_you_mean, names, word};
 #[allow(missing_docs, reason = "the wording below says what each is")]
 pub enum Capability {
     Conflict { option: String },
+    Duplicate { capability: String },
     Option { option: String, capability: String, known: Vec<String> },
     SamePort { slave: String, port: String },
     Shadowed { option: String, by: String },
     TwoForms { capability: String },
+    Undeclared { option: String, capability: String, known: Vec<String> },
     Unknown { capability: String, near: String },
+    VariantTemplate { template: String, known: Vec<String> },
     Word { word: String },
 }
 
@@ -26,6 +29,13 @@ impl Capability {
                 &format!("`{option}` is given twice for one version, with different values"),
                 "another value here",
                 "lines for one version of a capability come together: keep one of the values",
+            ),
+            Self::Duplicate { capability } => word(
+                "capability::duplicate",
+                Error,
+                &format!("`{capability}` is declared twice"),
+                "and again here",
+                "keep one of the two",
             ),
             Self::Option { option, capability, known } => word(
                 "capability::option",
@@ -58,12 +68,29 @@ impl Capability {
                 "offered by plain properties",
                 "keep the `capability` line, and remove the properties",
             ),
+            Self::Undeclared { option, capability, known } => word(
+                "capability::declaration",
+                Error,
+                &format!("`{capability}` declares no option `{option}`"),
+                "not among its `options`",
+                &did_you_mean(option, known).unwrap_or_else(|| match known.is_empty() {
+                    true => "declare it under `options`".to_owned(),
+                    false => format!("its options are {}", names(known)),
+                }),
+            ),
             Self::Unknown { capability, near } => word(
                 "capability::unknown",
                 Warning,
                 &format!("no capability `{capability}` is declared"),
                 "offered under this name all the same",
                 &format!("did you mean `{near}`?"),
+            ),
+            Self::VariantTemplate { template, known } => word(
+                "capability::declaration",
+                Error,
+                &format!("there is no step template `{template}` of the place `capability`"),
+                "not known here",
+                &did_you_mean(template, known).unwrap_or_else(|| format!("there are {}", names(known))),
             ),
             Self::Word { word: found } => word(
                 "capability::word",

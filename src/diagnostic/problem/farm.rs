@@ -1,20 +1,46 @@
 //! The words for problems with `farm.yaml` and the files that it names.
 
 use super::Severity::{Error, Warning};
-use super::{Wording, word};
+use super::{Wording, did_you_mean, names, word};
 
-/// A problem in `farm.yaml` or a file that it names. Alphabetical.
+/// A problem in `farm.yaml` or another YAML file of a farm. Alphabetical.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the wording below says what each is")]
 pub enum Farm {
+    DuplicateKey { key: String },
+    Key { key: String, what: &'static str, known: Vec<String> },
     Missing { file: String },
-    Yaml { message: String },
+    MissingKey { key: &'static str, what: &'static str },
+    Placeholder { name: String, known: Vec<String> },
+    PlaceholderSyntax,
+    Value { expected: String, found: String, near: Option<String> },
+    Yaml { what: String, help: &'static str },
 }
 
 impl Farm {
+    /// A key that should be the name of an environment variable.
+    pub(crate) fn variable(name: &str) -> Self {
+        let expected = "the name of an environment variable: letters, digits and `_`, no digit first".to_owned();
+        Self::Value { expected, found: format!("`{name}`"), near: None }
+    }
+
     /// The words for it.
     pub(super) fn wording(&self) -> Wording {
         match self {
+            Self::DuplicateKey { key } => word(
+                "farm::duplicate-key",
+                Error,
+                &format!("`{key}` is there twice"),
+                "and again here",
+                "keep one of the two",
+            ),
+            Self::Key { key, what, known } => word(
+                "farm::key",
+                Error,
+                &format!("{what} has no key `{key}`"),
+                "not known here",
+                &did_you_mean(key, known).unwrap_or_else(|| format!("the keys are {}", names(known))),
+            ),
             Self::Missing { file } => word(
                 "farm::missing",
                 Warning,
@@ -22,7 +48,37 @@ impl Farm {
                 "no such file",
                 "put the fragment there, or remove its name; a pattern such as `slaves.d/*.cfg` may find nothing",
             ),
-            Self::Yaml { message } => word("farm::yaml", Error, "this file cannot be read", message, ""),
+            Self::MissingKey { key, what } => word(
+                "farm::missing-key",
+                Error,
+                &format!("{what} needs `{key}`"),
+                "not set here",
+                &format!("add `{key}: …`"),
+            ),
+            Self::Placeholder { name, known } => word(
+                "farm::placeholder",
+                Error,
+                &format!("nothing is known as `${{{name}}}`"),
+                "nothing fills this in",
+                &did_you_mean(name, known).unwrap_or_else(|| {
+                    format!("there are {}, and options of capabilities as `${{postgresql.port}}`", names(known))
+                }),
+            ),
+            Self::PlaceholderSyntax => word(
+                "farm::placeholder",
+                Error,
+                "`${` begins a placeholder, but none follows",
+                "not a placeholder",
+                "write `${name}` or `${name:-default}`, or `$${` for the characters themselves",
+            ),
+            Self::Value { expected, found, near } => word(
+                "farm::value",
+                Error,
+                &format!("expected {expected}"),
+                &format!("this is {found}"),
+                &near.as_ref().map_or(String::new(), |near| format!("did you mean `{near}`?")),
+            ),
+            Self::Yaml { what, help } => word("farm::yaml", Error, "this is not well-formed YAML", what, help),
         }
     }
 }

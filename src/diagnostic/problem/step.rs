@@ -8,10 +8,18 @@ use super::{Wording, did_you_mean, names, word};
 #[allow(missing_docs, reason = "the wording below says what each is")]
 pub enum Step {
     Alias { alias: String, name: String },
+    Duplicate { template: String },
     Expression { message: String },
+    Name { name: String, known: Vec<String> },
+    NoCommand,
+    Option { option: String, known: Vec<String> },
+    Replaces { template: String, place: &'static str },
+    RunAndWrite,
+    SameName { step: String },
     TooManySteps { template: String, most: usize },
     Twice { step: String },
     Unknown { step: String, option: String, known: Vec<String>, elsewhere: Option<&'static str> },
+    UnusedOption { option: String },
     UseCycle { chain: Vec<String> },
     UseDeep { most: usize },
     UsePlace { template: String, place: &'static str, by: &'static str },
@@ -29,9 +37,58 @@ impl Step {
                 "still read",
                 &format!("write `{name}`"),
             ),
+            Self::Duplicate { template } => word(
+                "steps::duplicate",
+                Error,
+                &format!("two step templates of the farm are called `{template}`"),
+                "and another here",
+                "names and old names are each of one template: give this one another",
+            ),
             Self::Expression { message } => {
                 word("steps::expression", Error, "this step template has a mistake", message, "")
             }
+            Self::Name { name, known } => word(
+                "steps::expression",
+                Error,
+                &format!("expressions know no `{name}` here"),
+                "stands for nothing",
+                &did_you_mean(name, known).unwrap_or_else(|| format!("they know {}", names(known))),
+            ),
+            Self::NoCommand => word(
+                "steps::command",
+                Error,
+                "this step does nothing",
+                "neither `run` nor `write`",
+                "give it a command, a word an item: `run: [program, argument]`",
+            ),
+            Self::Option { option, known } => word(
+                "steps::option",
+                Error,
+                &format!("this template has no option `{option}`"),
+                "declared nowhere",
+                &did_you_mean(option, known).unwrap_or_else(|| "declare it under `options`".to_owned()),
+            ),
+            Self::Replaces { template, place } => word(
+                "steps::use",
+                Error,
+                &format!("`{template}` is built in, with another place"),
+                "not its place",
+                &format!("to replace it, write `place: {place}`; else give this template another name"),
+            ),
+            Self::RunAndWrite => word(
+                "steps::command",
+                Error,
+                "a step runs a command or writes the build's files, not both",
+                "beside `run`",
+                "make two steps of it",
+            ),
+            Self::SameName { step } => word(
+                "steps::duplicate",
+                Error,
+                &format!("two steps of this template are called `{step}`"),
+                "and another here",
+                "logs go by the names of steps: give this one another",
+            ),
             Self::TooManySteps { template, most } => word(
                 "steps::use",
                 Error,
@@ -61,6 +118,13 @@ impl Step {
                         ),
                     },
                 },
+            ),
+            Self::UnusedOption { option } => word(
+                "steps::unused-option",
+                Warning,
+                &format!("nothing reads the option `{option}`"),
+                "declared here",
+                &format!("read it in an expression, as `{{{{ option['{option}'] }}}}`, or remove it"),
             ),
             Self::UseCycle { chain } => word(
                 "steps::use-cycle",

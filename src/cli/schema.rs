@@ -1,0 +1,37 @@
+//! `farmout schema`: the form of a YAML file, for editors.
+
+use std::io::Write as _;
+
+use clap::ValueEnum;
+
+use super::Exit;
+use crate::diagnostic::Failure;
+use crate::schema;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The kind of file
+    file: File,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum File {
+    /// farm.yaml
+    Farm,
+    /// A plan, as `farmout plan --emit yaml` writes it
+    Plan,
+    /// A step template of a farm's own
+    Template,
+}
+
+pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
+    let schema = match arguments.file {
+        File::Farm => schema::farm(),
+        File::Plan => schema::plan(),
+        File::Template => schema::template(),
+    };
+    let text = serde_json::to_string_pretty(&schema).map_err(|error| Failure::misuse(error.to_string()))?;
+    // Whoever reads it may stop reading.
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    Ok(Exit::Fine)
+}

@@ -1,0 +1,293 @@
+//! The file of a step template: YAML to a [`TemplateFile`], each mistake reported at its place.
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+use minijinja::Environment;
+
+use super::expression::{Checker, Reads};
+use super::template::{Argument, Item, StepTemplate, TemplateFile, Use};
+use crate::diagnostic::{Diagnostics, problem};
+use crate::model::{Declared, OptionType};
+use crate::plan::OnFailure;
+use crate::resolve::{TYPES, environment};
+use crate::source::{SourceId, Sources, Span, Text};
+use crate::syntax::yaml::{self, Decoder, Fields, Kind, Node};
+
+const KEYS: [&str; 7] = ["template", "help", "place", "aliases", "options", "steps", "clean-up"];
+
+const STEP: [&str; 12] = [
+    "name",
+    "help",
+    "when",
+    "run",
+    "write",
+    "directory",
+    "environment",
+    "lock",
+    "idle-timeout",
+    "timeout",
+    "on-failure",
+    "property",
+];
+
+const FAILURES: [(&str, OnFailure); 4] =
+    [("halt", OnFailure::Halt), ("flunk", OnFailure::Flunk), ("warn", OnFailure::Warn), ("ignore", OnFailure::Ignore)];
+
+/// Names of steps are names of log files, and stand in columns.
+const LONGEST_NAME: usize = 50;
+
+/// A template's file, read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// Its name, and where it stands, even where the rest cannot be understood.
+    pub name: Option<(String, Span)>,
+    /// The names that it had once.
+    pub aliases: Vec<Text>,
+    /// What it says; none where there is a mistake.
+    pub written: Option<Written>,
+}
+
+/// The file of a template, and where it says what.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// The file.
+    pub file: TemplateFile,
+    /// Where its place is given.
+    pub place: Span,
+    /// The places of its `use:`, in their order.
+    pub uses: Vec<Span>,
+    /// Where its options are declared, in their order.
+    pub options: Vec<Span>,
+    /// The options that its expressions read.
+    pub reads: Reads,
+}
+
+/// Reads the file of a template.
+pub(super) fn read(
+    sources: &Sources,
+    id: SourceId,
+    environment: &Environment<'static>,
+    diagnostics: &mut Diagnostics,
+) -> Reading {
+    let document = yaml::parse(sources, id, diagnostics);
+    let mut decoder = Decoder::new(diagnostics);
+    let decoder = &mut decoder;
+    let none = Reading { name: None, aliases: Vec::new(), written: None };
+    let Some(fields) = decoder.fields(&document.root, "a step template", &KEYS) else { return none };
+    if !document.complete {
+        // What stands after the mistake is not known: only the name is taken.
+        let name = fields.get("template").and_then(|node| match &node.kind {
+            Kind::Scalar { text, .. } => Some((text.to_string(), text.whole())),
+            _ => None,
+        });
+        return Reading { name, ..none };
+    }
+    let name = fields
+        .required(decoder, "template")
+        .and_then(|node| decoder.word(node, "a name").map(|text| (text.trim().to_owned(), text.whole())));
+    let help = fields.words(decoder, "help");
+    let place = fields.required(decoder, "place").and_then(|node| {
+        let choices = Use::ALL.map(|place| (place.name(), place));
+        Some((decoder.choice(node, &choices)?, node.span))
+    });
+    let aliases = fields.texts(decoder, "aliases", "a list of names");
+    let mut checker = Checker { environment, reads: Reads::default() };
+    let mut declared = Vec::new();
+    let options = fields.get("options").map(|node| {
+        decoder.map(node, "options by name", |decoder, key, node| {
+            option_name(key, decoder);
+            declared.push(key.whole());
+            option(decoder, node, &mut checker)
+        })
+    });
+    let mut steps = Steps { checker: &mut checker, known: HashMap::new(), uses: Vec::new() };
+    let items = fields
+        .get("steps")
+        .map(|node| decoder.list(node, "a list of steps", |decoder, node| steps.item(decoder, node)));
+    let clean_up = fields
+        .get("clean-up")
+        .map(|node| decoder.list(node, "a list of steps", |decoder, node| steps.step(decoder, node)));
+    let uses = steps.uses;
+    let fine = decoder.errors() == 0;
+    let written = match (&name, help, place) {
+        (Some((name, _)), Some(help), Some((place, place_span))) if fine => Some(Written {
+            file: TemplateFile {
+                name: name.clone(),
+                help,
+                place,
+                aliases: aliases.iter().map(|text| text.to_string()).collect(),
+                options: options.unwrap_or_default(),
+                steps: items.unwrap_or_default(),
+                clean_up: clean_up.unwrap_or_default(),
+            },
+            place: place_span,
+            uses,
+            options: declared,
+            reads: checker.reads,
+        }),
+        _ => None,
+    };
+    Reading { name, aliases, written }
+}
+
+/// The name of an option: manifests spell it, and theirs are in lower case.
+fn option_name(name: &Text, decoder: &mut Decoder<'_>) {
+    let odd = |c: char| c.is_uppercase() || c.is_whitespace() || matches!(c, '=' | ':' | '[' | ']' | '#' | ';' | '%');
+    if name.is_empty() || name.contains(odd) {
+        let expected = "the name of an option, in lower case and without blanks, as manifests write it".to_owned();
+        let found = format!("`{}`", &**name);
+        decoder.error(problem::Farm::Value { expected, found, near: None }, name.whole());
+    }
+}
+
+fn option(decoder: &mut Decoder<'_>, node: &Node, checker: &mut Checker<'_>) -> Option<Declared> {
+    let fields = decoder.fields(node, "an option", &["type", "help", "default", "aliases", "required"])?;
+    let kind: Option<OptionType> = fields.required(decoder, "type").and_then(|node| decoder.choice(node, &TYPES));
+    let help = fields.words(decoder, "help");
+    let default = fields.get("default").and_then(|node| Some((node, decoder.text(node)?)));
+    if let Some((node, default)) = default {
+        if default.contains("{{") || default.contains("{%") {
+            checker.default(default, decoder);
+        } else if let Some(kind) = kind
+            && kind.read(default).is_none()
+        {
+            decoder.unexpected::<()>(&format!("{}, as its type says", kind.expected()), node);
+        }
+    }
+    let aliases = fields.texts(decoder, "aliases", "a list of names");
+    aliases.iter().for_each(|alias| option_name(alias, decoder));
+    let required = fields.get("required").and_then(|node| decoder.boolean(node)).unwrap_or_default();
+    Some(Declared {
+        kind: kind?,
+        default: default.map(|(_, text)| text.to_string()),
+        help: help?,
+        aliases: aliases.iter().map(|text| text.to_string()).collect(),
+        required,
+    })
+}
+
+struct Steps<'c, 'e> {
+    checker: &'c mut Checker<'e>,
+    /// The names of the steps so far.
+    known: HashMap<String, Span>,
+    uses: Vec<Span>,
+}
+
+impl Steps<'_, '_> {
+    fn item(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<Item> {
+        let Kind::Mapping(entries) = &node.kind else { return self.step(decoder, node).map(Item::Step) };
+        if !entries.iter().any(|(key, _)| &**key == "use") {
+            return self.step(decoder, node).map(Item::Step);
+        }
+        let fields = decoder.fields(node, "an item with `use`", &["use"])?;
+        let used =
+            fields.required(decoder, "use").and_then(|node| decoder.word(node, "the name of a step template"))?;
+        self.uses.push(used.whole());
+        Some(Item::Use { r#use: used.trim().to_owned() })
+    }
+
+    fn step(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<StepTemplate> {
+        let fields = decoder.fields(node, "a step", &STEP)?;
+        let name = fields.required(decoder, "name").and_then(|node| self.name(decoder, node));
+        let help = fields.words(decoder, "help");
+        let when = fields.get("when").and_then(|node| self.expression(decoder, node));
+        let run = fields
+            .get("run")
+            .map(|node| decoder.list(node, "a command, a word an item", |decoder, node| self.argument(decoder, node)));
+        let write = fields.get("write").and_then(|node| decoder.boolean(node)).unwrap_or_default();
+        let command = match (&run, write) {
+            (Some(_), true) => Some(problem::Step::RunAndWrite),
+            (None, false) => Some(problem::Step::NoCommand),
+            (Some(run), false) if run.is_empty() => Some(problem::Step::NoCommand),
+            _ => None,
+        };
+        if let Some(problem) = command {
+            let place = ["write", "run", "name"].iter().find_map(|key| fields.key(key)).unwrap_or(fields.span());
+            decoder.error(problem, place);
+        }
+        let directory = fields.get("directory").and_then(|node| self.text(decoder, node));
+        let variables = fields
+            .get("environment")
+            .map(|node| environment(decoder, node, &mut |decoder, text| self.checker.text(text, decoder)));
+        let seconds = |decoder: &mut Decoder<'_>, fields: &Fields<'_>, key: &str| {
+            fields.get(key).and_then(|node| decoder.number(node, 1, "a number of seconds, 1 or more"))
+        };
+        let (idle_timeout, timeout) = (seconds(decoder, &fields, "idle-timeout"), seconds(decoder, &fields, "timeout"));
+        Some(StepTemplate {
+            name: name?,
+            help: help?,
+            when,
+            run: run.unwrap_or_default(),
+            write,
+            directory,
+            environment: variables.unwrap_or_default(),
+            lock: fields.get("lock").and_then(|node| plain(decoder, node)),
+            idle_timeout,
+            timeout,
+            on_failure: fields.get("on-failure").and_then(|node| decoder.choice(node, &FAILURES)),
+            property: fields.get("property").and_then(|node| plain(decoder, node)),
+        })
+    }
+
+    fn name(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<String> {
+        let expected = "a name of at most 50 characters: `a` to `z`, digits and `-`";
+        let text = decoder.word(node, expected)?;
+        let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if text.len() > LONGEST_NAME || !text.chars().all(fine) {
+            return decoder.unexpected(expected, node);
+        }
+        if let Some(first) = self.known.get(&**text) {
+            decoder.error_after(problem::Step::SameName { step: text.to_string() }, text.whole(), *first);
+            return None;
+        }
+        self.known.insert(text.to_string(), text.whole());
+        Some(text.to_string())
+    }
+
+    fn argument(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<Argument> {
+        let Kind::Mapping(entries) = &node.kind else { return self.text(decoder, node).map(Argument::One) };
+        let each = entries.iter().any(|(key, _)| &**key == "each");
+        let known: &[&str] = if each { &["each"] } else { &["when", "arguments"] };
+        let fields = decoder.fields(node, "an argument", known)?;
+        if each {
+            let each = fields.required(decoder, "each").and_then(|node| self.expression(decoder, node))?;
+            return Some(Argument::Each { each });
+        }
+        let when = fields.required(decoder, "when").and_then(|node| self.expression(decoder, node));
+        let arguments = fields
+            .required(decoder, "arguments")
+            .map(|node| decoder.list(node, "a list of arguments", |decoder, node| self.text(decoder, node)));
+        Some(Argument::When { when: when?, arguments: arguments? })
+    }
+
+    fn text(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<String> {
+        let text = decoder.text(node)?;
+        self.checker.text(text, decoder);
+        Some(text.to_string())
+    }
+
+    fn expression(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<String> {
+        let text = decoder.word(node, "an expression")?;
+        self.checker.expression(text, decoder);
+        Some(text.to_string())
+    }
+}
+
+/// The name of a lock or of a property.
+fn plain(decoder: &mut Decoder<'_>, node: &Node) -> Option<String> {
+    let expected = "a name of letters, digits, `-`, `_` and `.`";
+    let text = decoder.word(node, expected)?;
+    let fine = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if fine { Some(text.to_string()) } else { decoder.unexpected(expected, node) }
+}
+
+/// The options of a file that nothing reads: neither its own expressions nor those of what it uses.
+pub(super) fn unread<'w>(
+    written: &'w Written,
+    used: &'w IndexMap<String, Declared>,
+) -> impl Iterator<Item = (&'w String, Span)> {
+    let declared = written.file.options.keys().zip(written.options.iter().copied());
+    let read = |option: &String| written.reads.options.iter().any(|(read, _)| read == option);
+    declared.filter(move |(option, _)| !written.reads.computed && !used.contains_key(*option) && !read(option))
+}
