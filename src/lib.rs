@@ -33,6 +33,7 @@ pub mod tool;
 
 // What all of it means, for a person who asks.
 pub mod explain;
+pub mod schema;
 
 pub mod cli;
 

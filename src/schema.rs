@@ -11,32 +11,51 @@ use crate::steps::TemplateFile;
 
 /// Of `farm.yaml`.
 pub fn farm() -> Schema {
-    written::<FarmFile>()
+    written::<FarmFile>("farm.yaml", "What a farm of farmout says about itself. All of it is optional.")
 }
 
 /// Of plans.
 pub fn plan() -> Schema {
-    SchemaGenerator::default().into_root_schema_for::<Plan>()
+    root::<Plan>("plan", "What farmout does for one builder on one slave.")
 }
 
 /// Of step templates.
 pub fn template() -> Schema {
-    written::<TemplateFile>()
+    written::<TemplateFile>(
+        "step template",
+        "What farmout does at one point of a build. `{{ expression }}` is filled in when the farm is compiled, `${name}` when \
+         the slave is known or while the build runs.",
+    )
+}
+
+fn root<T: JsonSchema>(title: &str, description: &str) -> Schema {
+    let mut schema = SchemaGenerator::default().into_root_schema_for::<T>();
+    schema.insert("title".to_owned(), Value::from(title));
+    schema.insert("description".to_owned(), Value::from(description));
+    // An editor knows nothing of the links that the documentation of the types has.
+    let mut links = RecursiveTransform(|schema: &mut Schema| {
+        if let Some(Value::String(description)) = schema.get_mut("description") {
+            *description = description.replace("[`", "`").replace("`]", "`");
+        }
+    });
+    links.transform(&mut schema);
+    schema
 }
 
 /// The schema of a file that a person writes: a text may look like a number or a truth value, and is taken as it is.
-fn written<T: JsonSchema>() -> Schema {
-    let mut schema = SchemaGenerator::default().into_root_schema_for::<T>();
+fn written<T: JsonSchema>(title: &str, description: &str) -> Schema {
+    let mut schema = root::<T>(title, description);
     let mut texts = RecursiveTransform(|schema: &mut Schema| {
         if schema.get("enum").is_some() || schema.get("const").is_some() {
             return;
         }
+        let with = |more: &[&str]| Value::from([&["string", "number", "boolean"], more].concat());
         match schema.get("type") {
             Some(Value::String(kind)) if kind == "string" => {
-                schema.insert("type".to_owned(), Value::from(vec!["string", "number", "boolean"]));
+                schema.insert("type".to_owned(), with(&[]));
             }
             Some(Value::Array(kinds)) if kinds.iter().any(|kind| kind == "string") => {
-                schema.insert("type".to_owned(), Value::from(vec!["string", "number", "boolean", "null"]));
+                schema.insert("type".to_owned(), with(&["null"]));
             }
             _ => {}
         }

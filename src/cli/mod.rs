@@ -9,6 +9,7 @@ mod graph;
 mod machine;
 mod plan;
 mod run;
+mod schema;
 mod slave;
 mod tool;
 
@@ -137,6 +138,13 @@ enum Command {
     ///
     /// Exits 0 where all builds succeed, 1 where one fails or the farm does not compile, 2 for wrong use, 130 when stopped.
     Run(run::Arguments),
+    /// Print the form of a YAML file, for editors
+    ///
+    /// Prints the JSON Schema (draft 2020-12) of farm.yaml, of step templates or of plans. An editor that knows it completes
+    /// and checks such a file while it is written: `farmout schema farm > farm.schema.json`, and in the file's first line
+    /// `# yaml-language-server: $schema=farm.schema.json`. What needs more than the form, such as expressions, is checked by
+    /// `farmout compile`.
+    Schema(schema::Arguments),
     /// Look at this machine as a build slave
     Slave(slave::Arguments),
     /// The commands that the steps of a plan call
@@ -154,6 +162,7 @@ pub fn main() -> Exit {
         Command::Graph(arguments) => graph::main(&arguments),
         Command::Plan(arguments) => plan::main(&arguments),
         Command::Run(arguments) => run::main(&arguments),
+        Command::Schema(arguments) => schema::main(&arguments),
         Command::Slave(arguments) => slave::main(arguments),
         Command::Tool(arguments) => tool::main(arguments),
     };

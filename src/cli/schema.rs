@@ -1,7 +1,5 @@
 //! `farmout schema`: the form of a YAML file, for editors.
 
-use std::io::Write as _;
-
 use clap::ValueEnum;
 
 use super::Exit;
@@ -18,7 +16,7 @@ pub(super) struct Arguments {
 enum File {
     /// farm.yaml
     Farm,
-    /// A plan, as `farmout plan --emit yaml` writes it
+    /// A plan, as `farmout plan --format yaml` writes it
     Plan,
     /// A step template of a farm's own
     Template,
@@ -31,7 +29,6 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         File::Template => schema::template(),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(|error| Failure::misuse(error.to_string()))?;
-    // Whoever reads it may stop reading.
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    super::compile::print(&format!("{text}\n"))?;
     Ok(Exit::Fine)
 }

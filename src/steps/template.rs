@@ -36,7 +36,7 @@ pub struct TemplateFile {
 
 /// An item of a template's steps.
 #[derive(Debug, Clone, JsonSchema)]
-#[schemars(untagged)]
+#[schemars(untagged, deny_unknown_fields)]
 pub enum Item {
     /// All that another template does, at this point.
     Use {
@@ -150,7 +150,8 @@ impl Use {
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct StepTemplate {
-    /// The step's name.
+    /// The step's name: at most 50 characters of `a` to `z`, digits and `-`.
+    #[schemars(regex(pattern = "^[a-z0-9-]{1,50}$"))]
     pub name: String,
     /// What it is for, one line.
     pub help: String,
@@ -173,10 +174,10 @@ pub struct StepTemplate {
     #[schemars(default)]
     pub lock: Option<String>,
     /// Seconds without output.
-    #[schemars(default)]
+    #[schemars(default, range(min = 1))]
     pub idle_timeout: Option<u64>,
     /// Seconds in all.
-    #[schemars(default)]
+    #[schemars(default, range(min = 1))]
     pub timeout: Option<u64>,
     /// What its failure does.
     #[schemars(default)]
@@ -188,7 +189,7 @@ pub struct StepTemplate {
 
 /// A part of a command.
 #[derive(Debug, Clone, JsonSchema)]
-#[schemars(untagged)]
+#[schemars(untagged, deny_unknown_fields)]
 pub enum Argument {
     /// One argument.
     One(String),
