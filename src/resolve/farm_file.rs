@@ -81,15 +81,14 @@ impl FarmFile {
         let mut farm = Self::default();
         let Some(fields) = decoder.fields(root, "farm.yaml", &KEYS) else { return (farm, Vec::new()) };
         let paths = |texts: Vec<crate::source::Text>| texts.iter().map(|text| Utf8PathBuf::from(&**text)).collect();
-        if fields.get("manifests").is_some() {
-            farm.manifests = paths(fields.texts(decoder, "manifests", "a list of manifests"));
+        if let Some(manifests) = fields.list(decoder, "manifests", "a list of manifests") {
+            farm.manifests = paths(manifests);
         }
-        if fields.get("slaves").is_some() {
-            let patterns = fields.texts(decoder, "slaves", "a list of slave fragments");
+        if let Some(patterns) = fields.list(decoder, "slaves", "a list of slave fragments") {
             for text in &patterns {
                 if let Some(expected) = no_pattern(text) {
                     let found = format!("`{}`", &**text);
-                    decoder.error(problem::Farm::Value { expected, found, near: None }, text.whole());
+                    decoder.error(problem::Farm::Value { expected, found, help: None }, text.whole());
                 }
             }
             farm.slaves = patterns.iter().map(|text| text.to_string()).collect();

@@ -137,7 +137,7 @@ fn option_name(name: &Text, decoder: &mut Decoder<'_>) {
     if name.is_empty() || name.contains(odd) {
         let expected = "the name of an option, in lower case and without blanks, as manifests write it".to_owned();
         let found = format!("`{}`", &**name);
-        decoder.error(problem::Farm::Value { expected, found, near: None }, name.whole());
+        decoder.error(problem::Farm::Value { expected, found, help: None }, name.whole());
     }
 }
 

@@ -13,7 +13,7 @@ pub enum Farm {
     MissingKey { key: &'static str, what: &'static str },
     Placeholder { name: String, known: Vec<String> },
     PlaceholderSyntax,
-    Value { expected: String, found: String, near: Option<String> },
+    Value { expected: String, found: String, help: Option<String> },
     Yaml { what: String, help: &'static str },
 }
 
@@ -21,7 +21,7 @@ impl Farm {
     /// A key that should be the name of an environment variable.
     pub(crate) fn variable(name: &str) -> Self {
         let expected = "the name of an environment variable: letters, digits and `_`, no digit first".to_owned();
-        Self::Value { expected, found: format!("`{name}`"), near: None }
+        Self::Value { expected, found: format!("`{name}`"), help: None }
     }
 
     /// The words for it.
@@ -71,12 +71,12 @@ impl Farm {
                 "not a placeholder",
                 "write `${name}` or `${name:-default}`, or `$${` for the characters themselves",
             ),
-            Self::Value { expected, found, near } => word(
+            Self::Value { expected, found, help } => word(
                 "farm::value",
                 Error,
                 &format!("expected {expected}"),
                 &format!("this is {found}"),
-                &near.as_ref().map_or(String::new(), |near| format!("did you mean `{near}`?")),
+                help.as_deref().unwrap_or_default(),
             ),
             Self::Yaml { what, help } => word("farm::yaml", Error, "this is not well-formed YAML", what, help),
         }

@@ -145,7 +145,7 @@ impl Step {
                 Error,
                 &format!("a template of the place `{by}` cannot use one of the place `{place}`"),
                 &format!("`{template}` belongs to `{place}`"),
-                &format!("a template uses those of its own place, and parts: give both the place `{by}`, or this one the place `part`"),
+                "a template uses those of its own place, and those of the place `part`",
             ),
             Self::UseUnknown { template, known } => word(
                 "steps::use",

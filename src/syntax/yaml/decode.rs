@@ -47,15 +47,19 @@ impl<'a> Decoder<'a> {
 
     /// Reports that something else was expected here.
     pub fn unexpected<T>(&mut self, expected: &str, node: &Node) -> Option<T> {
+        self.instead(expected, None, node)
+    }
+
+    fn instead<T>(&mut self, expected: &str, help: Option<String>, node: &Node) -> Option<T> {
         let expected = expected.to_owned();
-        self.error(problem::Farm::Value { expected, found: describe(node), near: None }, first_line(node));
+        self.error(problem::Farm::Value { expected, found: describe(node), help }, first_line(node));
         None
     }
 
     /// The fields of a mapping whose keys are known. `what` names the thing that it describes: "a step".
     pub fn fields<'n>(&mut self, node: &'n Node, what: &'static str, known: &[&'static str]) -> Option<Fields<'n>> {
         let Kind::Mapping(entries) = &node.kind else {
-            return self.unexpected(&format!("keys and values, which describe {what}"), node);
+            return self.unexpected(&format!("keys and values that describe {what}"), node);
         };
         for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&&**key)) {
             let known = known.iter().map(|key| (*key).to_owned()).collect();
@@ -95,6 +99,10 @@ impl<'a> Decoder<'a> {
     ) -> Vec<T> {
         match &node.kind {
             Kind::Sequence(items) => items.iter().filter_map(|node| item(self, node)).collect(),
+            Kind::Scalar { text, .. } if !node.is_null() && !text.contains(['\n', ',']) => {
+                self.instead::<()>(expected, Some(format!("write `[{}]`", &**text)), node);
+                Vec::new()
+            }
             _ => {
                 self.unexpected::<()>(expected, node);
                 Vec::new()
@@ -145,9 +153,8 @@ impl<'a> Decoder<'a> {
             return Some(*chosen);
         }
         let near = crate::diagnostic::suggest::nearest(text, choices.iter().map(|(word, _)| *word));
-        let (expected, near) = (format!("one of {}", list(choices)), near.map(str::to_owned));
-        self.error(problem::Farm::Value { expected, found: describe(node), near }, first_line(node));
-        None
+        let help = near.map(|near| format!("did you mean `{near}`?"));
+        self.instead(&format!("one of {}", list(choices)), help, node)
     }
 }
 
@@ -167,7 +174,7 @@ fn first_line(node: &Node) -> Span {
 /// What a node is, for a message.
 fn describe(node: &Node) -> String {
     match &node.kind {
-        Kind::Mapping(_) => "keys and values".to_owned(),
+        Kind::Mapping(_) => "a mapping of keys to values".to_owned(),
         Kind::Sequence(_) => "a list".to_owned(),
         Kind::Scalar { .. } if node.is_null() => "nothing".to_owned(),
         Kind::Scalar { text, .. } if text.trim().is_empty() => "an empty text".to_owned(),
@@ -225,11 +232,17 @@ impl<'n> Fields<'n> {
         decoder.text(self.get(key)?).map(|text| text.to_string())
     }
 
+    /// A list of different texts, where it is set and is a list.
+    pub fn list(&self, decoder: &mut Decoder<'_>, key: &str, expected: &str) -> Option<Vec<Text>> {
+        let node = self.get(key)?;
+        let mut seen = HashSet::new();
+        let texts = decoder.list(node, expected, |decoder, item| decoder.word(item, "a text").cloned());
+        let texts = texts.into_iter().filter(|text| seen.insert(text.to_string())).collect();
+        matches!(node.kind, Kind::Sequence(_)).then_some(texts)
+    }
+
     /// A list of different texts; an empty one where it is not set.
     pub fn texts(&self, decoder: &mut Decoder<'_>, key: &str, expected: &str) -> Vec<Text> {
-        let Some(node) = self.get(key) else { return Vec::new() };
-        let mut seen = HashSet::new();
-        let texts = decoder.list(node, expected, |decoder, item| decoder.word(item, expected).cloned());
-        texts.into_iter().filter(|text| seen.insert(text.to_string())).collect()
+        self.list(decoder, key, expected).unwrap_or_default()
     }
 }

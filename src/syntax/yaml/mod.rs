@@ -82,7 +82,10 @@ pub fn parse(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> 
             Err(error) => {
                 let at = building.byte(error.marker().index()).min(text.len());
                 let line = at + text[at..].find('\n').unwrap_or(text.len() - at);
-                let (what, help) = words::of(error.info());
+                let begin = text[..at].rfind('\n').map_or(0, |end| end + 1);
+                let indentation = text[begin..].chars().take_while(|c| c.is_whitespace() && *c != '\n');
+                let (what, help) =
+                    words::of(if indentation.into_iter().any(|c| c == '\t') { "tab" } else { error.info() });
                 let problem = problem::Farm::Yaml { what: what.to_owned(), help };
                 building.diagnostics.push(problem, Span::new(id, at..line.max(at)));
                 end = Some(at);
@@ -190,14 +193,20 @@ impl<'a> Building<'a> {
         }
     }
 
-    /// Some scalars end where the next token begins: white space after them is not theirs.
+    /// Some scalars begin at their anchor or tag, and end where the next token begins.
     fn trimmed(&self, span: Span, style: ScalarStyle) -> Span {
-        let written = self.text.get(span.range()).unwrap_or_default();
+        let mut start = span.range().start;
+        let mut written = self.text.get(span.range()).unwrap_or_default();
+        while written.starts_with(['&', '!']) {
+            let rest = written.find(char::is_whitespace).map_or("", |end| written[end..].trim_start());
+            start += written.len() - rest.len();
+            written = rest;
+        }
         let length = match style {
             ScalarStyle::Literal | ScalarStyle::Folded => written.len(),
             _ => written.trim_end().len(),
         };
-        Span::new(self.id, span.range().start..span.range().start + length)
+        Span::new(self.id, start..start + length)
     }
 
     fn close(&mut self, end: Span) {

@@ -14,7 +14,7 @@ pub(super) fn of(message: &str) -> (&str, &'static str) {
         ("no anchor of this name comes before", "an alias `*name` needs an earlier `&name`")
     } else if has("unexpected end of stream") || has("unexpected eof") {
         ("the file ends inside a value", "a quotation mark or a bracket is not closed")
-    } else if has("did not find expected ',' or") || has("misplaced bracket") {
+    } else if has("did not find expected ',' or") || has("misplaced bracket") || has("placement of ':'") {
         ("a list or mapping in brackets is not well written", "put a comma between two items, and close each bracket")
     } else if has("unknown escape") || has("hexadecimal") {
         ("`\\` begins no known character here", "write `\\\\` for a backslash, or use single quotation marks")
@@ -24,7 +24,7 @@ pub(super) fn of(message: &str) -> (&str, &'static str) {
         ("a file of a farm is one document", "remove the `---` or `...`")
     } else if has("block scalar") {
         ("a text after `|` or `>` is not well indented", "indent all of its lines alike, deeper than its key")
-    } else if has("cannot start any token") {
+    } else if has("cannot start any token") || has("unexpected character") {
         ("a value cannot begin with this character", "put the value in quotation marks")
     } else if has("expected key")
         || has("simple key")
