@@ -72,7 +72,8 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
         hide(&mut sources, *id);
     }
     let sections = manifests.iter().map(|manifest| manifest.sheet.sections().count()).sum::<usize>();
-    let more_builds = files.incomplete || builds.len() < sections || manifests.iter().any(|manifest| manifest.sheet.lacks);
+    let more_builds =
+        files.incomplete || builds.len() < sections || manifests.iter().any(|manifest| manifest.sheet.lacks);
     let more_slaves = files.incomplete || fragments.iter().any(|fragment| fragment.lacks);
     let graph = dispatch(Farm { builds, slaves, declarations, more_builds, more_slaves });
     check(&graph, &templates, &mut diagnostics);

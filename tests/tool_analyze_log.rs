@@ -78,8 +78,11 @@ fn a_farms_own_rules_add_to_the_built_in_ones() {
     let (code, text) = analyze(&["--rules", rules, "ok.log"]);
     assert_eq!(code, 0);
     assert!(text.contains("warning: Slow (1)") && text.ends_with("1 warning\n"), "{text}");
-    write("rules: [{label: a, regex: '(', severity: error}]");
-    assert_eq!(analyze(&["--rules", rules, "ok.log"]).0, 2);
+    let wrong = "extends: servre\nrules:\n- {label: a, regex: '(', severity: fatal, levels: ERROR}\n- {label: b, loger: odoo}\n";
+    write(wrong);
+    let (code, text) = analyze(&["--rules", rules, "ok.log"]);
+    assert_eq!(code, 2);
+    snapshot("rules", &text.replace(rules, "rules.yaml"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::Exit;
-use crate::diagnostic::Failure;
+use crate::diagnostic::{self, Failure};
 use crate::tool::{analyze, bootstrap, fetch, pg, say};
 
 #[derive(Debug, clap::Args)]
@@ -182,7 +182,11 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
     crate::tool::exit_on_signals().map_err(|error| Failure::error(format!("cannot listen for signals: {error}")))?;
     match arguments.command {
         Command::AnalyzeLog(AnalyzeLog { rules, log }) => {
-            let report = analyze::analyze(&rules, &log)?;
+            let report = analyze::analyze(&rules, &log).inspect_err(|error| {
+                if let analyze::Error::WrongRules { mistakes, .. } = error {
+                    diagnostic::print(&mistakes.diagnostics, &mistakes.sources);
+                }
+            })?;
             say(&report);
             return Ok(if report.failed() { Exit::Errors } else { Exit::Fine });
         }

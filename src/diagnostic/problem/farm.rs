@@ -8,11 +8,14 @@ use super::{Wording, did_you_mean, names, word};
 #[allow(missing_docs, reason = "the wording below says what each is")]
 pub enum Farm {
     DuplicateKey { key: String },
+    Group { group: &'static str },
     Key { key: String, what: &'static str, known: Vec<String> },
     Missing { file: String },
     MissingKey { key: &'static str, what: &'static str },
+    NothingToFind,
     Placeholder { name: String, known: Vec<String> },
     PlaceholderSyntax,
+    Regex { why: String },
     Value { expected: String, found: String, help: Option<String> },
     Yaml { what: String, help: &'static str },
 }
@@ -33,6 +36,13 @@ impl Farm {
                 &format!("`{key}` is there twice"),
                 "and again here",
                 "keep one of the two",
+            ),
+            Self::Group { group } => word(
+                "farm::value",
+                Error,
+                "expected a regular expression for the beginning of an entry",
+                &format!("this has no group called `{group}`"),
+                "name the parts of an entry's first line: `(?<level>…)`, `(?<logger>…)`, and `(?<message>)` where the message begins",
             ),
             Self::Key { key, what, known } => word(
                 "farm::key",
@@ -55,6 +65,13 @@ impl Farm {
                 "not set here",
                 &format!("add `{key}: …`"),
             ),
+            Self::NothingToFind => word(
+                "farm::value",
+                Error,
+                "expected rules",
+                "with this file every log would be fine",
+                "begin with `extends: server`, or give `rules`, `required` or `ending`",
+            ),
             Self::Placeholder { name, known } => word(
                 "farm::placeholder",
                 Error,
@@ -70,6 +87,13 @@ impl Farm {
                 "`${` begins a placeholder, but none follows",
                 "not a placeholder",
                 "write `${name}` or `${name:-default}`, or `$${` for the characters themselves",
+            ),
+            Self::Regex { why } => word(
+                "farm::value",
+                Error,
+                "expected a regular expression",
+                why,
+                "the syntax is that of https://docs.rs/regex, without look-around",
             ),
             Self::Value { expected, found, help } => word(
                 "farm::value",

@@ -312,3 +312,66 @@ fn count(node: &Node) -> usize {
         Kind::Sequence(items) => items.iter().map(|item| count(item)).sum(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (Sources, Document, Vec<&'static str>) {
+        let mut sources = Sources::default();
+        let id = sources.add("x", text);
+        let mut diagnostics = Diagnostics::default();
+        let document = parse(&sources, id, &mut diagnostics);
+        let codes = diagnostics.sorted().iter().map(|said| said.code).collect();
+        (sources, document, codes)
+    }
+
+    /// However a text is written, a word in it is found where it stands.
+    #[test]
+    fn words_are_found_in_scalars_of_every_style() {
+        for written in [
+            "é x here y",
+            "'é it''s here'",
+            "&anchor \"é\\t\\u00e9\\\n    \\\"here\\\"\"",
+            "\"é a\n    b\n\n    here\"",
+            "é a\n    b\n\n    here c",
+            "|\n    é\n      a\n\n    here\n",
+            ">-\n    é\n    here a\n",
+            "|2-\r\n    é\r\n    here a\r\n",
+        ] {
+            let text = format!("é: [a]\nkey: {written}\nlast: b\n");
+            let (sources, document, codes) = read(&text);
+            assert!(codes.is_empty(), "{text}");
+            let Kind::Mapping(entries) = &document.root.kind else { panic!("{text}") };
+            let Kind::Scalar { text: value, .. } = &entries[1].1.kind else { panic!("{text}") };
+            let at = value.find("here").unwrap();
+            assert_eq!(sources.slice(value.span(at..at + 4)), "here", "{written:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_or_too_deep_is_refused() {
+        let bomb = format!(
+            "a: &a [x]\n{}",
+            "bcdefghijklmno"
+                .chars()
+                .fold((String::new(), 'a'), |(text, last), name| {
+                    (format!("{text}{name}: &{name} [*{last}, *{last}, *{last}, *{last}]\n"), name)
+                })
+                .0
+        );
+        for text in [bomb, "- ".repeat(100_000), "[".repeat(100_000), format!("{}\n", "? ".repeat(5000))] {
+            let (_, document, codes) = read(&text);
+            assert_eq!((document.complete, codes), (false, vec!["farm::yaml"]), "{}", &text[..10]);
+        }
+    }
+
+    #[test]
+    fn an_empty_file_says_nothing() {
+        for text in ["", "# nothing\n", "---\n", "\n\n"] {
+            let (_, document, codes) = read(text);
+            assert!(document.complete && codes.is_empty(), "{text:?}");
+            assert!(matches!(document.root.kind, Kind::Mapping(entries) if entries.is_empty()), "{text:?}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 mod error;
 mod lines;
 mod needles;
+mod read;
 mod report;
 mod rules;
 mod scan;
@@ -10,7 +11,7 @@ mod scan;
 use std::fs::File;
 use std::path::Path;
 
-pub use error::Error;
+pub use error::{Error, Mistakes};
 pub use report::Report;
 pub use rules::{Block, Line, Rule, Rules, Severity};
 pub use scan::{Finding, Findings, scan};

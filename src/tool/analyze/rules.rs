@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use regex::Regex;
-use serde::Deserialize;
 
-use super::Error;
 use super::needles::{self, Needles};
+use super::{Error, Mistakes, read};
+use crate::diagnostic::Diagnostics;
+use crate::source::Sources;
 
 /// The rules for the log of an OpenERP or Odoo server, in the format that a farm writes its own in.
 const SERVER: &str = include_str!("builtin/server.yaml");
@@ -18,8 +19,7 @@ pub(super) const TRACEBACK: &str = "Traceback (most recent call last):";
 const COMMON: [&str; 3] = ["DEBUG", "INFO", "TEST"];
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The build fails.
     Error,
@@ -30,8 +30,7 @@ pub enum Severity {
 }
 
 /// What is shown with a line that a rule matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Block {
     /// The line alone.
     Line,
@@ -68,7 +67,7 @@ pub struct Rules {
     pub required: Vec<Rule>,
     /// Label and severity of a log that ends in a traceback.
     pub ending: Option<(String, Severity)>,
-    entries: Vec<Regex>,
+    pub(super) entries: Vec<Regex>,
 }
 
 /// One line of a log, taken apart. A line that begins no entry is all message.
@@ -80,78 +79,40 @@ pub struct Line<'a> {
     pub message: &'a str,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    extends: Option<String>,
-    #[serde(default)]
-    entries: Vec<String>,
-    #[serde(default)]
-    rules: Vec<Entry>,
-    #[serde(default)]
-    required: Vec<Entry>,
-    ending: Option<Ending>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    label: String,
-    regex: String,
-    severity: Severity,
-    #[serde(default)]
-    levels: Vec<String>,
-    loggers: Option<String>,
-    except: Option<String>,
-    #[serde(default)]
-    block: Block,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Ending {
-    label: String,
-    severity: Severity,
-}
-
 impl Rules {
     /// Loads the built-in rules called `server`, or those of a file.
     ///
     /// # Errors
-    /// A file that cannot be read, that is not of the format, or that has a malformed regular expression.
+    /// A file that cannot be read, or that has mistakes.
     pub fn load(name: &str) -> Result<Self, Error> {
         if name == "server" {
-            return Self::parse(name, SERVER);
+            return Ok(Self::server());
         }
         let text = std::fs::read_to_string(Path::new(name))
             .map_err(|error| Error::UnreadableRules { rules: name.to_owned(), error })?;
         Self::parse(name, &text)
     }
 
+    /// Those that are built in. That they have no mistake is proved by a test, not hoped for.
+    fn server() -> Self {
+        let mut sources = Sources::default();
+        let id = sources.add("server", SERVER);
+        read::read(&sources, id, &mut Diagnostics::default(), Self::default)
+    }
+
     /// Compiles the rules in `text`; `name` is for messages.
     ///
     /// # Errors
-    /// A text that is not of the format, or that has a malformed regular expression.
+    /// A text with mistakes.
     pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
-        let file: File =
-            serde_yaml::from_str(text).map_err(|error| Error::MalformedRules { rules: name.to_owned(), error })?;
-        let base = match file.extends.as_deref() {
-            None => Self::default(),
-            Some("server") if name != "server" => Self::parse("server", SERVER)?,
-            Some(other) => return Err(Error::UnknownBase { rules: name.to_owned(), base: other.to_owned() }),
-        };
-        let compile = |entries: Vec<Entry>| entries.into_iter().map(|entry| Rule::compile(name, entry));
-        let mut rules = compile(file.rules).collect::<Result<Vec<_>, _>>()?;
-        let mut required = compile(file.required).collect::<Result<Vec<_>, _>>()?;
-        let mut entries = file.entries.iter().map(|text| entry(name, text)).collect::<Result<Vec<_>, _>>()?;
-        rules.extend(base.rules);
-        required.extend(base.required);
-        entries.extend(base.entries);
-        let ending = file.ending.map(|ending| (ending.label, ending.severity)).or(base.ending);
-        if rules.is_empty() && required.is_empty() && ending.is_none() {
-            return Err(Error::NothingToFind { rules: name.to_owned() });
+        let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
+        let id = sources.add(name, text);
+        let rules = read::read(&sources, id, &mut diagnostics, Self::server);
+        if diagnostics.has_errors() {
+            let mistakes = Box::new(Mistakes { sources, diagnostics });
+            return Err(Error::WrongRules { rules: name.to_owned(), mistakes });
         }
-        Ok(Self { rules, required, ending, entries })
+        Ok(rules)
     }
 
     /// What a line has that any rule matches, or that begins a traceback; none where that may be any line.
@@ -177,22 +138,20 @@ impl Rules {
 }
 
 impl Rule {
-    fn compile(name: &str, entry: Entry) -> Result<Self, Error> {
-        let rare = !entry.levels.is_empty() && !entry.levels.iter().any(|level| COMMON.contains(&level.as_str()));
-        let levels = rare.then(|| entry.levels.iter().map(|level| level.clone().into()).collect());
+    /// A rule; the expressions are about the message, the name of the logger, and again the message.
+    pub(super) fn new(
+        (label, severity, block): (String, Severity, Block),
+        regex: Regex,
+        levels: Vec<String>,
+        loggers: Option<Regex>,
+        except: Option<Regex>,
+    ) -> Self {
+        let rare = !levels.is_empty() && !levels.iter().any(|level| COMMON.contains(&level.as_str()));
+        let head = rare.then(|| levels.iter().map(|level| level.clone().into()).collect());
         // Names of loggers have much in common with each other: what else the rule asks for is rarer.
-        let needles = needles::rarest([needles::of_regex(&entry.regex), levels])
-            .or_else(|| needles::rarest([needles::of_regex(entry.loggers.as_deref()?)]));
-        Ok(Self {
-            needles,
-            label: entry.label,
-            severity: entry.severity,
-            block: entry.block,
-            regex: regex(name, &entry.regex)?,
-            levels: entry.levels,
-            loggers: entry.loggers.map(|text| regex(name, &text)).transpose()?,
-            except: entry.except.map(|text| regex(name, &text)).transpose()?,
-        })
+        let needles = needles::rarest([needles::of_regex(regex.as_str()), head])
+            .or_else(|| needles::rarest([needles::of_regex(loggers.as_ref()?.as_str())]));
+        Self { label, severity, block, regex, levels, loggers, except, needles }
     }
 
     /// Whether the rule takes this line.
@@ -207,22 +166,6 @@ impl Rule {
         head && self.regex.is_match(line.message)
             && !self.except.as_ref().is_some_and(|regex| regex.is_match(line.message))
     }
-}
-
-/// Compiles an expression for the beginning of an entry.
-fn entry(rules: &str, text: &str) -> Result<Regex, Error> {
-    let regex = regex(rules, text)?;
-    match ["level", "logger", "message"]
-        .into_iter()
-        .find(|group| !regex.capture_names().flatten().any(|name| name == *group))
-    {
-        Some(group) => Err(Error::MissingGroup { rules: rules.to_owned(), regex: text.to_owned(), group }),
-        None => Ok(regex),
-    }
-}
-
-fn regex(rules: &str, text: &str) -> Result<Regex, Error> {
-    Regex::new(text).map_err(|error| Error::MalformedRegex { rules: rules.to_owned(), regex: text.to_owned(), error })
 }
 
 #[cfg(test)]
@@ -300,11 +243,17 @@ mod tests {
 
     #[test]
     fn mistakes_in_a_file_are_errors() {
-        assert!(matches!(Rules::parse("x", "rules: [{label: a}]"), Err(Error::MalformedRules { .. })));
-        assert!(matches!(Rules::parse("x", "entries: ['(']"), Err(Error::MalformedRegex { .. })));
-        assert!(matches!(Rules::parse("x", "entries: ['(?<level>A)(?<message>)']"), Err(Error::MissingGroup { .. })));
-        assert!(matches!(Rules::parse("x", "extends: nothing"), Err(Error::UnknownBase { .. })));
-        assert!(matches!(Rules::parse("x", "rules: []"), Err(Error::NothingToFind { .. })));
+        for wrong in [
+            "rules: [{label: a}]",
+            "entries: ['(']",
+            "entries: ['(?<level>A)(?<message>)']",
+            "extends: nothing",
+            "rules: []",
+            "a: b: c",
+        ] {
+            assert!(matches!(Rules::parse("x", wrong), Err(Error::WrongRules { .. })), "{wrong}");
+        }
         assert!(matches!(Rules::load("/no/such/file"), Err(Error::UnreadableRules { .. })));
+        assert!(Rules::parse("server", SERVER).is_ok_and(|rules| !rules.rules.is_empty() && !rules.entries.is_empty()));
     }
 }
