@@ -247,7 +247,7 @@ fn generated(what: &str) -> String {
 fn generated_parts_of_the_pages_are_up_to_date() {
     let marked = Regex::new(r"(?s)<!-- ((?:options of|capability|file|run): [^\n]*?) -->\n.*?<!-- end -->").unwrap();
     let mut parts = 0;
-    for page in ["manifest.md", "slaves.md", "farm.md"] {
+    for page in ["manifest.md", "slaves.md", "farm.md", "templates.md"] {
         let path = root().join("docs").join(page);
         let found = fs::read_to_string(&path).unwrap();
         let wanted = marked.replace_all(&found, |part: &regex::Captures<'_>| {
