@@ -147,19 +147,24 @@ impl<'a> Decoder<'a> {
     /// One of several words.
     pub fn choice<T: Copy>(&mut self, node: &Node, choices: &[(&str, T)]) -> Option<T> {
         let Kind::Scalar { text, .. } = &node.kind else {
-            return self.unexpected(&format!("one of {}", list(choices)), node);
+            return self.unexpected(&one_of(choices), node);
         };
         if let Some((_, chosen)) = choices.iter().find(|(word, _)| *word == &**text) {
             return Some(*chosen);
         }
         let near = crate::diagnostic::suggest::nearest(text, choices.iter().map(|(word, _)| *word));
         let help = near.map(|near| format!("did you mean `{near}`?"));
-        self.instead(&format!("one of {}", list(choices)), help, node)
+        self.instead(&one_of(choices), help, node)
     }
 }
 
-fn list<T>(choices: &[(&str, T)]) -> String {
-    crate::diagnostic::suggest::list(choices.iter().map(|(word, _)| *word))
+/// The words to choose from: `a`, `b` or `c`.
+fn one_of<T>(choices: &[(&str, T)]) -> String {
+    let words: Vec<String> = choices.iter().map(|(word, _)| format!("`{word}`")).collect();
+    match words.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => words.concat(),
+    }
 }
 
 /// The place of a node, not more than its first line: a whole list in an excerpt says little.
