@@ -117,9 +117,11 @@ impl Checker<'_> {
 /// Reports what minijinja says about a text, at its place.
 fn mistake(error: &minijinja::Error, text: &Text, decoder: &mut Decoder<'_>) {
     let range = error.range().filter(|range| range.end <= text.len()).unwrap_or(0..text.len());
-    // What is missing at the end is shown at the last character.
+    // Whole characters; and what is missing at the end is shown at the last one.
     let last = text.char_indices().next_back().map_or(0, |(at, _)| at);
-    let range = if range.is_empty() { range.start.min(last)..text.len().min(range.start.min(last) + 1) } else { range };
+    let start = (0..=range.start.min(last)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let end = (range.end.max(start + 1)..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    let range = start..end;
     decoder.error(problem::Step::Expression { message: super::expand::describe(error) }, text.span(range));
 }
 

@@ -176,9 +176,11 @@ struct Steps<'c, 'e> {
 
 impl Steps<'_, '_> {
     fn item(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<Item> {
-        let Kind::Mapping(entries) = &node.kind else { return self.step(decoder, node).map(Item::Step) };
+        let Kind::Mapping(entries) = &node.kind else {
+            return self.step(decoder, node).map(|step| Item::Step(Box::new(step)));
+        };
         if !entries.iter().any(|(key, _)| &**key == "use") {
-            return self.step(decoder, node).map(Item::Step);
+            return self.step(decoder, node).map(|step| Item::Step(Box::new(step)));
         }
         let fields = decoder.fields(node, "an item with `use`", &["use"])?;
         let used =
@@ -290,4 +292,45 @@ pub(super) fn unread<'w>(
     let declared = written.file.options.keys().zip(written.options.iter().copied());
     let read = |option: &String| written.reads.options.iter().any(|(read, _)| read == option);
     declared.filter(move |(option, _)| !written.reads.computed && !used.contains_key(*option) && !read(option))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// However a file is broken, it is read, and what is said of it stands in it.
+        #[test]
+        fn a_broken_file_is_read_all_the_same(
+            which in 0..super::super::BUILTIN.len(),
+            (from, length, at) in (0.0..1.0f64, 0..30usize, 0.0..1.0f64),
+            put in prop::sample::select(vec![
+                "", "{{", "}}", "${", "é", "'", "\"", "\\", "\n", "\t", "  ", "- ", ": ", "[", "}", "&a ", "*a", "|\n", "<<: ",
+                "{% for x in option %}", "{{ option['é'", "{#", "? ", "---\n", "!x ", "\r\n", "%", "\u{feff}",
+            ]),
+        ) {
+            let mut text = super::super::BUILTIN[which].to_owned();
+            let place = |part: f64, text: &str| {
+                let at = (part * text.len() as f64) as usize;
+                (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+            };
+            let from = place(from, &text);
+            let to = (from + length..).find(|at| *at >= text.len() || text.is_char_boundary(*at)).unwrap_or(from);
+            text.replace_range(from..to.min(text.len()), "");
+            let at = place(at, &text);
+            text.insert_str(at, put);
+            let mut sources = Sources::default();
+            let id = sources.add("x", text.as_str());
+            let mut diagnostics = Diagnostics::default();
+            read(&sources, id, &super::super::expand::environment(), &mut diagnostics);
+            for said in diagnostics.sorted() {
+                prop_assert!(text.get(said.span.range()).is_some(), "{said:?}");
+                prop_assert!(said.problem.wording().message.len() < 5000);
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use indexmap::{IndexMap, IndexSet};
 
 use super::file::{self, Reading, Written};
-use super::template::{Item, LinkedStep, Template, TemplateFile, Use};
+use super::template::{Item, LinkedStep, StepTemplate, Template, TemplateFile, Use};
 use crate::diagnostic::{Diagnostics, Label, problem};
 use crate::model::DeclaredOptions;
 use crate::source::Span;
@@ -151,7 +151,7 @@ impl<'a> Linking<'a> {
         for item in &file.steps {
             match item {
                 Item::Step(step) => {
-                    template.steps.push(LinkedStep { template: file.name.clone(), step: step.clone() });
+                    template.steps.push(LinkedStep { template: file.name.clone(), step: StepTemplate::clone(step) });
                 }
                 Item::Use { r#use: name } => {
                     let Some(used) = self.used(key, file, name, places.next().copied()) else {

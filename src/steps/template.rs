@@ -44,7 +44,7 @@ pub enum Item {
         r#use: String,
     },
     /// A step.
-    Step(StepTemplate),
+    Step(Box<StepTemplate>),
 }
 
 /// A step template with the options and steps of those that it uses.
