@@ -64,6 +64,8 @@ pub struct FarmReading {
     pub farm: FarmFile,
     /// Whether it could not be understood in full. What it names is then not all that the farm has.
     pub broken: bool,
+    /// The slave fragments that it names, and where.
+    pub fragments: Vec<(String, Span)>,
     /// The templates that its capabilities bring, and where they are named.
     pub templates: Vec<(String, Span)>,
 }
@@ -73,13 +75,17 @@ impl FarmFile {
     pub fn parse(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> FarmReading {
         let document = yaml::parse(sources, id, diagnostics);
         let mut decoder = Decoder::new(diagnostics);
-        let (farm, templates) = Self::decode(&document.root, &mut decoder);
-        FarmReading { farm, broken: !document.complete || decoder.errors() > 0, templates }
+        let mut reading = FarmReading::default();
+        reading.decode(&document.root, &mut decoder);
+        reading.broken = !document.complete || decoder.errors() > 0;
+        reading
     }
+}
 
-    fn decode(root: &Node, decoder: &mut Decoder<'_>) -> (Self, Vec<(String, Span)>) {
-        let mut farm = Self::default();
-        let Some(fields) = decoder.fields(root, "farm.yaml", &KEYS) else { return (farm, Vec::new()) };
+impl FarmReading {
+    fn decode(&mut self, root: &Node, decoder: &mut Decoder<'_>) {
+        let farm = &mut self.farm;
+        let Some(fields) = decoder.fields(root, "farm.yaml", &KEYS) else { return };
         let paths = |texts: Vec<crate::source::Text>| texts.iter().map(|text| Utf8PathBuf::from(&**text)).collect();
         if let Some(manifests) = fields.list(decoder, "manifests", "a list of manifests") {
             farm.manifests = paths(manifests);
@@ -91,6 +97,7 @@ impl FarmFile {
                     decoder.error(problem::Farm::Value { expected, found, help: None }, text.whole());
                 }
             }
+            self.fragments = patterns.iter().map(|text| (text.to_string(), text.whole())).collect();
             farm.slaves = patterns.iter().map(|text| text.to_string()).collect();
         }
         farm.templates = paths(fields.texts(decoder, "templates", "a list of folders"));
@@ -108,7 +115,6 @@ impl FarmFile {
         farm.rewrite_urls = rewrites.unwrap_or_default();
         let declared = fields.get("capabilities").map(|node| decoder.list(node, "a list of capabilities", declaration));
         let mut names: HashMap<String, Span> = HashMap::new();
-        let mut templates = Vec::new();
         for Declared { declaration, name, templates: brought } in declared.unwrap_or_default() {
             if let Some(first) = names.get(&declaration.name) {
                 let problem = problem::Capability::Duplicate { capability: declaration.name.clone() };
@@ -116,10 +122,9 @@ impl FarmFile {
                 continue;
             }
             names.insert(declaration.name.clone(), name);
-            templates.extend(brought);
+            self.templates.extend(brought);
             farm.capabilities.push(declaration);
         }
-        (farm, templates)
     }
 }
 

@@ -63,7 +63,7 @@ impl Files {
             let read = FarmFile::parse(reading.sources, id, reading.diagnostics);
             (files.farm, files.incomplete, files.variants) = (read.farm, read.broken, read.templates);
             reading.manifests.clone_from(&files.farm.manifests);
-            reading.missing(id, &files.farm.slaves);
+            reading.missing(&read.fragments);
         }
         let own: Vec<_> = files.farm.slaves.iter().flat_map(|pattern| reading.matching(pattern)).collect();
         let (manifests, mut fragments) = reading.named(&layout.manifests, &own);
@@ -151,16 +151,13 @@ impl Reading<'_> {
     }
 
     /// Reports the fragments that `farm.yaml` names and that do not exist. Patterns may find nothing.
-    fn missing(&mut self, id: SourceId, slaves: &[String]) {
+    fn missing(&mut self, slaves: &[(String, Span)]) {
         if !self.layout.fragments.is_empty() || self.layout.fragment.is_some() {
             return;
         }
-        for name in slaves.iter().filter(|name| !is_pattern(name) && !self.layout.path(name).exists()) {
-            // Where it is not written, it is one of the defaults.
-            if let Some(at) = written(self.sources.get(id).text(), name) {
-                let problem = problem::Farm::Missing { file: self.layout.path(name).to_string() };
-                self.diagnostics.push(problem, Span::new(id, at..at + name.len()));
-            }
+        for (name, place) in slaves.iter().filter(|(name, _)| !is_pattern(name) && !self.layout.path(name).exists()) {
+            let problem = problem::Farm::Missing { file: self.layout.path(name).to_string() };
+            self.diagnostics.push(problem, *place);
         }
     }
 
@@ -249,21 +246,6 @@ impl Reading<'_> {
 /// Whether a name stands for several files.
 fn is_pattern(name: &str) -> bool {
     name.contains(['*', '?', '['])
-}
-
-/// Where `farm.yaml` has a name in its list of fragments, comments apart.
-fn written(text: &str, name: &str) -> Option<usize> {
-    let mut at = 0;
-    let mut slaves = false;
-    for line in text.split_inclusive('\n') {
-        slaves |= line.starts_with("slaves:");
-        let found = line[..line.find('#').unwrap_or(line.len())].find(name);
-        if let Some(found) = found.filter(|_| slaves) {
-            return Some(at + found);
-        }
-        at += line.len();
-    }
-    None
 }
 
 /// What messages call a file: its path from the current directory.

@@ -246,13 +246,13 @@ impl<'a> Linking<'a> {
 
     fn circle(&mut self, begin: usize, place: Option<Span>) {
         let circle = &self.open[begin..];
-        let chain = circle.iter().chain(circle.first()).map(|((name, _), _)| (*name).to_owned()).collect();
-        let others: Vec<Span> =
-            circle.iter().filter_map(|(_, span)| *span).filter(|span| Some(*span) != place).collect();
+        let chain: Vec<String> = circle.iter().chain(circle.first()).map(|((name, _), _)| (*name).to_owned()).collect();
         let Some(place) = place else { return };
-        let diagnostic = self.diagnostics.push(problem::Step::UseCycle { chain }, place);
-        for other in others {
-            diagnostic.label(other, Label::LeadsOn);
+        let uses = circle.iter().zip(chain.windows(2)).filter_map(|((_, span), pair)| Some(((*span)?, pair)));
+        let problem = problem::Step::UseCycle { chain: chain.clone() };
+        let diagnostic = self.diagnostics.push(problem, place);
+        for (span, pair) in uses.filter(|(span, _)| *span != place) {
+            diagnostic.label(span, Label::Uses(pair[0].clone(), pair[1].clone()));
         }
     }
 

@@ -103,12 +103,12 @@ pub enum Label {
     ItsOption,
     /// The section that is a part.
     ItsPart,
-    /// A link of a circle.
-    LeadsOn,
     /// A value refers to another, in a circle.
     RefersTo(String, String),
     /// A section takes the options of another, in a circle.
     TakesFrom(String, String),
+    /// A step template uses another, in a circle.
+    Uses(String, String),
 }
 
 impl fmt::Display for Label {
@@ -118,11 +118,11 @@ impl fmt::Display for Label {
             Self::Inherits(one, other) => return f.write_str(&leads(one, "inherits from", other)),
             Self::RefersTo(one, other) => return f.write_str(&leads(one, "refers to", other)),
             Self::TakesFrom(one, other) => return f.write_str(&leads(one, "takes the options of", other)),
+            Self::Uses(one, other) => return f.write_str(&leads(one, "uses", other)),
             Self::FirstHere => "first here",
             Self::ItsBuildout => "what is sent to the slave",
             Self::ItsOption => "the option that it is read into",
             Self::ItsPart => "the part",
-            Self::LeadsOn => "leads on from here",
         })
     }
 }

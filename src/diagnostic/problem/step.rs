@@ -1,7 +1,7 @@
 //! The words for problems with step templates.
 
 use super::Severity::{Error, Notice, Warning};
-use super::{Wording, did_you_mean, names, word};
+use super::{Wording, closes, did_you_mean, names, word};
 
 /// A problem with a step template, or with its name in a list. Alphabetical.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl Step {
                 "steps::use-cycle",
                 Error,
                 &format!("templates use each other in a circle: {}", chain.join(" → ")),
-                "leads back",
+                &closes(chain, "uses"),
                 "remove one `use` of the circle",
             ),
             Self::UseDeep { most } => word(
