@@ -105,6 +105,8 @@ pub(super) fn read(
     let items = fields
         .get("steps")
         .map(|node| decoder.list(node, "a list of steps", |decoder, node| steps.item(decoder, node)));
+    // A step of the clean-up may have the name of one that it cleans up after: plans number them.
+    steps.known.clear();
     let clean_up = fields
         .get("clean-up")
         .map(|node| decoder.list(node, "a list of steps", |decoder, node| steps.step(decoder, node)));
@@ -169,7 +171,7 @@ fn option(decoder: &mut Decoder<'_>, node: &Node, checker: &mut Checker<'_>) -> 
 
 struct Steps<'c, 'e> {
     checker: &'c mut Checker<'e>,
-    /// The names of the steps so far.
+    /// The names of the steps so far that are there in any case.
     known: HashMap<String, Span>,
     uses: Vec<Span>,
 }
@@ -191,7 +193,8 @@ impl Steps<'_, '_> {
 
     fn step(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<StepTemplate> {
         let fields = decoder.fields(node, "a step", &STEP)?;
-        let name = fields.required(decoder, "name").and_then(|node| self.name(decoder, node));
+        let always = fields.get("when").is_none();
+        let name = fields.required(decoder, "name").and_then(|node| self.name(decoder, node, always));
         let help = fields.words(decoder, "help");
         let when = fields.get("when").and_then(|node| self.expression(decoder, node));
         let run = fields
@@ -232,12 +235,16 @@ impl Steps<'_, '_> {
         })
     }
 
-    fn name(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<String> {
+    /// The name of a step. Steps with a `when` may share one: they can stand for each other.
+    fn name(&mut self, decoder: &mut Decoder<'_>, node: &Node, always: bool) -> Option<String> {
         let expected = "a name of at most 50 characters: `a` to `z`, digits and `-`";
         let text = decoder.word(node, expected)?;
         let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if text.len() > LONGEST_NAME || !text.chars().all(fine) {
             return decoder.unexpected(expected, node);
+        }
+        if !always {
+            return Some(text.to_string());
         }
         if let Some(first) = self.known.get(&**text) {
             decoder.error_after(problem::Step::SameName { step: text.to_string() }, text.whole(), *first);
