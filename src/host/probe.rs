@@ -45,7 +45,10 @@ impl Probe {
     /// Programs run with the environment of [`environment::clean`], as `account` if there is one, in `/`, and each for
     /// `limit` at most.
     pub fn new(account: Option<&Account>, limit: Duration) -> Self {
-        Self { environment: environment::clean(account), account: account.cloned(), directory: "/".into(), limit }
+        let mut environment = environment::clean(account);
+        // Breezy crashes where it cannot make its log below the home, be it only to tell its version.
+        environment.push(("BRZ_LOG".into(), "/dev/null".into()));
+        Self { environment, account: account.cloned(), directory: "/".into(), limit }
     }
 
     /// The same in another directory.
