@@ -11,5 +11,5 @@ setup(
     name="pychart",
     version="1.39",
     description="Hollow stand-in for PyChart",
-    py_modules=["pychart"],
+    packages=["pychart"],
 )

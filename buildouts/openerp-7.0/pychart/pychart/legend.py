@@ -1,0 +1,1 @@
+"""Stands for PyChart's legends, which nobody is going to read."""
