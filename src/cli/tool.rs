@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::Exit;
 use crate::diagnostic::{self, Failure};
-use crate::tool::{analyze, bootstrap, fetch, pg, say};
+use crate::tool::{analyze, bootstrap, fetch, inventory, pg, say};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -37,6 +37,13 @@ enum Command {
     /// Bring a working directory to the head of a branch
     #[command(subcommand)]
     Fetch(Fetch),
+    /// Write down what a build is made of: interpreter, PostgreSQL, distributions, revisions
+    ///
+    /// Looks at the private environment, at what the scripts in bin/ use and at the working copies, and asks the server of
+    /// PGHOST, PGPORT, PGUSER and PGPASSWORD for its version. `farmout run --locked` builds the same again.
+    ///
+    /// Exits 1 if it is not what is expected.
+    Inventory(Inventory),
     /// Make and remove testing databases and throw-away PostgreSQL clusters
     #[command(subcommand)]
     Pg(Pg),
@@ -108,6 +115,25 @@ struct Git {
     /// A path in DIR that is not cleaned away; may be repeated
     #[arg(long, value_name = "PATH")]
     keep: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Inventory {
+    /// The directory of the buildout
+    #[arg(long, value_name = "DIR")]
+    buildout: PathBuf,
+    /// The interpreter of the private environment
+    #[arg(long, value_name = "PROGRAM")]
+    python: PathBuf,
+    /// Leave PostgreSQL out
+    #[arg(long)]
+    without_postgresql: bool,
+    /// What it should be: the text of an inventory
+    #[arg(long, value_name = "JSON")]
+    expected: Option<String>,
+    /// Where the inventory goes
+    #[arg(long, value_name = "FILE")]
+    into: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -201,6 +227,14 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Fetch(Fetch::Git(Git { url, branch, into, shallow, keep })) => {
             let url = address(&url);
             say(fetch::fetch(&fetch::Fetch { url, branch, into, shallow, keep })?);
+        }
+        Command::Inventory(Inventory { buildout, python, without_postgresql, expected, into }) => {
+            let look = inventory::Look { buildout, python, postgresql: !without_postgresql, expected, into };
+            let differences = inventory::inventory(&look)?;
+            for line in &differences {
+                say(line);
+            }
+            return Ok(if differences.is_empty() { Exit::Fine } else { Exit::Errors });
         }
         Command::Pg(Pg::CreateDatabase(CreateDatabase { database, template })) => {
             pg::create_database(&database, &template)?;

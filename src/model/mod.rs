@@ -5,6 +5,7 @@ mod capability;
 mod configuration;
 mod farm;
 mod filter;
+pub mod inventory;
 mod option;
 mod secret;
 mod slave;

@@ -5,6 +5,7 @@
 pub mod analyze;
 pub mod bootstrap;
 pub mod fetch;
+pub mod inventory;
 pub mod pg;
 
 mod files;
