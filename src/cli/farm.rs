@@ -64,6 +64,10 @@ pub(super) struct BuilderArguments {
     /// The builders, by name or by pattern such as 'demo-*' [default: all that the slave takes]
     #[arg(value_name = "BUILDER")]
     builders: Vec<String>,
+    /// Build what an earlier run built, named by its id or `latest`: the same zc.buildout, the same versions of all
+    /// distributions, the same revisions of all sources
+    #[arg(long, value_name = "RUN")]
+    pub(super) locked: Option<String>,
 }
 
 impl BuilderArguments {

@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use super::Exit;
 use super::compile::print;
 use super::farm::{BuilderArguments, FarmArguments, Pick, read, right};
-use super::machine::{Embedded, LOCAL, THIS_MACHINE, local, look};
+use super::machine::{Embedded, LOCAL, THIS_MACHINE, local, look, state};
 use crate::Compilation;
 use crate::diagnostic::Failure;
 use crate::dispatch::{Reason, why_not};
@@ -14,6 +14,7 @@ use crate::model::Slave;
 use crate::plan::{LowerError, Plan, bind, lower};
 use crate::render::{dry_run, summary};
 use crate::resolve::Layout;
+use crate::runner::Past;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -27,6 +28,9 @@ pub(super) struct Arguments {
     /// How plans are written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+    /// Where the run of --locked is kept [default: .farmout in the farm's directory]
+    #[arg(long, value_name = "DIR", requires = "locked")]
+    state: Option<Utf8PathBuf>,
     /// Write a file for each builder into this directory, instead of standard output (YAML unless --format says json); a
     /// device or a pipe gets all of them
     #[arg(short, long, value_name = "DIR")]
@@ -56,7 +60,9 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         print(&why(&compilation, index, slave, &pick))?;
         return Ok(Exit::Fine);
     }
-    let plans = plans(&compilation, index, slave, &pick)?;
+    let state = state(arguments.state.as_ref(), Some(&layout.root));
+    let past = arguments.builders.locked.as_ref().map(|run| Past::open(&state, run)).transpose()?;
+    let plans = plans(&compilation, index, slave, &pick, past.as_ref())?;
     match &arguments.output {
         Some(directory) => write(&plans, directory, arguments.format)?,
         None => print(&render(&plans, arguments.format)?)?,
@@ -78,14 +84,26 @@ pub(super) fn as_found(layout: &Layout) -> Result<Compilation, Failure> {
 ///
 /// # Errors
 /// A builder that cannot be lowered; no builder at all.
-pub(super) fn plans(compilation: &Compilation, index: usize, slave: &Slave, pick: &Pick) -> Result<Vec<Plan>, Failure> {
+pub(super) fn plans(
+    compilation: &Compilation,
+    index: usize,
+    slave: &Slave,
+    pick: &Pick,
+    locked: Option<&Past>,
+) -> Result<Vec<Plan>, Failure> {
     let graph = &compilation.graph;
     let taken = graph.builders.iter().filter(|builder| builder.slaves.contains(index) && pick.matches(&builder.name));
     let mut plans = Vec::new();
     let mut left_out = None;
     for builder in taken {
         let failed = |error: LowerError| Failure::error(format!("builder {} cannot be planned: {error}", builder.name));
-        match lower(compilation, builder) {
+        let inventory = match locked {
+            // What the run did not have is not built unless it is asked for by name, and then there is a message.
+            Some(past) if pick.is_all() && !past.builders().any(|name| name == builder.name) => continue,
+            Some(past) => Some(past.inventory(&builder.name)?),
+            None => None,
+        };
+        match lower(compilation, builder, inventory.as_ref()) {
             Ok(procedure) => plans.push(bind(&procedure, slave, &graph.farm.declarations).map_err(failed)?),
             // Nobody asked for this one by name: it must not keep the others from being built.
             Err(error @ LowerError::NoTemplate(_)) if pick.is_all() => {

@@ -14,7 +14,7 @@ use crate::diagnostic::Failure;
 use crate::host::{Account, account, environment, place};
 use crate::report::{Manner, Terminal};
 use crate::resolve::Layout;
-use crate::runner::{self, Site, StepUser};
+use crate::runner::{self, Past, Site, StepUser};
 
 #[derive(Debug, clap::Args)]
 // Unlike a plan, a run is always this machine's.
@@ -55,7 +55,8 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     };
     pick.check(&compilation.graph.builders)?;
     let (index, slave) = arguments.builders.slave(&compilation)?;
-    let plans = plans(&compilation, index, slave, &pick)?;
+    let past = arguments.builders.locked.as_ref().map(|run| Past::open(&state, run)).transpose()?;
+    let plans = plans(&compilation, index, slave, &pick, past.as_ref())?;
     let account = account.map_or_else(|| choose(arguments), Ok)?;
     let longest = plans.iter().map(|plan| plan.directory.as_str()).max_by_key(|directory| directory.len());
     place::check(&state, &slave.name, longest.unwrap_or_default(), account.as_ref())?;

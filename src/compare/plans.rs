@@ -32,7 +32,7 @@ impl Plans {
         let graph = &compilation.graph;
         let mut plans = Self::default();
         for builder in &graph.builders {
-            let bound = lower(compilation, builder).and_then(|procedure| {
+            let bound = lower(compilation, builder, None).and_then(|procedure| {
                 let bind = |slave: usize| bind(&procedure, &graph.farm.slaves[slave], &graph.farm.declarations);
                 builder.slaves.iter().map(bind).collect::<Result<Vec<_>, _>>()
             });

@@ -9,7 +9,8 @@ use super::{PlanFile, Step};
 use crate::Compilation;
 use crate::compile::address_secret;
 use crate::dispatch::{Builder, Chosen};
-use crate::model::{Build, BuildoutSource, Requirement, credentials};
+use crate::model::inventory::Inventory;
+use crate::model::{Build, BuildoutSource, Requirement, Value, credentials};
 use crate::steps::{ExpandError, Expansion, Template, values};
 use crate::tool::fetch::CREDENTIALS;
 
@@ -78,11 +79,15 @@ pub enum LowerError {
     },
 }
 
-/// Lowers a builder.
+/// Lowers a builder; with an inventory, so that it builds what that lists.
 ///
 /// # Errors
 /// See [`LowerError`]: files that cannot be carried, templates that make no steps.
-pub fn lower(compilation: &Compilation, builder: &Builder) -> Result<Procedure, LowerError> {
+pub fn lower(
+    compilation: &Compilation,
+    builder: &Builder,
+    locked: Option<&Inventory>,
+) -> Result<Procedure, LowerError> {
     let graph = &compilation.graph;
     let build = graph.build(builder);
     let location = Location::of(build)?;
@@ -94,6 +99,7 @@ pub fn lower(compilation: &Compilation, builder: &Builder) -> Result<Procedure, 
         subdir => &location.subdir,
         inside => location.subdir.strip_prefix('/').map_or(String::new(), |subdir| format!("{subdir}/")),
         option => values(&build.options),
+        locked => locked_values(build, locked),
     };
     let directory = format!("${{build-dir}}{}", super::placeholder::escape(&location.subdir));
     let expansion = |template| Expansion {
@@ -145,6 +151,24 @@ fn hide(step: &mut Step, shown: &str, named: &str) {
     }
     if own {
         step.environment.insert(CREDENTIALS.to_owned(), named.to_owned());
+    }
+}
+
+/// What templates see as `locked`: the same names whether the plan is locked or not, so that an expression needs no guard.
+fn locked_values(build: &Build, locked: Option<&Inventory>) -> minijinja::Value {
+    let part = match build.options.get("buildout-part") {
+        Some(Value::Text(part)) => part.as_str(),
+        _ => "",
+    };
+    let version = |name: &str| locked.and_then(|inventory| inventory.environment.get(name));
+    context! {
+        // Of the repository that holds the buildout.
+        revision => locked.and_then(Inventory::revision),
+        buildout => version("zc.buildout"),
+        setuptools => version("setuptools"),
+        overrides => locked.map(|inventory| inventory.overrides(part)).unwrap_or_default(),
+        // Serialising what was read from JSON does not fail.
+        expected => locked.and_then(|inventory| serde_json::to_string(inventory).ok()),
     }
 }
 

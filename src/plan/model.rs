@@ -110,6 +110,9 @@ pub struct Step {
     /// The last line of the step's standard output becomes this property of the run, `${property.NAME}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub property: Option<String>,
+    /// A file that the step leaves in its directory, of at most 4 MiB: it is kept with the run's logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<String>,
 }
 
 fn build_directory() -> String {

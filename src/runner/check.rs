@@ -55,6 +55,9 @@ fn check_step(step: &Step) -> Result<(), String> {
     if step.write != step.run.is_empty() {
         return Err("should have one of `run` and `write`".to_owned());
     }
+    if let Some(file) = step.keep.as_ref().filter(|file| !is_name(file)) {
+        return Err(format!("keeps `{file}`, which is not the name of a file in its directory"));
+    }
     match &step.lock {
         Some(lock) if !is_name(lock) => Err(format!("has the lock `{lock}`, which cannot be the name of a file")),
         _ => Ok(()),

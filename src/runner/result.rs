@@ -90,6 +90,9 @@ pub struct StepResult {
     /// The name of its log in the builder's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// The name of the file that was kept of it, in the builder's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
 }
 
 /// One builder of a run.

@@ -15,6 +15,7 @@ use super::event::{Event, Stream};
 use super::files;
 use super::group::ProcessId;
 use super::journal::Journal;
+use super::keep;
 use super::lock::Lock;
 use super::log::StepLog;
 use super::process::{Ended, Happening, Limits, Stopped, supervise};
@@ -96,6 +97,7 @@ impl Work<'_> {
         }
         let took = began.elapsed();
         self.judge(session, step, verdict, &mut log, &mut result);
+        keep::keep(session, step, self.folder, &mut result);
         result.seconds = seconds(took);
         self.finished(session, &result, took);
         result
@@ -148,6 +150,7 @@ impl Work<'_> {
                 Err(error) => Verdict::Failed(error.to_string()),
             };
         }
+        keep::forget(step, &prepared.directory);
         result.command = prepared.run.iter().map(|argument| session.masked(argument)).collect();
         result.environment = differences(session.site, &prepared.environment, session.mask);
         let limits = Limits {
@@ -265,6 +268,7 @@ fn begun(step: &Step) -> StepResult {
         directory: None,
         environment: IndexMap::new(),
         log: None,
+        kept: None,
     }
 }
 

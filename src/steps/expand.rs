@@ -132,6 +132,7 @@ impl Expansion<'_> {
             on_failure: step.on_failure.unwrap_or(if clean_up { OnFailure::Warn } else { OnFailure::Halt }),
             always_run: clean_up,
             property: step.property.clone(),
+            keep: step.keep.clone(),
         }))
     }
 

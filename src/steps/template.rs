@@ -185,6 +185,9 @@ pub struct StepTemplate {
     /// The property that its last line becomes.
     #[schemars(default)]
     pub property: Option<String>,
+    /// The file that is kept with the run's logs.
+    #[serde(default)]
+    pub keep: Option<String>,
 }
 
 /// A part of a command.

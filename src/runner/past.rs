@@ -1,0 +1,94 @@
+//! What an earlier run kept: a state folder and a run in, its inventories out. Reads only.
+
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::keep::FOLDER;
+use super::result::RunResult;
+use crate::diagnostic::{Failure, suggest};
+use crate::model::inventory::{FORMAT, Inventory};
+
+/// How many runs a message names.
+const NAMED: usize = 5;
+
+/// An earlier run.
+#[derive(Debug)]
+pub struct Past {
+    folder: Utf8PathBuf,
+    result: RunResult,
+}
+
+impl Past {
+    /// Finds a run by its id, or `latest`.
+    ///
+    /// # Errors
+    /// There is no such run, or its `result.json` cannot be read.
+    pub fn open(state: &Utf8Path, run: &str) -> Result<Self, Failure> {
+        let runs = state.join("runs");
+        // A link, so that it is what a person sees there.
+        let folder = if run == "latest" { state.join(run) } else { runs.join(run) };
+        let plain = !run.is_empty() && Utf8Path::new(run).file_name() == Some(run);
+        let path = folder.join("result.json");
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) if plain => text,
+            Err(error) if plain && error.kind() != io::ErrorKind::NotFound => {
+                return Err(Failure::misuse(format!("cannot read {path}: {error}")));
+            }
+            _ => return Err(unknown(&runs, run)),
+        };
+        let result = serde_json::from_str(&text)
+            .map_err(|error| Failure::misuse(format!("{path} is no result of this farmout's: {error}")))?;
+        Ok(Self { folder, result })
+    }
+
+    /// What a builder was made of in this run.
+    ///
+    /// # Errors
+    /// It was not in the run, or did not come as far as an inventory.
+    pub fn inventory(&self, builder: &str) -> Result<Inventory, Failure> {
+        let run = &self.result.run;
+        let builders = self.result.builders.iter();
+        let found = self.result.builders.iter().find(|result| result.builder == builder).ok_or_else(|| {
+            let names = suggest::list(builders.map(|result| result.builder.as_str()));
+            Failure::misuse(format!("the run {run} had no builder `{builder}`")).help(format!("it had {names}"))
+        })?;
+        let path = self.folder.join(&found.directory).join(FOLDER).join("inventory.json");
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            let failure = Failure::misuse(format!("the run {run} kept no inventory of {builder}"));
+            match &found.reason {
+                Some(reason) if error.kind() == io::ErrorKind::NotFound => {
+                    failure.help(format!("it was not built far enough: {reason}"))
+                }
+                _ => failure.help(format!("{path}: {error}")),
+            }
+        })?;
+        let inventory: Inventory =
+            serde_json::from_str(&text).map_err(|error| Failure::misuse(format!("{path} is no inventory: {error}")))?;
+        if inventory.farmout_inventory != FORMAT {
+            let (is, reads) = (inventory.farmout_inventory, FORMAT);
+            return Err(Failure::misuse(format!("{path} has format {is}, and this farmout reads {reads}")));
+        }
+        Ok(inventory)
+    }
+
+    /// Its builders.
+    pub fn builders(&self) -> impl Iterator<Item = &str> {
+        self.result.builders.iter().map(|result| result.builder.as_str())
+    }
+}
+
+fn unknown(runs: &Utf8Path, run: &str) -> Failure {
+    let entries = runs.read_dir_utf8().into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_owned()).collect();
+    names.sort();
+    let failure = Failure::misuse(format!("there is no run `{run}` in {runs}"));
+    match suggest::nearest(run, names.iter().map(String::as_str)) {
+        Some(near) => failure.help(format!("did you mean `{near}`?")),
+        None if names.is_empty() => failure.help("a run is named by the id that `farmout run` says when it begins"),
+        None => {
+            let last = names.iter().rev().take(NAMED).map(String::as_str);
+            failure.help(format!("the last ones are {}, or say `latest`", suggest::list(last)))
+        }
+    }
+}
