@@ -70,7 +70,7 @@ fn plans(compilation: &Compilation) -> String {
     let graph = &compilation.graph;
     let mut plans = String::new();
     for builder in &graph.builders {
-        let Ok(procedure) = lower(compilation, builder) else { continue };
+        let Ok(procedure) = lower(compilation, builder, None) else { continue };
         for slave in builder.slaves.iter() {
             if let Ok(plan) = bind(&procedure, &graph.farm.slaves[slave], &graph.farm.declarations) {
                 plans.push_str(&serde_json::to_string(&plan).unwrap());
