@@ -5,6 +5,7 @@ use camino::Utf8Path;
 
 use super::folder::Folder;
 use super::result::{Outcome, StepResult};
+use super::save::Readers;
 use super::session::Session;
 use crate::plan::Step;
 
@@ -23,7 +24,7 @@ pub(super) fn forget(step: &Step, directory: &Utf8Path) {
 }
 
 /// Keeps the file that the step left, whatever came of the step: one that went wrong has the most to tell.
-pub(super) fn keep(session: &Session<'_>, step: &Step, folder: &Utf8Path, result: &mut StepResult) {
+pub(super) fn keep(session: &Session<'_>, step: &Step, folder: &Utf8Path, readers: Readers, result: &mut StepResult) {
     let (Some(name), Some(directory)) = (&step.keep, &result.directory) else { return };
     let found = Folder::open(directory.as_ref()).and_then(|folder| folder.read_file(name, LARGEST));
     let kept = found.and_then(|bytes| {
@@ -31,7 +32,8 @@ pub(super) fn keep(session: &Session<'_>, step: &Step, folder: &Utf8Path, result
         let mut stream = session.mask.stream();
         let mut masked = stream.push(&bytes);
         masked.extend(stream.finish());
-        Folder::open(folder)?.make(FOLDER, 0o755, None)?.write_file(name, &masked, 0o644, None)?;
+        readers.make_folder(&folder.join(FOLDER))?;
+        readers.save(&folder.join(FOLDER).join(name), &masked)?;
         Ok(true)
     });
     let problem = match kept {

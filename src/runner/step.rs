@@ -97,7 +97,7 @@ impl Work<'_> {
         }
         let took = began.elapsed();
         self.judge(session, step, verdict, &mut log, &mut result);
-        keep::keep(session, step, self.folder, &mut result);
+        keep::keep(session, step, self.folder, Readers::of(self.user), &mut result);
         result.seconds = seconds(took);
         self.finished(session, &result, took);
         result
