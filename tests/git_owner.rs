@@ -1,4 +1,4 @@
-//! A repository that belongs to somebody else, which git refuses to read.
+//! Repositories as git itself does not find them: of somebody else, who has it refuse, and in hooks.
 
 mod common;
 
@@ -39,6 +39,17 @@ fn a_git_that_does_not_answer_is_said() {
     let path = format!("{}:{SYSTEM}", farm.root.join("bin").display());
     let ran = Ran::from(strict(&farm, &["compile", "--format", "short"]).env("PATH", path).output().unwrap()).exits(0);
     ran.says("notice[secret::unchecked]").says("detected dubious ownership in repository at '/x'");
+}
+
+/// Such a hook runs farmout with its own repository in the environment, be it that of the farm or another.
+#[test]
+fn a_hook_finds_a_fragment_that_is_kept() {
+    let (farm, other) = (kept(), kept());
+    for repository in [&farm, &other] {
+        let mut hook = strict(&farm, &["compile", "--format", "short"]);
+        hook.env("GIT_DIR", repository.root.join(".git")).env("GIT_INDEX_FILE", ".git/index").env("GIT_PREFIX", "x/");
+        Ran::from(hook.output().unwrap()).exits(0).says("[secret::tracked]");
+    }
 }
 
 mod root {

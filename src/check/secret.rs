@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::diagnostic::{Diagnostics, Label, plain, problem};
+use crate::host::environment::GIT;
 use crate::model::Slave;
 use crate::source::{SourceId, Sources, Span};
 
@@ -106,7 +107,13 @@ fn tracked<'a>(paths: impl Iterator<Item = &'a Utf8Path> + Clone) -> (Vec<Utf8Pa
 /// # Errors
 /// git cannot be run or does not answer; why, in a clause.
 fn index<'a>(folder: &Utf8Path, names: impl Iterator<Item = &'a str>) -> Result<Vec<String>, String> {
-    let output = Command::new("git")
+    let mut command = Command::new("git");
+    // A hook sets these, for the repository that it runs in and from its top directory; the farm's own index has whatever
+    // was added.
+    for variable in GIT {
+        command.env_remove(variable);
+    }
+    let output = command
         // Root compiles the farms of others, too, and a job of CI what somebody else checked out. Git refuses their
         // repositories because their settings can name programs to run: none of those can be run here. An old git
         // refuses all the same.
