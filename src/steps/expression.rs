@@ -10,7 +10,7 @@ use crate::source::{Span, Text};
 use crate::syntax::yaml::Decoder;
 
 /// What the expressions of steps see.
-const NAMES: [&str; 7] = ["build", "builder", "configuration", "inside", "option", "source", "subdir"];
+const NAMES: [&str; 8] = ["build", "builder", "configuration", "inside", "locked", "option", "source", "subdir"];
 
 /// Which options the expressions of a template read.
 #[derive(Debug, Default)]

@@ -16,7 +16,7 @@ use crate::syntax::yaml::{self, Decoder, Fields, Kind, Node};
 
 const KEYS: [&str; 7] = ["template", "help", "place", "aliases", "options", "steps", "clean-up"];
 
-const STEP: [&str; 12] = [
+const STEP: [&str; 13] = [
     "name",
     "help",
     "when",
@@ -29,6 +29,7 @@ const STEP: [&str; 12] = [
     "timeout",
     "on-failure",
     "property",
+    "keep",
 ];
 
 const FAILURES: [(&str, OnFailure); 4] =
@@ -232,6 +233,7 @@ impl Steps<'_, '_> {
             timeout,
             on_failure: fields.get("on-failure").and_then(|node| decoder.choice(node, &FAILURES)),
             property: fields.get("property").and_then(|node| plain(decoder, node)),
+            keep: fields.get("keep").and_then(|node| plain(decoder, node)),
         })
     }
 
@@ -283,7 +285,7 @@ impl Steps<'_, '_> {
     }
 }
 
-/// The name of a lock or of a property.
+/// The name of a lock, of a property or of a file.
 fn plain(decoder: &mut Decoder<'_>, node: &Node) -> Option<String> {
     let expected = "a name of letters, digits, `-`, `_` and `.`";
     let text = decoder.word(node, expected)?;

@@ -186,7 +186,7 @@ pub struct StepTemplate {
     #[schemars(default)]
     pub property: Option<String>,
     /// The file that is kept with the run's logs.
-    #[serde(default)]
+    #[schemars(default)]
     pub keep: Option<String>,
 }
 
