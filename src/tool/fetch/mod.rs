@@ -1,7 +1,6 @@
 //! `farmout tool fetch`: a repository's address in, its files in a directory out. Touches that directory only.
 
 mod address;
-mod client;
 mod error;
 mod git;
 

@@ -1,6 +1,8 @@
 //! Git: a clone made or brought up to date in place. The client is the `git` program; no hook of anybody runs, nothing asks
 //! questions, and a kill at any moment leaves a directory that the next fetch repairs.
 
+mod client;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 
-use super::client::{Client, said};
+use self::client::{Client, said};
 use super::{Address, Error};
 use crate::tool::{files, process, say};
 

@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{Address, CREDENTIALS, Error};
 use crate::host::environment::GIT;
+use crate::tool::fetch::{Address, CREDENTIALS, Error};
 use crate::tool::process::{self, Streamed};
 use crate::tool::say;
 
