@@ -1,0 +1,3 @@
+//! `farmout tool fetch` with the real clients.
+
+mod git;
