@@ -3,7 +3,9 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +18,10 @@ use crate::cli::Exit;
 
 /// The child that runs now; the tools run one at a time.
 static CHILD: Mutex<Option<u32>> = Mutex::new(None);
+/// Whether a signal has come, and the process is about to end.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Directories that are of no use to anybody after this process.
+static LITTER: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 /// How many of the last lines of a child's output are kept for error messages.
 const KEPT: usize = 60;
 /// How often progress that a program writes over itself is passed on.
@@ -36,15 +42,24 @@ pub fn exit_on_signals() -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
+            INTERRUPTED.store(true, Ordering::SeqCst);
             let child = *CHILD.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(child) = child.and_then(|child| i32::try_from(child).ok()) {
                 let _ = kill(Pid::from_raw(child), Signal::SIGTERM);
+            }
+            for path in LITTER.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                let _ = std::fs::remove_dir_all(path);
             }
             let _ = writeln!(io::stderr(), "interrupted");
             std::process::exit(Exit::Interrupted as i32);
         }
     });
     Ok(())
+}
+
+/// From now on the directory is deleted when this process is interrupted, when nothing else deletes it.
+pub fn is_litter(directory: &Path) {
+    LITTER.lock().unwrap_or_else(PoisonError::into_inner).push(directory.to_owned());
 }
 
 /// Runs a program without input and returns what it writes.
@@ -146,6 +161,10 @@ fn start(command: &mut Command) -> io::Result<Child> {
 fn finish(child: &mut Child) -> io::Result<ExitStatus> {
     let status = child.wait();
     *CHILD.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    // It did not end by itself: nothing is to be made of that, least of all an error.
+    while INTERRUPTED.load(Ordering::SeqCst) {
+        std::thread::park();
+    }
     status
 }
 
