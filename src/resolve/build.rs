@@ -139,6 +139,12 @@ impl Reading<'_> {
         if let Some(buildout) = &build.buildout {
             build.steps = self.steps(buildout);
             build.options = self.options(&build.steps);
+        } else if wanted {
+            // Which step templates it would have is not known, so none of their options is there for nothing.
+            let options = self.knowledge.templates.iter().flat_map(|template| &template.options);
+            for name in options.flat_map(|(name, declared)| std::iter::once(name).chain(&declared.aliases)) {
+                self.found(name);
+            }
         }
         // A buildout with a mistake has been reported: without its builders nothing else can be said of it.
         (build.buildout.is_some() || !wanted).then_some(build)
