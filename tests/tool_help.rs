@@ -11,11 +11,15 @@ use common::snapshot::snapshot;
 
 #[test]
 fn help_is_written_for_the_reader() {
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 12] = [
         &[],
         &["analyze-log"],
         &["bootstrap"],
+        &["fetch", "archive"],
+        &["fetch", "bzr"],
         &["fetch", "git"],
+        &["fetch", "hg"],
+        &["fetch", "hgtag"],
         &["pg", "create-database"],
         &["pg", "drop-database"],
         &["pg", "start-cluster"],

@@ -1,12 +1,14 @@
 //! `farmout tool`: the commands that steps call.
 
+mod fetch;
+
 use std::path::PathBuf;
 
 use clap::Subcommand;
 
 use super::Exit;
 use crate::diagnostic::{self, Failure};
-use crate::tool::{analyze, bootstrap, fetch, inventory, pg, say};
+use crate::tool::{analyze, bootstrap, inventory, pg, say};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -34,9 +36,9 @@ enum Command {
     /// The version of zc.buildout is --version, else the configuration's own pin, else the newest that works with the Python.
     /// The PIP_* variables of the environment count.
     Bootstrap(Bootstrap),
-    /// Bring a working directory to the head of a branch
+    /// Put what a repository or an archive has into a directory
     #[command(subcommand)]
-    Fetch(Fetch),
+    Fetch(fetch::Command),
     /// Write down what a build is made of: interpreter, PostgreSQL, distributions, revisions
     ///
     /// Looks at the private environment, at what the scripts in bin/ use and at the working copies, and asks the server of
@@ -84,39 +86,6 @@ struct Bootstrap {
 }
 
 #[derive(Debug, Subcommand)]
-enum Fetch {
-    /// Clone a Git repository, or bring its clone up to date
-    ///
-    /// Brings DIR to the head of the branch. DIR belongs to the build: what a former build changed or left in it is discarded,
-    /// except files that the repository ignores, repositories in it, and what --keep names. A clone of another repository,
-    /// and one that was killed half-way, is replaced. Submodules are ignored, and no hooks run.
-    ///
-    /// A password does not belong on a command line, where every user of the machine can read it: give what would stand
-    /// before the `@` of the address, `user:password` or a token, as FARMOUT_CREDENTIALS in the environment.
-    ///
-    /// The last line of the output is the full revision.
-    Git(Git),
-}
-
-#[derive(Debug, clap::Args)]
-struct Git {
-    /// The repository's address
-    #[arg(long, allow_hyphen_values = true)]
-    url: String,
-    /// A branch, a tag, or HEAD
-    #[arg(long, allow_hyphen_values = true)]
-    branch: String,
-    /// The working directory
-    #[arg(long, value_name = "DIR")]
-    into: PathBuf,
-    /// Get the last commit only; a clone that is whole already stays so
-    #[arg(long)]
-    shallow: bool,
-    /// A path in DIR that is not cleaned away; may be repeated
-    #[arg(long, value_name = "PATH")]
-    keep: Vec<String>,
-}
-
 #[derive(Debug, clap::Args)]
 struct Inventory {
     /// The directory of the buildout
@@ -224,10 +193,7 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
             let wanted = bootstrap::Bootstrap { python, configuration, environment, manner, version, eggs_directory };
             bootstrap::bootstrap(&wanted)?;
         }
-        Command::Fetch(Fetch::Git(Git { url, branch, into, shallow, keep })) => {
-            let url = address(&url);
-            say(fetch::fetch(&fetch::Fetch { url, branch, into, shallow, keep })?);
-        }
+        Command::Fetch(command) => fetch::main(command)?,
         Command::Inventory(Inventory { buildout, python, without_postgresql, expected, into }) => {
             let look = inventory::Look { buildout, python, postgresql: !without_postgresql, expected, into };
             let differences = inventory::inventory(&look)?;
@@ -246,9 +212,4 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Pg(Pg::StopCluster(StopCluster { bin, data })) => pg::stop(&bin, &data)?,
     }
     Ok(Exit::Fine)
-}
-
-/// The repository's address, with what the environment adds to it.
-fn address(url: &str) -> fetch::Address {
-    fetch::Address::with_credentials(url, &std::env::var(fetch::CREDENTIALS).unwrap_or_default())
 }

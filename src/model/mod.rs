@@ -1,5 +1,6 @@
 //! The typed model of a farm. Types and their parsing; no input or output happens here.
 
+mod address;
 mod build;
 mod capability;
 mod configuration;
@@ -7,10 +8,12 @@ mod farm;
 mod filter;
 pub mod inventory;
 mod option;
+mod property;
 mod secret;
 mod slave;
 mod version;
 
+pub use address::launchpad;
 pub use build::{Build, Buildout, BuildoutSource, Inside, StepUse, Vcs, Watch};
 pub use capability::{
     Declaration, Declarations, Dispatch, Offer, OfferOption, OfferValue, OptionDeclaration, Properties, Requirement,
@@ -20,6 +23,7 @@ pub use configuration::{Configuration, ConfigurationOption, ConfigurationSection
 pub use farm::Farm;
 pub use filter::{Criterion, Filter, Operator, satisfiable};
 pub use option::{Declared, DeclaredOptions, OptionType, Value};
+pub use property::is_property;
 pub use secret::{Secret, Secrets, credentials, without_credentials};
 pub use slave::{Priority, Slave};
 pub use version::Version;

@@ -1,17 +1,12 @@
-//! `farmout tool fetch git` with the real git.
-
-mod common {
-    pub mod snapshot;
-    pub mod streams;
-}
+//! `farmout tool fetch git`.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use common::snapshot::snapshot;
-use common::streams::text;
+use super::snapshot::snapshot;
+use super::streams::text;
 
 /// A repository `up`, and a directory `d` to fetch it into.
 struct Case {
@@ -140,9 +135,9 @@ fn a_damaged_directory_is_repaired() {
     // A clone that was killed half-way, by git itself and by us.
     fs::remove_dir_all(case.path("d")).unwrap();
     fs::create_dir_all(case.path("d/.git/objects")).unwrap();
-    fs::create_dir_all(case.path("d/.git.farmout-new/objects")).unwrap();
+    fs::create_dir_all(case.path("d/.farmout-new/objects")).unwrap();
     assert_eq!(case.fetch("main"), head);
-    assert!(!case.path("d/.git.farmout-new").exists());
+    assert!(!case.path("d/.farmout-new").exists());
     // Another repository's clone.
     case.repository("other");
     fs::remove_dir_all(case.path("d")).unwrap();

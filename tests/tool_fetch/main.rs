@@ -1,3 +1,11 @@
-//! `farmout tool fetch` with the real clients.
+//! `farmout tool fetch` with the real clients: git, Mercurial and Breezy.
 
+mod archive;
+mod bazaar;
 mod git;
+mod mercurial;
+#[path = "../common/snapshot.rs"]
+mod snapshot;
+#[path = "../common/streams.rs"]
+mod streams;
+mod support;

@@ -1,5 +1,8 @@
 //! A repository's address: what may be shown of it, and how its secrets are taken out of other programs' output.
 
+use super::Error;
+use crate::model::launchpad;
+
 /// The variable in which a command is given what stands before the `@` of an address: every user of the machine can read
 /// its arguments, and only its own user its environment.
 pub const CREDENTIALS: &str = "FARMOUT_CREDENTIALS";
@@ -36,6 +39,39 @@ impl Address {
             }
             _ => address,
         }
+    }
+
+    /// The address as Mercurial and Bazaar are given it, on their command line: no option of theirs and none of ssh's, nothing
+    /// that would be another line of a file, a local path from the root on, `lp:NAME` spelled out where `short` says so.
+    pub(super) fn plain(&self, short: bool) -> Result<Self, Error> {
+        let text = self.text.as_str();
+        if text.is_empty() {
+            return Err(Error::Misuse("the repository's address is empty"));
+        }
+        if text.starts_with('-') {
+            return Err(Error::Misuse("the repository's address begins with `-`, as an option does"));
+        }
+        if text.chars().any(char::is_control) || decoded(text).chars().any(char::is_control) {
+            return Err(Error::Misuse("the repository's address holds characters that no address has"));
+        }
+        if let Some(whole) = launchpad(text).filter(|_| short) {
+            return Ok(Self::new(whole));
+        }
+        let Some((_, rest)) = text.split_once("://") else {
+            let path = std::path::absolute(text).map_err(|_| Error::Misuse("the repository's path cannot be found"))?;
+            return Ok(Self::new(path.to_string_lossy()));
+        };
+        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+        let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+        if [user, host].iter().any(|part| decoded(part).starts_with('-')) {
+            return Err(Error::Misuse(
+                "the address names a user or a host that begins with `-`, as an option of ssh does",
+            ));
+        }
+        if self.secret.is_some() && self.login().is_none() {
+            return Err(Error::Misuse("only an http or https address takes a password: put a key for ssh in place"));
+        }
+        Ok(self.clone())
     }
 
     /// The address itself, secrets and all. Not for a command line.
@@ -173,6 +209,31 @@ mod tests {
         assert!(ssh.login().is_none() && Address::new("https://host/a").login().is_none());
         assert_eq!(Address::with_credentials("https://you@host/a", "me:pw").expose(), "https://you@host/a");
         assert_eq!(Address::with_credentials("/srv/a", "me:pw").expose(), "/srv/a");
+    }
+
+    #[test]
+    fn options_are_no_addresses() {
+        let refused = [
+            "",
+            "-x",
+            "--config=hooks.pre-pull=x",
+            "ssh://-oProxyCommand=x/a",
+            "ssh://%2doProxyCommand=x/a",
+            "ssh://-x@host/a",
+            "bzr+ssh://-oProxyCommand=x/a",
+            "https://host/a\n[hooks]",
+            "https://me%0a:x@host/a",
+            "ssh://me:pw@host/a",
+        ];
+        for text in refused {
+            assert!(Address::new(text).plain(false).is_err(), "{text}");
+        }
+        for text in ["/srv/a-b", "ssh://me@host/-x", "https://me:-x@host/a", "file:///a"] {
+            assert_eq!(Address::new(text).plain(false).unwrap().expose(), text);
+        }
+        let here = Address::new("a").plain(false).unwrap();
+        assert!(here.expose().starts_with('/') && here.expose().ends_with("/a"));
+        assert_eq!(Address::new("lp:x").plain(true).unwrap().expose(), "https://bazaar.launchpad.net/+branch/x");
     }
 
     #[test]

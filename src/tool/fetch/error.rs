@@ -1,7 +1,8 @@
-//! What can go wrong while a repository is fetched: the wording of all of it.
+//! What can go wrong while something is fetched: the wording of all of it.
 
 use std::io;
 
+use super::System;
 use crate::diagnostic::Failure;
 
 /// A fetch that did not work. Addresses in it are in the form that may be shown.
@@ -10,6 +11,28 @@ pub enum Error {
     /// Another process works in the directory.
     #[error("another fetch is at work in {0}")]
     Busy(String),
+    /// An archive that is not what its checksum says.
+    #[error("{archive} is damaged: its MD5 sum is {found}, and {archive}.md5 says {expected}")]
+    Checksum {
+        /// The archive.
+        archive: String,
+        /// What the `.md5` says.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A client said no; its own words were printed before.
+    #[error("{client} {command} failed in {directory}: {said}")]
+    Client {
+        /// The client.
+        client: &'static str,
+        /// The client's command.
+        command: String,
+        /// Where.
+        directory: String,
+        /// Its last line.
+        said: String,
+    },
     /// The repository has no commit at all.
     #[error("{0} is empty: it has no commit yet")]
     Empty(String),
@@ -26,39 +49,57 @@ pub enum Error {
     /// A directory that nobody wants to be overwritten.
     #[error("{0} is not a directory that a build can own")]
     Forbidden(String),
-    /// git said no; its own words were printed before.
-    #[error("git {command} failed in {directory}: {said}")]
-    Git {
-        /// git's command.
-        command: String,
-        /// Where.
-        directory: String,
-        /// Its last line.
-        said: String,
+    /// An address or a name that is none.
+    #[error("{0}")]
+    Misuse(&'static str),
+    /// There is no such archive.
+    #[error("there is no archive {path}")]
+    NoArchive {
+        /// Where it should be.
+        path: String,
+        /// Archives in its directory that are called alike; none where that directory is missing too.
+        near: Option<Vec<String>>,
     },
+    /// An archive has no checksum.
+    #[error("{archive}.md5 {what}")]
+    NoChecksum {
+        /// The archive.
+        archive: String,
+        /// What is wrong with the file.
+        what: String,
+    },
+    /// The client cannot be started.
+    #[error("cannot run {client}: {1}", client = .0.client())]
+    NoClient(System, io::Error),
     /// No such branch or tag.
-    #[error("{url} has no branch or tag `{branch}`")]
-    NoBranch {
+    #[error("{url} has no {kind} `{name}`")]
+    NoName {
         /// The repository.
         url: String,
+        /// What was looked for.
+        kind: &'static str,
         /// What was asked for.
-        branch: String,
+        name: String,
         /// Names that look like it, or the first few of all.
         near: Vec<String>,
     },
-    /// An address or a branch that is none.
-    #[error("{0}")]
-    Misuse(&'static str),
-    /// The git client cannot be started.
-    #[error("cannot run git: {0}")]
-    NoGit(io::Error),
     /// The repository does not answer.
     #[error("cannot read {url}: {said}")]
     Unreachable {
+        /// The repository's kind.
+        system: System,
         /// The repository.
         url: String,
-        /// git's last line.
+        /// The client's last line.
         said: String,
+    },
+    /// An archive that cannot be unpacked, or that nobody should unpack.
+    #[error("{archive} cannot be unpacked: {what}")]
+    Unpack {
+        /// The archive.
+        archive: String,
+        /// Why.
+        what: String,
     },
 }
 
@@ -69,36 +110,74 @@ impl From<Error> for Failure {
             Error::Misuse(_) => Self::misuse(message),
             Error::Forbidden(_) => Self::misuse(message)
                 .help("everything in the directory that is not in the repository is deleted: give one of its own"),
-            Error::NoGit(_) => Self::error(message).help("install git on this slave (Debian: apt install git)"),
+            Error::NoClient(system, error) if error.kind() == io::ErrorKind::NotFound => {
+                let (client, package) = (system.client(), system.package());
+                Self::error(message).help(format!("install {client} on this slave (Debian: apt install {package})"))
+            }
             Error::Busy(_) => Self::error(message).help("two builds share a directory, or one was left running"),
-            Error::Empty(_) => Self::error(message),
-            Error::NoBranch { near, .. } if near.is_empty() => Self::error(message),
-            Error::NoBranch { near, .. } => Self::error(message).help(format!("it has {}", near.join(", "))),
-            Error::Unreachable { said, .. } => Self::error(message).help(advice(&said)),
+            Error::NoName { near, .. } if near.is_empty() => Self::error(message),
+            Error::NoName { near, .. } => Self::error(message).help(format!("it has {}", near.join(", "))),
+            Error::Unreachable { system, said, .. } => Self::error(message).help(advice(system, &said)),
             Error::File { .. } => Self::error(message).help("does the directory belong to the user of this slave?"),
-            Error::Git { .. } => Self::error(message),
+            Error::Checksum { .. } => Self::error(message)
+                .help("copy both files anew; `md5sum` writes the checksum of an archive that was changed on purpose"),
+            Error::NoArchive { near: None, .. } => {
+                Self::error(message).help("its directory does not exist either: is the property right?")
+            }
+            Error::NoArchive { near: Some(near), .. } if near.is_empty() => {
+                Self::error(message).help("its directory has no .tar.bz2 at all")
+            }
+            Error::NoArchive { near: Some(near), .. } => {
+                Self::error(message).help(format!("its directory has {}", near.join(", ")))
+            }
+            Error::NoChecksum { archive, .. } => {
+                let name = archive.rsplit('/').next().unwrap_or_default();
+                let help = format!("no archive is taken without its checksum: `md5sum {name} > {name}.md5` writes it");
+                Self::error(message).help(help)
+            }
+            Error::Client { .. } | Error::Empty(_) | Error::NoClient(..) | Error::Unpack { .. } => Self::error(message),
         }
     }
 }
 
-/// What to do about git's last line.
-fn advice(said: &str) -> &'static str {
+/// What to do about a client's last line.
+fn advice(system: System, said: &str) -> String {
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if has(&["dubious ownership"]) {
-        "the repository belongs to another user: `git config --global --add safe.directory PATH` allows it"
-    } else if has(&["could not read Username", "Authentication failed", "terminal prompts disabled", "403", "401"]) {
-        "it asks for a password, and nobody is there to type one: give the slave's user a git credential helper, or use ssh with a key"
-    } else if has(&["Permission denied", "Host key verification failed"]) {
-        "ssh may not ask questions here: put the key and the host's known_hosts line in place for the slave's user"
-    } else if has(&[
+    const PASSWORD: [&str; 8] = [
+        "could not read Username",
+        "Authentication failed",
+        "terminal prompts disabled",
+        "authorization required",
+        "authorization failed",
+        "Unauthorized",
+        "403",
+        "401",
+    ];
+    const NETWORK: [&str; 8] = [
         "Could not resolve host",
+        "Name or service not known",
         "unable to connect",
+        "Unable to connect",
         "Failed to connect",
         "Connection refused",
         "timed out",
-    ]) {
-        "the network or the server is down, or the address is misspelt"
+        "Temporary failure in name resolution",
+    ];
+    if has(&["dubious ownership"]) {
+        "the repository belongs to another user: `git config --global --add safe.directory PATH` allows it".to_owned()
+    } else if has(&PASSWORD) {
+        let other = if system == System::Git {
+            "give the slave's user a git credential helper"
+        } else {
+            "put `user:password@` into the address"
+        };
+        format!("it asks for a password, and nobody is there to type one: {other}, or use ssh with a key")
+    } else if has(&["Permission denied", "Host key verification failed"]) {
+        "ssh may not ask questions here: put the key and the host's known_hosts line in place for the slave's user"
+            .to_owned()
+    } else if has(&NETWORK) {
+        "the network or the server is down, or the address is misspelt".to_owned()
     } else {
-        "is the address right? try `git ls-remote` with it as the slave's user"
+        format!("is the address right? try `{}` with it as the slave's user", system.probe())
     }
 }

@@ -1,18 +1,17 @@
-//! The `git` program: commands in, its words and its success out. No hook of anybody runs, nothing asks questions, and nothing
-//! secret is on the command line or in the output.
+//! The `git` program as every command of a fetch needs it: no hook of anybody runs, nothing asks questions, and nothing secret
+//! is on the command line.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::host::environment::GIT;
-use crate::tool::fetch::{Address, CREDENTIALS, Error};
+use crate::tool::fetch::client::{self, System};
+use crate::tool::fetch::{Address, Error};
 use crate::tool::process::{self, Streamed};
-use crate::tool::say;
 
 /// Runs git for one repository and one directory.
 pub(super) struct Client<'a> {
-    url: &'a Address,
-    into: &'a Path,
+    client: client::Client<'a>,
     ssh: Option<String>,
 }
 
@@ -21,13 +20,13 @@ impl<'a> Client<'a> {
     pub(super) const REMOTE: &'static str = "farmout";
 
     pub(super) fn new(url: &'a Address, into: &'a Path) -> Result<Self, Error> {
-        Ok(Self { url, into, ssh: ssh()? })
+        Ok(Self { client: client::Client { system: System::Git, url, into }, ssh: ssh()? })
     }
 
     /// A git that works with the repository `git`, the directory as its working tree.
     pub(super) fn on(&self, git: &Path) -> Command {
         let mut command = self.plain();
-        command.arg("--git-dir").arg(git).arg("--work-tree").arg(self.into);
+        command.arg("--git-dir").arg(git).arg("--work-tree").arg(self.client.into);
         command
     }
 
@@ -47,7 +46,7 @@ impl<'a> Client<'a> {
 
     fn plain(&self) -> Command {
         let mut command = Command::new("git");
-        command.current_dir(self.into);
+        command.current_dir(self.client.into);
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if GIT.contains(&&*text) || FOREIGN.contains(&&*text) || text.starts_with("GIT_TRACE") {
@@ -58,9 +57,8 @@ impl<'a> Client<'a> {
             command.args(["-c", setting]);
         }
         // What `-c` would set, but where `ps` does not show it. GIT_CONFIG_COUNT needs git 2.31, this works with any.
-        let mut settings = vec![format!("remote.{}.url={}", Self::REMOTE, self.url.public())];
-        command.env_remove(CREDENTIALS);
-        if let Some(login) = self.url.login() {
+        let mut settings = vec![format!("remote.{}.url={}", Self::REMOTE, self.client.url.public())];
+        if let Some(login) = self.client.url.login() {
             // Git gives the address to a program of its own as an argument, so the password cannot be in it. The empty
             // helper comes before ours so that no other one hears of the password, and stores it.
             settings.extend(["", HELPER].map(|helper| format!("credential.{}.helper={helper}", login.site)));
@@ -77,7 +75,7 @@ impl<'a> Client<'a> {
 
     /// Runs git and passes on what it says.
     pub(super) fn stream(&self, command: &mut Command) -> Result<Streamed, Error> {
-        process::stream(command, |line| self.url.hide(line)).map_err(Error::NoGit)
+        self.client.stream(command)
     }
 
     /// Runs git quietly and returns its output without the last line's end.
@@ -88,21 +86,21 @@ impl<'a> Client<'a> {
             .find(|argument| COMMANDS.contains(argument))
             .unwrap_or_default()
             .to_owned();
-        let output = process::capture(command).map_err(Error::NoGit)?;
-        let text = self.url.hide(&String::from_utf8_lossy(&output.stderr));
-        if !output.status.success() {
-            text.lines().for_each(say);
-        }
-        self.check(&name, output.status.success(), &text)?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+        let output = self.client.output(&name, command)?;
+        Ok(String::from_utf8_lossy(&output).trim_end().to_owned())
     }
 
-    /// An error with git's own words, unless it was a success.
-    pub(super) fn check(&self, command: &str, success: bool, text: &str) -> Result<(), Error> {
-        if success {
-            return Ok(());
+    /// The references that the remote lists, as git writes them.
+    pub(super) fn list(&self, command: &mut Command) -> Result<String, Error> {
+        match self.client.attempt(command)? {
+            Ok(output) => Ok(String::from_utf8_lossy(&output).into_owned()),
+            Err(text) => Err(self.client.unreachable(&text)),
         }
-        Err(Error::Git { command: command.to_owned(), directory: self.into.display().to_string(), said: said(text) })
+    }
+
+    /// The error of a fetch that failed.
+    pub(super) fn failed(&self, ran: &Streamed) -> Error {
+        self.client.failed("fetch", &ran.text())
     }
 }
 
@@ -110,7 +108,9 @@ impl<'a> Client<'a> {
 fn ssh() -> Result<Option<String>, Error> {
     let configured = || {
         let found = process::capture(Command::new("git").args(["config", "--get", "core.sshCommand"]));
-        found.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).map_err(Error::NoGit)
+        found
+            .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+            .map_err(|error| Error::NoClient(System::Git, error))
     };
     let base = match std::env::var("GIT_SSH_COMMAND") {
         Ok(command) if !command.trim().is_empty() => command,
@@ -149,15 +149,4 @@ const COMMANDS: [&str; 8] =
 /// Quotes for a shell, as git reads it.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''").replace('!', r"'\!'"))
-}
-
-/// The line of git's output that says what is wrong: the first fatal one, else the last.
-pub(super) fn said(text: &str) -> String {
-    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let ssh = lines().find(|line| {
-        line.starts_with("ssh:") || line.contains("Permission denied") || line.contains("Host key verification failed")
-    });
-    let fatal = || lines().find(|line| line.starts_with("fatal:"));
-    let said = ssh.or_else(fatal).or_else(|| lines().next_back()).unwrap_or("it said nothing");
-    said.trim_start_matches("fatal: ").to_owned()
 }

@@ -1,0 +1,163 @@
+//! Bazaar: a branch with its working tree, made or brought up to date in place, by the `brz` program or the older `bzr`.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::address::Login;
+use super::client::{Client, System};
+use super::directory::{Directory, remove};
+use super::private::Private;
+use super::{Address, Error, Repository};
+use crate::tool::say;
+
+/// Where Bazaar keeps a branch.
+const CONTROL: &str = ".bzr";
+
+/// Brings the directory to the head of the branch and returns its number and its full identifier.
+///
+/// # Errors
+/// See [`Error`].
+pub fn fetch(repository: &Repository) -> Result<String, Error> {
+    let url = repository.url.plain(true)?;
+    let directory = Directory::open(&repository.into, &repository.keep)?;
+    let private = Private::new()?;
+    let client = Client { system: System::Bazaar, url: &url, into: directory.path() };
+    Fetch { url: &url, directory: &directory, private: &private, client, program: program() }.run()
+}
+
+struct Fetch<'a> {
+    url: &'a Address,
+    directory: &'a Directory,
+    private: &'a Private,
+    client: Client<'a>,
+    program: &'static str,
+}
+
+impl Fetch<'_> {
+    fn run(&self) -> Result<String, Error> {
+        self.configure()?;
+        // The address first: what a former build left is not touched while the repository does not answer.
+        let mut head = self.bzr();
+        head.current_dir("/").arg("revision-info").arg(format!("--directory={}", self.url.bare()));
+        match self.client.attempt(&mut head)? {
+            Err(text) => return Err(self.client.unreachable(&text)),
+            Ok(output) if output.ends_with(b"null:\n") => return Err(Error::Empty(self.url.shown())),
+            Ok(_) => {}
+        }
+        self.directory.renew(self.url, CONTROL, || self.update(), || self.replace())
+    }
+
+    fn update(&self) -> Result<String, Error> {
+        let path = self.directory.path();
+        remove_locks(&path.join(CONTROL))?;
+        for left in ["limbo", "pending-deletion"] {
+            remove(&path.join(CONTROL).join("checkout").join(left))?;
+        }
+        self.run_bzr("revert", &["--no-backup", "--quiet"])?;
+        self.sweep()?;
+        let mut pull = self.bzr();
+        pull.env("BRZ_PROGRESS_BAR", "text").args(["pull", "--overwrite", "--", &self.url.bare()]);
+        let pulled = self.client.stream(&mut pull)?;
+        if !pulled.status.success() {
+            return Err(self.client.failed("pull", &pulled.text()));
+        }
+        let conflicts = self.run_bzr("conflicts", &[])?;
+        if !conflicts.is_empty() {
+            return Err(self.client.failed("pull", &String::from_utf8_lossy(&conflicts)));
+        }
+        self.sweep()?;
+        self.revision()
+    }
+
+    /// Puts a new branch in the place of whatever is there.
+    fn replace(&self) -> Result<String, Error> {
+        say(format_args!("Branching {} into {}", self.url.shown(), self.directory.path().display()));
+        let aside = self.directory.aside()?;
+        let mut branch = self.bzr();
+        branch.env("BRZ_PROGRESS_BAR", "text").args(["branch", "--standalone", "--", &self.url.bare()]).arg(&aside);
+        let branched = self.client.stream(&mut branch)?;
+        if !branched.status.success() {
+            return Err(self.client.failed("branch", &branched.text()));
+        }
+        // It was noted relative to where the branch was made.
+        let parent = format!("parent_location={}", self.url.bare());
+        self.client.output("config", self.bzr().arg("config").arg("--directory").arg(&aside).args(["--", &parent]))?;
+        self.directory.stamp(&aside.join(CONTROL), self.url)?;
+        self.directory.clear()?;
+        self.directory.settle(&aside, CONTROL)?;
+        self.revision()
+    }
+
+    fn sweep(&self) -> Result<(), Error> {
+        self.directory.sweep(&self.run_bzr("ls", &["--unknown", "--null", "--recursive"])?, true)
+    }
+
+    fn revision(&self) -> Result<String, Error> {
+        Ok(String::from_utf8_lossy(&self.run_bzr("revision-info", &["--tree"])?).trim().to_owned())
+    }
+
+    /// Runs a command in the directory.
+    fn run_bzr(&self, name: &str, arguments: &[&str]) -> Result<Vec<u8>, Error> {
+        self.client.output(name, self.bzr().arg(name).args(arguments))
+    }
+
+    /// A client without the settings of anybody.
+    fn bzr(&self) -> Command {
+        let mut command = Command::new(self.program);
+        command.current_dir(self.directory.path());
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("BRZ") || text.starts_with("BZR") {
+                command.env_remove(&name);
+            }
+        }
+        let home = self.private.path();
+        let ssh = home.join("ssh");
+        for prefix in ["BRZ", "BZR"] {
+            command.env(format!("{prefix}_HOME"), home).env(format!("{prefix}_LOG"), "/dev/null");
+            command.env(format!("{prefix}_PLUGIN_PATH"), "-user:-site").env(format!("{prefix}_SSH"), &ssh);
+        }
+        command.env("LC_ALL", "C.UTF-8").env_remove("LANGUAGE").env_remove("SSH_ASKPASS");
+        command
+    }
+
+    /// Writes the only configuration that counts.
+    fn configure(&self) -> Result<(), Error> {
+        // The client has no setting for the options of ssh.
+        self.private.write("ssh", "#!/bin/sh\nexec ssh -o BatchMode=yes \"$@\"\n", 0o700)?;
+        if let Some(Login { site, user, password }) = self.url.login() {
+            let (scheme, host) = site.split_once("://").unwrap_or(("https", &site));
+            let (host, port) = host.split_once(':').unwrap_or((host, ""));
+            let mut text = format!("[x]\nscheme = {}\nhost = {host}\n", scheme.to_ascii_lowercase());
+            if !port.is_empty() {
+                text.push_str(&format!("port = {port}\n"));
+            }
+            text.push_str(&format!("user = {}\npassword = {}\n", quoted(&user), quoted(&password)));
+            for home in ["breezy", ".bazaar"] {
+                self.private.write(&format!("{home}/authentication.conf"), &text, 0o600)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The client that there is; the newer one if there is none.
+fn program() -> &'static str {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let there = |name: &&str| std::env::split_paths(&path).any(|directory| directory.join(name).is_file());
+    ["brz", "bzr"].into_iter().find(there).unwrap_or("brz")
+}
+
+/// A value as the client's configuration files have it: they know no escapes.
+fn quoted(text: &str) -> String {
+    let quote = ["\"", "'"].into_iter().find(|quote| !text.contains(quote)).unwrap_or("\"\"\"");
+    format!("{quote}{text}{quote}")
+}
+
+/// What a killed client leaves behind. We hold the directory's lock, so nobody else's are meant.
+fn remove_locks(control: &Path) -> Result<(), Error> {
+    ["branch", "branch-lock", "checkout", "repository"]
+        .iter()
+        .flat_map(|part| [control.join(part).join("lock/held"), control.join(part).join("held")])
+        .try_for_each(|lock| remove(&lock))
+}

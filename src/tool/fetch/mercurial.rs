@@ -1,0 +1,221 @@
+//! Mercurial: a clone made or brought up to date in place, by the `hg` program.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::address::Login;
+use super::client::{Client, System, near};
+use super::directory::{Directory, file, remove};
+use super::private::Private;
+use super::{Address, Error, Repository};
+use crate::tool::say;
+
+/// Which revision is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// The head of a branch; a bookmark and a tag will do too, in the order in which Mercurial looks for names.
+    Branch(String),
+    /// A tag.
+    Tag(String),
+}
+
+/// Where Mercurial keeps a repository.
+const CONTROL: &str = ".hg";
+
+/// Brings the directory to the wanted revision and returns its full identifier.
+///
+/// # Errors
+/// See [`Error`].
+pub fn fetch(repository: &Repository, wanted: &Wanted) -> Result<String, Error> {
+    let url = repository.url.plain(false)?;
+    let (Wanted::Branch(name) | Wanted::Tag(name)) = wanted;
+    if name.is_empty() || name.chars().any(|c| c.is_control() || c == ':') {
+        return Err(Error::Misuse("the name of the branch or tag is empty or holds characters that none has"));
+    }
+    let directory = Directory::open(&repository.into, &repository.keep)?;
+    let private = Private::new()?;
+    let client = Client { system: System::Mercurial, url: &url, into: directory.path() };
+    Fetch { url: &url, name, wanted, directory: &directory, private: &private, client }.run()
+}
+
+struct Fetch<'a> {
+    url: &'a Address,
+    name: &'a str,
+    wanted: &'a Wanted,
+    directory: &'a Directory,
+    private: &'a Private,
+    client: Client<'a>,
+}
+
+impl Fetch<'_> {
+    fn run(&self) -> Result<String, Error> {
+        self.private.write("hgrc", &configuration(self.url), 0o600)?;
+        // The address first: what a former build left is not touched while the repository does not answer.
+        let Some(revision) = self.look_up()? else { return Err(self.no_name()) };
+        let control = self.directory.path().join(CONTROL);
+        let update = || {
+            remove(&control.join("wlock"))?;
+            remove(&control.join("store/lock"))?;
+            self.settle(self.directory.path())?;
+            if control.join("store/journal").exists() {
+                self.client.output("recover", self.on(self.directory.path()).arg("recover"))?;
+            }
+            self.download(self.directory.path(), &revision)?;
+            self.check_out(&revision)
+        };
+        let replace = || {
+            self.replace(&revision)?;
+            self.check_out(&revision)
+        };
+        self.directory.renew(self.url, CONTROL, update, replace)
+    }
+
+    /// What the name stands for over there; none if for nothing.
+    fn look_up(&self) -> Result<Option<String>, Error> {
+        let identify = |revision: Option<String>| {
+            let mut command = self.hg();
+            command.current_dir("/").args(["identify", "--debug", "--id"]).args(revision);
+            self.client.attempt(command.args(["--", &self.url.bare()]))
+        };
+        // Mercurial would take a number for a revision's, but names none so.
+        let is_name = self.name.parse::<i64>().is_err()
+            && ![".", "null"].contains(&self.name)
+            && *self.wanted != Wanted::Tag("tip".to_owned());
+        if is_name && let Ok(output) = identify(Some(format!("--rev={}", self.name)))? {
+            let output = String::from_utf8_lossy(&output);
+            return Ok(output.lines().map(str::trim).find(|line| is_revision(line)).map(str::to_owned));
+        }
+        match identify(None)? {
+            Err(text) => Err(self.client.unreachable(&text)),
+            Ok(output)
+                if String::from_utf8_lossy(&output).lines().any(|line| line.trim().bytes().all(|b| b == b'0')) =>
+            {
+                Err(Error::Empty(self.url.shown()))
+            }
+            Ok(_) => Ok(None),
+        }
+    }
+
+    /// Puts a new repository in the place of whatever is there.
+    fn replace(&self, revision: &str) -> Result<(), Error> {
+        say(format_args!("Cloning {} into {}", self.url.shown(), self.directory.path().display()));
+        let aside = self.make_aside()?;
+        self.download(&aside, revision)?;
+        self.directory.stamp(&aside.join(CONTROL), self.url)?;
+        self.directory.clear()?;
+        self.directory.settle(&aside, CONTROL)
+    }
+
+    fn make_aside(&self) -> Result<PathBuf, Error> {
+        let aside = self.directory.aside()?;
+        self.client.output("init", self.hg().args(["init", "--"]).arg(&aside))?;
+        self.settle(&aside)?;
+        Ok(aside)
+    }
+
+    /// Writes the clone's own settings. They are for people, and for scripts that push: with neither password nor hooks.
+    fn settle(&self, clone: &Path) -> Result<(), Error> {
+        let settings = clone.join(CONTROL).join("hgrc");
+        remove(&settings)?;
+        let text = format!("[paths]\ndefault = {}\n", self.url.bare());
+        std::fs::write(&settings, text).map_err(file("write", &settings))
+    }
+
+    /// Gets all that the repository has, and makes sure that the revision has the wanted name.
+    fn download(&self, clone: &Path, revision: &str) -> Result<(), Error> {
+        self.pull(clone)?;
+        // What the repository took for the beginning of a revision's identifier is no name, and a branch is no tag.
+        let shortened = revision.starts_with(self.name) && revision != self.name;
+        let doubtful = shortened || matches!(self.wanted, Wanted::Tag(_));
+        let mut template = r#"{tags % "{tag}\n"}"#.to_owned();
+        if let Wanted::Branch(_) = self.wanted {
+            template.push_str(r#"{branch}\n{bookmarks % "{bookmark}\n"}"#);
+        }
+        let log = |template: &str| {
+            let mut command = self.on(clone);
+            self.client.output("log", command.args(["log", "--rev", revision, "--template", template]))
+        };
+        let names = log(&template)?;
+        let named = String::from_utf8_lossy(&names).lines().any(|known| known == self.name);
+        if doubtful && !named { Err(self.unknown(clone)) } else { Ok(()) }
+    }
+
+    fn pull(&self, clone: &Path) -> Result<(), Error> {
+        let mut command = self.on(clone);
+        // Progress is what shows that a big repository has not hung.
+        command.env("HGPLAINEXCEPT", "progress").args(["pull", "--", &self.url.bare()]);
+        let pulled = self.client.stream(&mut command)?;
+        if pulled.status.success() { Ok(()) } else { Err(self.client.failed("pull", &pulled.text())) }
+    }
+
+    /// Makes the directory what the revision says. Every step can be repeated, so a kill between two of them does no harm.
+    fn check_out(&self, revision: &str) -> Result<String, Error> {
+        let path = self.directory.path();
+        self.client.output("update", self.on(path).args(["update", "--clean", "--quiet", "--rev", revision]))?;
+        let mut status = self.on(path);
+        status.args(["status", "--unknown", "--no-status", "--print0"]);
+        self.directory.sweep(&self.client.output("status", &mut status)?, false)?;
+        Ok(revision.to_owned())
+    }
+
+    /// The error for a name that is not there. The names that are can be seen only in a clone.
+    fn no_name(&self) -> Error {
+        let listed = self.make_aside().and_then(|aside| self.pull(&aside).map(|()| aside));
+        listed.map_or_else(|error| error, |aside| self.unknown(&aside))
+    }
+
+    fn unknown(&self, clone: &Path) -> Error {
+        let list = |arguments: &[&str]| {
+            let names = self.client.output(arguments[0], self.on(clone).args(arguments));
+            names.map(|names| String::from_utf8_lossy(&names).into_owned())
+        };
+        let tags = list(&["tags", "--template", r"{tag}\n"]);
+        let (kind, names) = match self.wanted {
+            Wanted::Tag(_) => ("tag", vec![tags]),
+            Wanted::Branch(_) => ("branch or tag", vec![list(&["branches", "--template", r"{branch}\n"]), tags]),
+        };
+        let names = match names.into_iter().collect::<Result<Vec<_>, _>>() {
+            Ok(names) => names,
+            Err(error) => return error,
+        };
+        let names = names.iter().flat_map(|names| names.lines()).filter(|name| *name != "tip");
+        Error::NoName { url: self.url.shown(), kind, name: self.name.to_owned(), near: near(self.name, names) }
+    }
+
+    /// An hg that works on a clone.
+    fn on(&self, clone: &Path) -> Command {
+        let mut command = self.hg();
+        command.arg("--repository").arg(clone);
+        command
+    }
+
+    /// An hg without the settings of anybody.
+    fn hg(&self) -> Command {
+        let mut command = Command::new(System::Mercurial.client());
+        command.current_dir(self.directory.path());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("HG") {
+                command.env_remove(&name);
+            }
+        }
+        command.env("HGRCPATH", self.private.path().join("hgrc")).env("HGRCSKIPREPO", "1");
+        command.env("HGPLAIN", "1").env("HGENCODING", "UTF-8").env("LC_ALL", "C.UTF-8").env_remove("LANGUAGE");
+        command.env_remove("SSH_ASKPASS");
+        command
+    }
+}
+
+/// The only configuration that counts.
+fn configuration(url: &Address) -> String {
+    let mut text = "[ui]\ninteractive = no\nusername = farmout\nssh = ssh -o BatchMode=yes\n\
+        [progress]\nassume-tty = yes\nformat = topic number\n"
+        .to_owned();
+    if let Some(Login { site, user, password }) = url.login() {
+        text.push_str(&format!("[auth]\nx.prefix = {site}\nx.username = {user}\nx.password = {password}\n"));
+    }
+    text
+}
+
+fn is_revision(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
