@@ -77,9 +77,47 @@ fn mistakes_in_names_are_told_with_the_nearest() {
     );
 }
 
+fn plan_sources(arguments: &[&str]) -> std::process::Output {
+    farmout(&["plan", "--farm", "fixtures/sources"]).args(arguments).output().unwrap()
+}
+
 #[test]
-fn a_source_that_cannot_be_fetched_is_said_when_it_is_planned() {
-    let output = plan(&["--slave", "cellar", "apiary"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("farmout cannot fetch `hg` sources yet"), "{}", text(&output.stderr));
+fn every_kind_of_source_is_planned() {
+    let given =
+        ["--property", "buildout-tag=1.2", "--property", "release-dir=2026", "--property", "release-name=a=b c"];
+    let output = plan_sources(&given);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "");
+    let plans = text(&output.stdout);
+    assert!(!plans.contains("hidden-word"), "a password is in the plan:\n{plans}");
+    // The rest is the same for all of them, and shown elsewhere.
+    let fetches = plans.split("\n\n").filter(|part| part.contains(" on quay") || part.starts_with("  fetch"));
+    snapshot!("plan-sources", fetches.collect::<Vec<_>>().join("\n\n"));
+    let output = plan_sources(&["hgtag", "--format", "json", "--property", "buildout-tag=1.2"]);
+    let plan: farmout::plan::Plan = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(plan.properties["buildout-tag"], "1.2");
+    assert!(plan.missing_properties().is_empty());
+}
+
+#[test]
+fn a_property_that_is_missing_or_misspelt_is_said() {
+    let told = |code: i32, arguments: &[&str]| {
+        let output = plan_sources(arguments);
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        text(&output.stderr)
+    };
+    snapshot!(
+        "plan-properties",
+        [
+            told(0, &[]),
+            told(0, &["--property", "release-name=x", "--property", "buildout-tag="]),
+            told(2, &["--property", "buildout-tag"]),
+            told(2, &["--property", "=x"]),
+            told(2, &["--property", "build tag=x"]),
+            told(2, &["--property", "a=x\ny"]),
+            told(2, &["--property", "pg_version=9.1"]),
+            told(2, &["--property", "a=1", "--property", "a=2"]),
+        ]
+        .join("\n")
+    );
 }

@@ -7,14 +7,12 @@ mod dispatch;
 pub(crate) mod layout;
 mod secret;
 mod slave;
-mod source;
 
 use camino::Utf8PathBuf;
 
 use crate::diagnostic::Diagnostics;
 use crate::dispatch::Graph;
 use crate::source::{SourceId, Sources};
-use crate::steps::Templates;
 
 /// Checks the fragments as files: they hold passwords.
 pub fn check_fragments(
@@ -26,11 +24,10 @@ pub fn check_fragments(
 }
 
 /// Checks the graph.
-pub fn check(graph: &Graph, templates: &Templates, diagnostics: &mut Diagnostics) {
+pub fn check(graph: &Graph, diagnostics: &mut Diagnostics) {
     build::check(graph, diagnostics);
     buildout::check(graph, diagnostics);
     dispatch::check(graph, diagnostics);
     secret::passwords(&graph.farm.slaves, diagnostics);
     slave::check(graph, diagnostics);
-    source::check(graph, templates, diagnostics);
 }

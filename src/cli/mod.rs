@@ -8,6 +8,7 @@ mod fmt;
 mod graph;
 mod machine;
 mod plan;
+mod property;
 mod run;
 mod schema;
 mod slave;

@@ -1,11 +1,13 @@
 //! `farmout plan`: the dry run.
 
 use camino::Utf8PathBuf;
+use indexmap::IndexMap;
 
 use super::Exit;
 use super::compile::print;
 use super::farm::{BuilderArguments, FarmArguments, Pick, read, right};
 use super::machine::{Embedded, LOCAL, THIS_MACHINE, local, look, state};
+use super::property::{self, PropertyArguments};
 use crate::Compilation;
 use crate::diagnostic::Failure;
 use crate::dispatch::{Reason, why_not};
@@ -22,6 +24,8 @@ pub(super) struct Arguments {
     farm: FarmArguments,
     #[command(flatten)]
     builders: BuilderArguments,
+    #[command(flatten)]
+    properties: PropertyArguments,
     /// Say for every builder and build why the slave does or does not take it, and print no plan
     #[arg(long, conflicts_with_all = ["format", "output"])]
     why: bool,
@@ -62,7 +66,9 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let state = state(arguments.state.as_ref(), Some(&layout.root));
     let past = arguments.builders.locked.as_ref().map(|run| Past::open(&state, run)).transpose()?;
-    let plans = plans(&compilation, index, slave, &pick, past.as_ref())?;
+    let given = arguments.properties.given(&compilation)?;
+    let plans = plans(&compilation, index, slave, &pick, &Besides { given: &given, locked: past.as_ref() })?;
+    property::note(&plans);
     match &arguments.output {
         Some(directory) => write(&plans, directory, arguments.format)?,
         None => print(&render(&plans, arguments.format)?)?,
@@ -80,7 +86,15 @@ pub(super) fn as_found(layout: &Layout) -> Result<Compilation, Failure> {
     right(local(layout, &machine)?)
 }
 
-/// The plans of the picked builders that the slave takes.
+/// What plans depend on beside the farm.
+pub(super) struct Besides<'a> {
+    /// The properties given on the command line.
+    pub given: &'a IndexMap<String, String>,
+    /// The run whose builds are to be repeated.
+    pub locked: Option<&'a Past>,
+}
+
+/// The plans of the picked builders that the slave takes, with these properties on top of those that they have.
 ///
 /// # Errors
 /// A builder that cannot be lowered; no builder at all.
@@ -89,32 +103,23 @@ pub(super) fn plans(
     index: usize,
     slave: &Slave,
     pick: &Pick,
-    locked: Option<&Past>,
+    besides: &Besides<'_>,
 ) -> Result<Vec<Plan>, Failure> {
     let graph = &compilation.graph;
     let taken = graph.builders.iter().filter(|builder| builder.slaves.contains(index) && pick.matches(&builder.name));
     let mut plans = Vec::new();
-    let mut left_out = None;
     for builder in taken {
         let failed = |error: LowerError| Failure::error(format!("builder {} cannot be planned: {error}", builder.name));
-        let inventory = match locked {
+        let inventory = match besides.locked {
             // What the run did not have is not built unless it is asked for by name, and then there is a message.
             Some(past) if pick.is_all() && !past.builders().any(|name| name == builder.name) => continue,
             Some(past) => Some(past.inventory(&builder.name)?),
             None => None,
         };
-        match lower(compilation, builder, inventory.as_ref()) {
-            Ok(procedure) => plans.push(bind(&procedure, slave, &graph.farm.declarations).map_err(failed)?),
-            // Nobody asked for this one by name: it must not keep the others from being built.
-            Err(error @ LowerError::NoTemplate(_)) if pick.is_all() => {
-                anstream::eprintln!("{}: left out, since {error}", builder.name);
-                left_out.get_or_insert(failed(error));
-            }
-            Err(error) => return Err(failed(error)),
-        }
-    }
-    if let Some(failure) = left_out.filter(|_| plans.is_empty()) {
-        return Err(failure);
+        let procedure = lower(compilation, builder, inventory.as_ref()).map_err(failed)?;
+        let mut plan = bind(&procedure, slave, &graph.farm.declarations).map_err(failed)?;
+        plan.properties.extend(besides.given.clone());
+        plans.push(plan);
     }
     if plans.is_empty() && graph.builders.is_empty() && graph.farm.builds.iter().all(|build| build.buildout.is_none()) {
         return Err(

@@ -7,7 +7,8 @@ use camino::Utf8PathBuf;
 use super::Exit;
 use super::farm::{BuilderArguments, FarmArguments, right};
 use super::machine::{Embedded, LOCAL, local, look, offers, state};
-use super::plan::plans;
+use super::plan::{Besides, plans};
+use super::property::{PropertyArguments, complete};
 use crate::Compilation;
 use crate::compile::database_secrets;
 use crate::diagnostic::Failure;
@@ -24,6 +25,8 @@ pub(super) struct Arguments {
     farm: FarmArguments,
     #[command(flatten)]
     builders: BuilderArguments,
+    #[command(flatten)]
+    properties: PropertyArguments,
     /// Where builds, logs and downloads are kept [default: .farmout in the farm's directory]
     #[arg(long, value_name = "DIR")]
     state: Option<Utf8PathBuf>,
@@ -56,7 +59,9 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     pick.check(&compilation.graph.builders)?;
     let (index, slave) = arguments.builders.slave(&compilation)?;
     let past = arguments.builders.locked.as_ref().map(|run| Past::open(&state, run)).transpose()?;
-    let plans = plans(&compilation, index, slave, &pick, past.as_ref())?;
+    let given = arguments.properties.given(&compilation)?;
+    let besides = Besides { given: &given, locked: past.as_ref() };
+    let plans = complete(plans(&compilation, index, slave, &pick, &besides)?, &pick)?;
     let account = account.map_or_else(|| choose(arguments), Ok)?;
     let longest = plans.iter().map(|plan| plan.directory.as_str()).max_by_key(|directory| directory.len());
     place::check(&state, &slave.name, longest.unwrap_or_default(), account.as_ref())?;

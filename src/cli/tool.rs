@@ -85,7 +85,6 @@ struct Bootstrap {
     eggs_directory: Option<PathBuf>,
 }
 
-#[derive(Debug, Subcommand)]
 #[derive(Debug, clap::Args)]
 struct Inventory {
     /// The directory of the buildout

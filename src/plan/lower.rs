@@ -66,8 +66,8 @@ pub enum LowerError {
     /// A template that makes no steps.
     #[error(transparent)]
     Expand(#[from] ExpandError),
-    /// There is no template for the source.
-    #[error("farmout cannot fetch `{0}` sources yet")]
+    /// There is no step template of this name.
+    #[error("there is no step template `{0}`")]
     NoTemplate(String),
     /// A placeholder that nothing fills in.
     #[error("step `{step}`: {error}")]
@@ -247,7 +247,9 @@ impl Location {
                 no_files(path, subdir.as_ref(), context! { url, branch })
             }
             Some(BuildoutSource::HgTag { url, path }) => no_files(path, None, context! { url }),
-            Some(BuildoutSource::Archive { path, .. }) => no_files(path, None, context! {}),
+            Some(BuildoutSource::Archive { directory_property, name_property, path }) => {
+                no_files(path, None, context! { directory_property, name_property })
+            }
             None => no_files("", None, context! {}),
         })
     }

@@ -8,6 +8,7 @@ mod carry;
 mod lower;
 mod model;
 pub mod placeholder;
+mod properties;
 
 pub(crate) use bind::{AT_RUN_TIME, LONGEST_DATABASE};
 pub use bind::{bind, database};

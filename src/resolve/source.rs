@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Rewrite, Within};
 use crate::diagnostic::{Diagnostics, problem};
-use crate::model::{Buildout, BuildoutSource, Vcs, Watch, normal, without_credentials};
+use crate::model::{Buildout, BuildoutSource, Vcs, Watch, is_property, launchpad, normal, without_credentials};
 use crate::source::Text;
 use crate::syntax::words::{self, Word};
 
@@ -40,6 +40,7 @@ pub(super) fn buildout(value: &Text, places: &Places<'_>, diagnostics: &mut Diag
     let source = match words.kind {
         "archive" => {
             words.expect(3)?;
+            words.properties(2)?;
             BuildoutSource::Archive { directory_property: text(0)?, name_property: text(1)?, path: text(2)? }
         }
         "bzr" => {
@@ -100,11 +101,8 @@ pub(super) fn watches(value: &Text, rewrites: &[Rewrite], diagnostics: &mut Diag
 /// The address by which a repository is reached: `lp:NAME` is Launchpad's public HTTPS address of the branch, and the
 /// farm's rewrites apply one after the other. A password in it is left out: the graph shows it to everybody.
 pub fn resolve_url(vcs: Vcs, url: &str, rewrites: &[Rewrite]) -> String {
-    let mut resolved = match url.strip_prefix("lp:") {
-        Some(name) if vcs == Vcs::Bzr && name.starts_with('~') => format!("https://bazaar.launchpad.net/{name}"),
-        Some(name) if vcs == Vcs::Bzr => format!("https://bazaar.launchpad.net/+branch/{name}"),
-        _ => url.to_owned(),
-    };
+    let public = if vcs == Vcs::Bzr { launchpad(url) } else { None };
+    let mut resolved = public.unwrap_or_else(|| url.to_owned());
     for rewrite in rewrites {
         if let Some(rest) = resolved.strip_prefix(&rewrite.from) {
             resolved = format!("{}{rest}", rewrite.to);
@@ -158,6 +156,16 @@ impl<'a, 'd> Words<'a, 'd> {
         let problem = problem::Source::Words { usage: self.usage, extra: self.plain.len() > count };
         self.diagnostics.push(problem, self.value.span_of(at));
         None
+    }
+
+    /// Reports those of the first words that cannot be names of properties.
+    fn properties(&mut self, count: usize) -> Option<()> {
+        let wrong: Vec<&str> = self.plain.iter().take(count).copied().filter(|name| !is_property(name)).collect();
+        for name in &wrong {
+            let problem = problem::Source::Property { name: (*name).to_owned(), usage: self.usage };
+            self.diagnostics.push(problem, self.value.span_of(name));
+        }
+        wrong.is_empty().then_some(())
     }
 
     /// Takes an option out.

@@ -114,10 +114,5 @@ pub(super) fn differences(site: &Site, environment: &Environment, mask: &Mask) -
 
 /// Whether the plan has a placeholder of this name. A text that is no text with placeholders has none.
 pub(super) fn mentions(plan: &Plan, wanted: &str) -> bool {
-    let steps = plan
-        .steps
-        .iter()
-        .flat_map(|step| step.run.iter().chain(step.environment.values()).chain(std::iter::once(&step.directory)));
-    let mut texts = plan.path.iter().chain(plan.environment.values()).chain(steps);
-    texts.any(|text| placeholder::names(text).is_ok_and(|names| names.iter().any(|name| name == wanted)))
+    plan.texts().any(|text| placeholder::names(text).is_ok_and(|names| names.iter().any(|name| name == wanted)))
 }

@@ -22,11 +22,15 @@ pub use template::{Argument, Item, LinkedStep, StepTemplate, Template, TemplateF
 
 use link::Shelf;
 
-const BUILTIN: [&str; 8] = [
+const BUILTIN: [&str; 12] = [
+    include_str!("builtin/archive.yaml"),
     include_str!("builtin/bootstrap.yaml"),
     include_str!("builtin/buildout.yaml"),
+    include_str!("builtin/bzr.yaml"),
     include_str!("builtin/ephemeral-cluster.yaml"),
     include_str!("builtin/git.yaml"),
+    include_str!("builtin/hg.yaml"),
+    include_str!("builtin/hgtag.yaml"),
     include_str!("builtin/install-modules-test.yaml"),
     include_str!("builtin/noop.yaml"),
     include_str!("builtin/simple_create.yaml"),

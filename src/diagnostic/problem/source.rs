@@ -1,6 +1,6 @@
 //! The words for problems with where a buildout comes from, and files that are read.
 
-use super::Severity::{Error, Warning};
+use super::Severity::Error;
 use super::{Wording, did_you_mean, names, word};
 
 /// A problem with where a buildout comes from, or with a file that is read. Alphabetical.
@@ -12,9 +12,9 @@ pub enum Source {
     IsDirectory { path: String },
     Kind { kind: String, known: Vec<String> },
     Missing { looked: Vec<String>, near: Option<String> },
-    NoTemplate { kind: &'static str },
     Option { option: String, usage: &'static str },
     Outside { path: String },
+    Property { name: String, usage: &'static str },
     Unreadable { message: String },
     Words { usage: &'static str, extra: bool },
 }
@@ -65,13 +65,6 @@ impl Source {
                     None => format!("looked for {}", names(looked)),
                 },
             ),
-            Self::NoTemplate { kind } => word(
-                "source::no-template",
-                Warning,
-                &format!("farmout cannot fetch `{kind}` sources yet"),
-                "compiled, but it cannot be planned or run",
-                "",
-            ),
             Self::Option { option, usage } => word(
                 "source::option",
                 Error,
@@ -85,6 +78,13 @@ impl Source {
                 &format!("`{path}` is outside of the farm"),
                 "not read",
                 "keep the configuration in the farm's directory: the path is relative to the manifest, or to the farm",
+            ),
+            Self::Property { name, usage } => word(
+                "source::property",
+                Error,
+                &format!("`{name}` cannot be the name of a property"),
+                "a property is expected here",
+                &format!("it is written `{usage}`; a property is called by letters, digits, `-`, `_` and `.`"),
             ),
             Self::Unreadable { message } => {
                 word("source::unreadable", Error, "this buildout cannot be sent to a slave", message, "")
