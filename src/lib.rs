@@ -3,6 +3,9 @@
 
 #![cfg(unix)]
 
+// What is written as it is made.
+mod each;
+
 // The user's files, and what is said about them.
 pub mod diagnostic;
 pub mod source;

@@ -58,7 +58,9 @@ impl Farm {
 /// All that is ever shown of the diagnostics, in every format.
 fn shown(compilation: &Compilation) -> String {
     let report = Report::new(&compilation.diagnostics, &compilation.sources, &Levels::default());
-    Format::value_variants().iter().map(|format| format.write(&report).unwrap()).collect()
+    let mut written = Vec::new();
+    Format::value_variants().iter().for_each(|format| format.write(&report, &mut written).unwrap());
+    String::from_utf8(written).unwrap()
 }
 
 fn graph(compilation: &Compilation) -> serde_json::Value {

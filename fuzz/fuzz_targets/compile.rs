@@ -64,7 +64,7 @@ fn run(root: &std::path::Path, input: &[u8]) {
     }
     let report = Report::new(&compilation.diagnostics, &compilation.sources, &Levels::default());
     for format in [Format::Human, Format::Short, Format::Json, Format::Sarif, Format::Github, Format::Gitlab] {
-        format.write(&report).unwrap();
+        format.write(&report, &mut std::io::sink()).unwrap();
     }
     let graph = &compilation.graph;
     let plans = graph.builders.iter().flat_map(|builder| builder.slaves.iter().map(move |slave| (builder, slave)));

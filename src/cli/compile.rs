@@ -71,10 +71,10 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     let pages = arguments.docs_url.as_ref().map_or_else(Pages::built_in, |docs| docs.0.clone());
     let links = supports_hyperlinks::on(supports_hyperlinks::Stream::Stderr);
     let report = Report::new(&compilation.diagnostics, &compilation.sources, &levels).with_pages(pages, links);
-    let text = arguments.format.write(&report).map_err(|error| unwritable("the report", &error))?;
     match arguments.format {
-        Format::Human => anstream::eprint!("{text}"),
-        _ => print(&text)?,
+        // Without a standard error there is nobody to tell.
+        Format::Human => drop(arguments.format.write(&report, &mut anstream::stderr().lock())),
+        _ => finished(arguments.format.write(&report, &mut anstream::stdout().lock()))?,
     }
     let (counts, graph) = (report.counts(), &compilation.graph);
     let number = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
@@ -100,10 +100,6 @@ fn emit(graph: &Graph) -> Result<(), Failure> {
     let mut output = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
     let written = serde_json::to_writer_pretty(&mut output, &graph.emit()).map_err(std::io::Error::from);
     finished(written.and_then(|()| output.write_all(b"\n")).and_then(|()| output.flush()))
-}
-
-fn unwritable(what: &str, error: &serde_json::Error) -> Failure {
-    Failure::error(format!("{what} cannot be written: {error}"))
 }
 
 /// Writes on standard output. A reader that has gone, such as `head`, is no error.

@@ -33,11 +33,10 @@ pub fn silence(diagnostics: &mut Diagnostics, sources: &Sources) {
             continue;
         }
         let mut allowances = read(source, diagnostics, |range| Span::new(id, range));
-        diagnostics.list.retain(|diagnostic| {
+        diagnostics.retain(|diagnostic| {
             if diagnostic.span.source != id {
                 return true;
             }
-            let wording = diagnostic.problem.wording();
             let line = source.line(diagnostic.span.range().start);
             let mut silenced = false;
             // They are in the order of their lines; those that are for the whole file come first.
@@ -46,8 +45,8 @@ pub fn silence(diagnostics: &mut Diagnostics, sources: &Sources) {
                 if allowance.line != line && !(allowance.top && line == 1) {
                     break;
                 }
-                if allowance.pattern.matches(wording.code) {
-                    silenced |= wording.severity != Severity::Error;
+                if allowance.pattern.matches(diagnostic.code) {
+                    silenced |= diagnostic.severity != Severity::Error;
                     // Of a family, an error may be what is there.
                     allowance.used = true;
                 }

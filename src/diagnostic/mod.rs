@@ -30,7 +30,8 @@ pub use report::{Counts, Report};
 /// Prints all diagnostics for a person, on standard error, and counts them.
 pub fn print(diagnostics: &Diagnostics, sources: &Sources) -> Counts {
     let report = Report::new(diagnostics, sources, &Levels::default());
-    anstream::eprint!("{}", format::human(&report));
+    // Without a standard error there is nobody to tell.
+    let _ = Format::Human.write(&report, &mut anstream::stderr().lock());
     report.counts()
 }
 
@@ -74,6 +75,8 @@ impl Diagnostic {
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
     seen: HashSet<(&'static str, Span)>,
+    /// Those of the list that were taken back.
+    retracted: HashSet<(&'static str, Span)>,
     /// What a repeated problem's labels go to, so that callers need not care.
     repeated: Option<Diagnostic>,
 }
@@ -95,19 +98,33 @@ impl Diagnostics {
     }
 
     /// Takes back what an error at the same place says better.
-    pub fn retract(&mut self, code: &str, span: Span) {
-        self.list.retain(|diagnostic| diagnostic.span != span || diagnostic.code != code);
+    pub fn retract(&mut self, code: &'static str, span: Span) {
+        self.retracted.insert((code, span));
+    }
+
+    /// Keeps only those that `keep` takes.
+    fn retain(&mut self, mut keep: impl FnMut(&Diagnostic) -> bool) {
+        let Self { list, retracted, .. } = self;
+        list.retain(|diagnostic| !is_retracted(retracted, diagnostic) && keep(diagnostic));
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter().filter(|diagnostic| !is_retracted(&self.retracted, diagnostic))
     }
 
     /// Whether there is an error among them.
     pub fn has_errors(&self) -> bool {
-        self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
     /// All of them, in the order of their places.
     pub fn sorted(&self) -> Vec<&Diagnostic> {
-        let mut list: Vec<_> = self.list.iter().collect();
+        let mut list: Vec<_> = self.iter().collect();
         list.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.code));
         list
     }
+}
+
+fn is_retracted(retracted: &HashSet<(&'static str, Span)>, diagnostic: &Diagnostic) -> bool {
+    !retracted.is_empty() && retracted.contains(&(diagnostic.code, diagnostic.span))
 }

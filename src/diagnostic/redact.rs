@@ -2,21 +2,31 @@
 //! sources hide comes in, and stars stand in its place in the words that go out.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::Diagnostic;
 use super::problem::Wording;
-use crate::source::{SourceId, Sources, Span};
+use crate::source::{Source, SourceId, Sources, Span};
 
 /// A secret shorter than this is only looked for in what is said of its own line: elsewhere it is a common syllable.
 const SHORT: usize = 4;
 
 /// Finds the secrets of each source; made when first needed.
+#[derive(Debug)]
 pub(super) struct Redaction<'a> {
     sources: &'a Sources,
-    /// None where a source has no secrets.
-    known: HashMap<SourceId, Option<AhoCorasick>>,
+    known: HashMap<SourceId, Known>,
+}
+
+/// The secrets of a source.
+#[derive(Debug)]
+struct Known {
+    /// Finds those that are long enough to be looked for everywhere; none where there are none.
+    everywhere: Option<AhoCorasick>,
+    /// Those with short pieces in the order of their places, each with the end of the furthest so far.
+    short: Vec<(Range<usize>, usize)>,
 }
 
 impl<'a> Redaction<'a> {
@@ -32,12 +42,10 @@ impl<'a> Redaction<'a> {
         }
         let sources = self.sources;
         for span in std::iter::once(diagnostic.span).chain(diagnostic.related.iter().map(|related| related.0)) {
-            let known = self.known.entry(span.source).or_insert_with(|| {
-                let secrets = sources.get(span.source).hidden().flat_map(|(_, secret)| pieces(secret));
-                finder(secrets.filter(|piece| piece.len() >= SHORT))
-            });
-            let near = finder(self::near(sources, span));
-            for finder in [known.as_ref(), near.as_ref()].into_iter().flatten() {
+            let source = sources.get(span.source);
+            let known = self.known.entry(span.source).or_insert_with(|| Known::new(source));
+            let near = finder(known.near(source, span));
+            for finder in [known.everywhere.as_ref(), near.as_ref()].into_iter().flatten() {
                 let texts = [Some(&mut wording.message), Some(&mut wording.label), wording.help.as_mut()];
                 texts.into_iter().flatten().for_each(|text| star(text, finder));
             }
@@ -45,14 +53,30 @@ impl<'a> Redaction<'a> {
     }
 }
 
-/// The short secrets on the lines of a place.
-fn near(sources: &Sources, span: Span) -> impl Iterator<Item = &str> {
-    let source = sources.get(span.source);
-    let (text, place) = (source.text(), span.range());
-    let start = text.get(..place.start).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
-    let end = text.get(place.end..).and_then(|after| after.find('\n')).map_or(text.len(), |at| place.end + at);
-    let near = source.hidden().filter(move |(range, _)| range.start < end && start < range.end);
-    near.flat_map(|(_, secret)| pieces(secret)).filter(|piece| piece.len() < SHORT)
+impl Known {
+    fn new(source: &Source) -> Self {
+        let secrets = source.hidden().flat_map(|(_, secret)| pieces(secret));
+        let everywhere = finder(secrets.filter(|piece| piece.len() >= SHORT));
+        let short = source.hidden().filter(|(_, secret)| pieces(secret).any(|piece| piece.len() < SHORT));
+        let mut short: Vec<_> = short.map(|(range, _)| (range, 0)).collect();
+        short.sort_by_key(|(range, _)| range.start);
+        let mut furthest = 0;
+        for (range, end) in &mut short {
+            furthest = furthest.max(range.end);
+            *end = furthest;
+        }
+        Self { everywhere, short }
+    }
+
+    /// The short secrets on the lines of a place.
+    fn near<'s>(&self, source: &'s Source, span: Span) -> impl Iterator<Item = &'s str> {
+        let lines = source.lines_of(span.range());
+        let before = self.short.partition_point(|(range, _)| range.start < lines.end);
+        let near = self.short[..before].iter().rev().take_while(move |(_, furthest)| lines.start < *furthest);
+        let near = near.filter(move |(range, _)| lines.start < range.end);
+        let secret = |(range, _): &(Range<usize>, usize)| source.text().get(range.clone()).unwrap_or_default();
+        near.flat_map(move |near| pieces(secret(near))).filter(|piece| piece.len() < SHORT)
+    }
 }
 
 /// What a message may quote of a secret: all of it, each of its words, and what is beside references to other options.

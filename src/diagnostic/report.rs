@@ -1,6 +1,8 @@
 //! What is to be said, ready for every format: diagnostics, the user's levels and the texts in; findings with their
-//! places out, in the order of their places, with nothing secret in them.
+//! places out, in the order of their places, with nothing secret in them. A finding has words only while it is written: a
+//! broken file can have a million.
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -12,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::problem::Wording;
 use super::redact::Redaction;
 use super::{Diagnostic, Diagnostics, Levels, Pages, Severity, suggest};
-use crate::source::{Sources, Span, is_unseen};
+use crate::source::{SourceId, Sources, Span, is_unseen};
 
 /// How many there were of each severity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,14 +39,26 @@ impl fmt::Display for Counts {
 /// All that is to be said.
 #[derive(Debug)]
 pub struct Report<'a> {
-    pub(super) findings: Vec<Finding<'a>>,
+    judged: Vec<(&'a Diagnostic, Severity)>,
+    redaction: RefCell<Redaction<'a>>,
     pub(super) sources: &'a Sources,
     /// Where the codes' pages are, if that is known.
     pub(super) pages: Option<Pages>,
     /// Whether the reader's terminal shows links.
     pub(super) links: bool,
+    /// The place that was last asked for: the next is most often behind it, and may be on the same line of megabytes.
+    last: Cell<Option<Column>>,
     /// The current directory.
     here: Option<PathBuf>,
+}
+
+/// The column of a byte.
+#[derive(Debug, Clone, Copy)]
+struct Column {
+    source: SourceId,
+    line: usize,
+    at: usize,
+    column: usize,
 }
 
 /// A diagnostic and its words, with the severity that counts.
@@ -68,19 +82,18 @@ pub(super) struct Place {
 impl<'a> Report<'a> {
     /// Judges the diagnostics.
     pub fn new(diagnostics: &'a Diagnostics, sources: &'a Sources, levels: &Levels) -> Self {
-        let mut redaction = Redaction::new(sources);
-        let finding = |diagnostic: &'a Diagnostic| {
-            let mut wording = diagnostic.problem.wording();
-            wording.severity = levels.judge(wording.code, wording.severity)?;
-            redaction.apply(&mut wording, diagnostic);
-            let Wording { message, label, help, .. } = &mut wording;
-            for text in [Some(message), Some(label), help.as_mut()].into_iter().flatten() {
-                *text = suggest::short(text).replace(|c| c != '\n' && c != '\t' && is_unseen(c), "\u{fffd}");
-            }
-            Some(Finding { diagnostic, wording })
+        let judge = |diagnostic: &'a Diagnostic| {
+            levels.judge(diagnostic.code, diagnostic.severity).map(|severity| (diagnostic, severity))
         };
-        let findings = diagnostics.sorted().into_iter().filter_map(finding).collect();
-        Self { findings, sources, pages: None, links: false, here: std::env::current_dir().ok() }
+        Self {
+            judged: diagnostics.sorted().into_iter().filter_map(judge).collect(),
+            redaction: RefCell::new(Redaction::new(sources)),
+            sources,
+            pages: None,
+            links: false,
+            last: Cell::new(None),
+            here: std::env::current_dir().ok(),
+        }
     }
 
     /// Says where the codes' pages are, and whether the reader's terminal shows links.
@@ -91,14 +104,37 @@ impl<'a> Report<'a> {
 
     /// How many there are of each severity.
     pub fn counts(&self) -> Counts {
-        let count = |severity| self.findings.iter().filter(|finding| finding.wording.severity == severity).count();
+        let count = |severity| self.judged.iter().filter(|judged| judged.1 == severity).count();
         Counts { errors: count(Severity::Error), warnings: count(Severity::Warning), notices: count(Severity::Notice) }
     }
 
     /// The code of the first finding of the worst severity: what to look up first.
     pub fn worst(&self) -> Option<&'static str> {
-        let worst = self.findings.iter().min_by_key(|finding| finding.wording.severity);
-        worst.map(|finding| finding.wording.code)
+        self.judged.iter().min_by_key(|judged| judged.1).map(|(diagnostic, _)| diagnostic.code)
+    }
+
+    /// What was found, in the order of its places.
+    pub(super) fn findings(&self) -> impl Iterator<Item = Finding<'a>> {
+        self.findings_of(|_| true)
+    }
+
+    /// Of what was found, that whose severities `wanted` takes.
+    pub(super) fn findings_of(&self, mut wanted: impl FnMut(Severity) -> bool) -> impl Iterator<Item = Finding<'a>> {
+        let wanted = self.judged.iter().filter(move |(_, severity)| wanted(*severity));
+        wanted.map(|(diagnostic, severity)| {
+            let mut wording = Wording { severity: *severity, ..diagnostic.problem.wording() };
+            self.redaction.borrow_mut().apply(&mut wording, diagnostic);
+            let Wording { message, label, help, .. } = &mut wording;
+            for text in [Some(message), Some(label), help.as_mut()].into_iter().flatten() {
+                *text = suggest::short(text).replace(|c| c != '\n' && c != '\t' && is_unseen(c), "\u{fffd}");
+            }
+            Finding { diagnostic, wording }
+        })
+    }
+
+    /// The codes of what was found.
+    pub(super) fn codes(&self) -> impl Iterator<Item = &'static str> {
+        self.judged.iter().map(|(diagnostic, _)| diagnostic.code)
     }
 
     /// A file's path from the current directory where it is below that, with `/` between its parts.
@@ -112,23 +148,47 @@ impl<'a> Report<'a> {
     pub(super) fn place(&self, span: Span) -> Place {
         let source = self.sources.get(span.source);
         let range = span.range();
-        let ((line, column), (end_line, end_column)) = (source.position(range.start), source.position(range.end));
-        Place { file: self.path(source.name()), line, column, end_line, end_column }
-    }
-
-    /// What makes each finding itself, however its lines move: its file, its code and its words, and, for those that are
-    /// alike in all of them, their order.
-    pub(super) fn fingerprints(&self) -> Vec<String> {
-        let mut seen: HashMap<String, usize> = HashMap::new();
-        let fingerprint = |finding: &Finding<'_>| {
-            let file = self.path(self.sources.get(finding.diagnostic.span.source).name());
-            let Wording { code, message, label, .. } = &finding.wording;
-            let identity = [&file, *code, message, label].join("\0");
-            let order = seen.entry(identity.clone()).or_default();
-            let digest = Sha256::digest(format!("{identity}\0{order}"));
-            *order += 1;
-            digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        let position = |at: usize, before: Option<Column>| {
+            let line = source.line(at);
+            // Behind the first byte, there is no byte order mark to be left out.
+            let known = before.filter(|known| (known.source, known.line) == (span.source, line));
+            let known = known.filter(|known| (1..=at).contains(&known.at));
+            let column = match known {
+                Some(known) => known.column + source.text().get(known.at..at).map_or(0, |text| text.chars().count()),
+                None => source.position(at).1,
+            };
+            Column { source: span.source, line, at, column }
         };
-        self.findings.iter().map(fingerprint).collect()
+        let start = position(range.start, self.last.get());
+        let end = position(range.end, Some(start));
+        self.last.set(Some(start));
+        Place {
+            file: self.path(source.name()),
+            line: start.line,
+            column: start.column,
+            end_line: end.line,
+            end_column: end.column,
+        }
+    }
+}
+
+/// What makes each finding itself, however its lines move: its file, its code and its words, and, for those that are
+/// alike in all of them, their order.
+#[derive(Debug, Default)]
+pub(super) struct Fingerprints {
+    /// How many there have been of each; by their digests, since there may be a million.
+    seen: HashMap<[u8; 32], usize>,
+}
+
+impl Fingerprints {
+    /// That of the next finding of a report.
+    pub(super) fn next(&mut self, report: &Report<'_>, finding: &Finding<'_>) -> String {
+        let file = report.path(report.sources.get(finding.diagnostic.span.source).name());
+        let Wording { code, message, label, .. } = &finding.wording;
+        let identity = [&file, *code, message, label].join("\0");
+        let order = self.seen.entry(Sha256::digest(&identity).into()).or_default();
+        let digest = Sha256::digest(format!("{identity}\0{order}"));
+        *order += 1;
+        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 }

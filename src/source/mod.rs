@@ -13,8 +13,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 pub use excerpt::is_unseen;
 pub use text::Text;
 
-/// Larger files are refused: offsets are kept in 32 bits, and no manifest comes near.
-const LARGEST: u64 = 1 << 30;
+/// Larger files are refused: no manifest comes near, and what is made of a file takes many times its size.
+const LARGEST: u64 = 256 << 20;
+/// Files of more lines are refused: a line becomes a section, an option or a report, each of some hundred bytes.
+const MOST_LINES: usize = 3_000_000;
 
 /// One of the [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,6 +123,12 @@ impl Source {
         self.line_of(at.min(self.text.len())) + 1
     }
 
+    /// The bytes of the lines that a range is on, without the last line end.
+    pub(crate) fn lines_of(&self, range: Range<usize>) -> Range<usize> {
+        let (first, last) = (self.line_of(range.start), self.line_of(range.end));
+        self.lines()[first]..self.lines().get(last + 1).map_or(self.text.len(), |next| next - 1)
+    }
+
     fn lines(&self) -> &[usize] {
         self.lines.get_or_init(|| {
             let after = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
@@ -146,8 +154,11 @@ pub enum ReadError {
     #[error("{0} does not exist")]
     Missing(Utf8PathBuf),
     /// It is no text that a person could have written.
-    #[error("{0} is larger than 1 GiB: that is no farm file")]
+    #[error("{0} is larger than {most} MiB: that is no farm file", most = LARGEST >> 20)]
     TooLarge(Utf8PathBuf),
+    /// Nor this.
+    #[error("{0}:{line}: more than {MOST_LINES} lines: that is no farm file", line = MOST_LINES + 1)]
+    TooManyLines(Utf8PathBuf),
 }
 
 /// A file that was read.
@@ -172,6 +183,11 @@ fn lossy(bytes: &[u8]) -> (String, Vec<(usize, usize)>) {
         }
     }
     (text, shifts)
+}
+
+/// Whether a file has too many lines. The last one may do without a line end.
+fn is_too_long(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', bytes).nth(MOST_LINES - 1).is_some_and(|end| end + 1 < bytes.len())
 }
 
 /// All texts of one compilation.
@@ -205,7 +221,11 @@ impl Sources {
         if metadata.len() > LARGEST {
             return Err(ReadError::TooLarge(path.to_owned()));
         }
-        Ok(self.bytes(fs::read(path).map_err(io)?, name))
+        let bytes = fs::read(path).map_err(io)?;
+        if is_too_long(&bytes) {
+            return Err(ReadError::TooManyLines(path.to_owned()));
+        }
+        Ok(self.bytes(bytes, name))
     }
 
     /// Reads standard input, whose name in messages is `name`.
@@ -218,6 +238,9 @@ impl Sources {
         io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes).map_err(io)?;
         if bytes.len() as u64 > LARGEST {
             return Err(ReadError::TooLarge(name.into()));
+        }
+        if is_too_long(&bytes) {
+            return Err(ReadError::TooManyLines(name.into()));
         }
         Ok(self.bytes(bytes, name))
     }

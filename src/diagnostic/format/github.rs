@@ -1,12 +1,11 @@
 //! The workflow commands of GitHub Actions: each becomes an annotation beside its line.
 
-use std::fmt::Write as _;
+use std::io::{self, Write};
 
 use super::super::{Report, Severity};
 
-pub(super) fn github(report: &Report<'_>) -> String {
-    let mut text = String::new();
-    for finding in &report.findings {
+pub(super) fn github(report: &Report<'_>, output: &mut impl Write) -> io::Result<()> {
+    for finding in report.findings() {
         let wording = &finding.wording;
         let place = report.place(finding.diagnostic.span);
         let command = match wording.severity {
@@ -14,19 +13,19 @@ pub(super) fn github(report: &Report<'_>) -> String {
             Severity::Warning => "warning",
             Severity::Notice => "notice",
         };
-        // Writing to a string does not fail.
-        let _ = write!(text, "::{command} file={},line={}", property(&place.file), place.line);
+        write!(output, "::{command} file={},line={}", property(&place.file), place.line)?;
         // Columns are only taken where the place is within a line.
         if place.line == place.end_line {
-            let _ = write!(text, ",col={},endLine={}", place.column, place.end_line);
-            let _ = write!(text, ",endColumn={}", place.end_column);
+            write!(output, ",col={},endLine={}", place.column, place.end_line)?;
+            write!(output, ",endColumn={}", place.end_column)?;
         } else {
-            let _ = write!(text, ",endLine={}", place.end_line);
+            write!(output, ",endLine={}", place.end_line)?;
         }
         let help = wording.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
-        let _ = writeln!(text, ",title={}::{}", property(wording.code), data(&format!("{}{help}", wording.message)));
+        let message = data(&format!("{}{help}", wording.message));
+        writeln!(output, ",title={}::{message}", property(wording.code))?;
     }
-    text
+    Ok(())
 }
 
 /// Text behind the command.

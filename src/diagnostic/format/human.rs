@@ -1,30 +1,53 @@
 //! Diagnostics for a person at a terminal, by miette.
 
 use std::fmt;
+use std::io::{self, Write};
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
 use super::super::problem::Wording;
 use super::super::report::Finding;
-use super::super::{Report, Severity};
+use super::super::{Counts, Report, Severity};
 use crate::source::{SourceId, Sources, Span};
 
-/// All findings, each with an excerpt of its file. Colours are always in it: the stream takes them out where they are
+/// Nobody reads more reports than this: they are a file of the wrong kind, or one mistake in very many places.
+const MOST: usize = 1000;
+
+/// The findings, each with an excerpt of its file. Colours are always in it: the stream takes them out where they are
 /// not wanted (no terminal, `NO_COLOR`).
-pub fn human(report: &Report<'_>) -> String {
-    let mut all = String::new();
-    for finding in &report.findings {
+///
+/// Of very many, the first are shown, errors before anything else, and the others counted.
+pub(super) fn human(report: &Report<'_>, output: &mut impl Write) -> io::Result<()> {
+    let mut left = report.counts();
+    let mut room = MOST;
+    let mut shown = [left.errors, left.warnings, left.notices].map(|count| {
+        let shown = count.min(room);
+        room -= shown;
+        shown
+    });
+    left.errors -= shown[0];
+    left.warnings -= shown[1];
+    left.notices -= shown[2];
+    let wanted = |severity| {
+        let shown = &mut shown[severity as usize];
+        let wanted = *shown > 0;
+        *shown -= usize::from(wanted);
+        wanted
+    };
+    for finding in report.findings_of(wanted) {
         let mut text = String::new();
         let page = report.pages.as_ref().filter(|_| report.links).map(|pages| pages.of(finding.wording.code));
         let handler = if page.is_some() { linking(finding.wording.code) } else { handler() };
         // Writing to a string does not fail.
-        let _ = handler.render_report(&mut text, &Shown { page, ..Shown::new(finding, report.sources) });
+        let _ = handler.render_report(&mut text, &Shown { page, ..Shown::new(&finding, report.sources) });
         // Lines of nothing but the frame's blanks would be noise in a CI log.
         let lines: Vec<_> = text.lines().map(str::trim_end).collect();
-        all.push_str(lines.join("\n").trim_end());
-        all.push_str("\n\n");
+        writeln!(output, "{}\n", lines.join("\n").trim_end())?;
     }
-    all
+    if left != Counts::default() {
+        writeln!(output, "… and {left} more: `farmout compile --format short` lists them all\n")?;
+    }
+    Ok(())
 }
 
 fn handler() -> GraphicalReportHandler {

@@ -10,6 +10,8 @@
 //! are from 1, columns count characters, and the end is behind the last one; `start` and `end` are the same in bytes
 //! of the file from 0. Names may be added to the objects; those that are there stay.
 
+use std::io::{self, Write};
+
 use serde::Serialize;
 
 use super::super::Report;
@@ -37,9 +39,8 @@ struct Related {
     label: String,
 }
 
-pub(super) fn json(report: &Report<'_>) -> Result<String, serde_json::Error> {
-    let mut text = String::new();
-    for finding in &report.findings {
+pub(super) fn json(report: &Report<'_>, output: &mut impl Write) -> io::Result<()> {
+    for finding in report.findings() {
         let (wording, span) = (&finding.wording, finding.diagnostic.span);
         let source = report.sources.get(span.source);
         let related = finding.diagnostic.related.iter();
@@ -56,8 +57,8 @@ pub(super) fn json(report: &Report<'_>) -> Result<String, serde_json::Error> {
                 .map(|(span, label)| Related { place: report.place(*span), label: label.to_string() })
                 .collect(),
         };
-        text.push_str(&serde_json::to_string(&line)?);
-        text.push('\n');
+        serde_json::to_writer(&mut *output, &line)?;
+        output.write_all(b"\n")?;
     }
-    Ok(text)
+    Ok(())
 }

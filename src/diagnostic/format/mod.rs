@@ -7,9 +7,9 @@ mod json;
 mod sarif;
 mod short;
 
-use super::{Report, Severity};
+use std::io::{self, Write};
 
-pub use human::human;
+use super::{Report, Severity};
 
 /// How diagnostics are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -33,16 +33,18 @@ impl Format {
     /// Writes a report.
     ///
     /// # Errors
-    /// Where the text cannot be made into JSON, which does not happen.
-    pub fn write(self, report: &Report<'_>) -> Result<String, serde_json::Error> {
-        Ok(match self {
-            Self::Human => human(report),
-            Self::Short => short::short(report),
-            Self::Json => json::json(report)?,
-            Self::Sarif => sarif::sarif(report)?,
-            Self::Github => github::github(report),
-            Self::Gitlab => gitlab::gitlab(report)?,
-        })
+    /// Where `output` cannot be written to.
+    pub fn write(self, report: &Report<'_>, output: &mut dyn Write) -> io::Result<()> {
+        let mut output = io::BufWriter::with_capacity(1 << 16, output);
+        match self {
+            Self::Human => human::human(report, &mut output),
+            Self::Short => short::short(report, &mut output),
+            Self::Json => json::json(report, &mut output),
+            Self::Sarif => sarif::sarif(report, &mut output),
+            Self::Github => github::github(report, &mut output),
+            Self::Gitlab => gitlab::gitlab(report, &mut output),
+        }?;
+        output.flush()
     }
 }
 

@@ -1,46 +1,58 @@
 //! SARIF 2.1.0, the form in which code scanning takes the results of checkers. The document describes the rules that it
 //! has results for, and no others.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::code;
-use super::super::report::{Finding, Place};
+use super::super::report::{Finding, Fingerprints, Place};
 use super::super::{Report, Severity};
+use crate::each::Each;
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
-pub(super) fn sarif(report: &Report<'_>) -> Result<String, serde_json::Error> {
+#[derive(Serialize)]
+struct Document<R> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    version: &'static str,
+    runs: [Run<R>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run<R> {
+    tool: Value,
+    /// Columns count characters as Unicode does, not UTF-16 units.
+    column_kind: &'static str,
+    results: R,
+}
+
+pub(super) fn sarif(report: &Report<'_>, output: &mut impl Write) -> io::Result<()> {
     // The codes in alphabetical order, each with its index.
-    let mut rules: BTreeMap<&str, usize> = report.findings.iter().map(|finding| (finding.wording.code, 0)).collect();
+    let mut rules: BTreeMap<&str, usize> = report.codes().map(|code| (code, 0)).collect();
     rules.values_mut().enumerate().for_each(|(index, rule)| *rule = index);
-    let results: Vec<_> = report
-        .findings
-        .iter()
-        .zip(report.fingerprints())
-        .map(|(finding, fingerprint)| {
-            let index = rules.get(finding.wording.code).copied().unwrap_or_default();
-            result(report, finding, index, &fingerprint)
-        })
-        .collect();
-    let document = json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {
-                "driver": {
-                    "name": "farmout",
-                    "semanticVersion": env!("CARGO_PKG_VERSION"),
-                    "rules": rules.keys().map(|name| rule(report, name)).collect::<Vec<_>>(),
-                },
-            },
-            // Columns count characters as Unicode does, not UTF-16 units.
-            "columnKind": "unicodeCodePoints",
-            "results": results,
-        }],
+    let tool = json!({
+        "driver": {
+            "name": "farmout",
+            "semanticVersion": env!("CARGO_PKG_VERSION"),
+            "rules": rules.keys().map(|name| rule(report, name)).collect::<Vec<_>>(),
+        },
     });
-    Ok(serde_json::to_string_pretty(&document)? + "\n")
+    let fingerprints = RefCell::new(Fingerprints::default());
+    let result = |finding: Finding<'_>| {
+        let index = rules.get(finding.wording.code).copied().unwrap_or_default();
+        result(report, &finding, index, &fingerprints.borrow_mut().next(report, &finding))
+    };
+    let results = Each(|| report.findings().map(result));
+    let run = Run { tool, column_kind: "unicodeCodePoints", results };
+    let document = Document { schema: SCHEMA, version: "2.1.0", runs: [run] };
+    serde_json::to_writer_pretty(&mut *output, &document)?;
+    output.write_all(b"\n")
 }
 
 fn rule(report: &Report<'_>, name: &str) -> Value {

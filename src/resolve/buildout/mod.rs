@@ -177,7 +177,7 @@ impl Reading<'_> {
             Ok(file) => file,
             Err(error) => {
                 self.configuration.open = true;
-                if let Some(error @ (ReadError::Io(..) | ReadError::TooLarge(_))) = error {
+                if let Some(error @ (ReadError::Io(..) | ReadError::TooLarge(_) | ReadError::TooManyLines(_))) = error {
                     self.diagnostics.push(problem::Source::Unreadable { message: error.to_string() }, span);
                 } else {
                     let near = nearest(&path).map(|name| Utf8Path::new(word).with_file_name(name).to_string());
