@@ -1,6 +1,6 @@
 //! The passes from files to the graph, in order.
 
-use camino::Utf8PathBuf;
+use camino::Utf8Path;
 
 use crate::check::{check, check_fragments, layout};
 use crate::diagnostic::{Diagnostics, Failure, silence};
@@ -60,7 +60,7 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
             }
             let mut sheet = Sheet::new(document, &mut diagnostics);
             sheet.inherit(&mut diagnostics);
-            Manifest { name: Utf8PathBuf::from(sources.get(*id).name()), directory: directory.clone(), sheet }
+            Manifest { name: Utf8Path::new(sources.get(*id).name()).into(), directory: directory.clone(), sheet }
         })
         .collect();
 

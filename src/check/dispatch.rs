@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use fixedbitset::FixedBitSet;
 
 use crate::diagnostic::{Diagnostics, Label, problem};
-use crate::dispatch::{Graph, candidates};
+use crate::dispatch::{Excess, Graph, candidates};
 use crate::plan::LONGEST_DATABASE;
 use crate::source::Span;
 
@@ -24,9 +24,29 @@ pub(super) fn check(graph: &Graph, diagnostics: &mut Diagnostics) {
     if !graph.farm.more_slaves && !graph.farm.slaves.iter().any(|slave| slave.unclear) {
         unable::check(graph, diagnostics);
     }
+    too_many(graph, diagnostics);
     database(graph, diagnostics);
     highest(graph, diagnostics);
     twice(graph, diagnostics);
+}
+
+/// Builds whose builders would be too many. That the farm is full is told of the first build that it is too much for.
+fn too_many(graph: &Graph, diagnostics: &mut Diagnostics) {
+    let mut full = false;
+    for (build, excess) in &graph.excess {
+        let build = &graph.farm.builds[*build];
+        let place = build.dispatch.first().map_or(build.span, |dispatch| dispatch.requirement.span);
+        match *excess {
+            Excess::OfBuild(most) => {
+                diagnostics.push(problem::Dispatch::TooMany { build: build.name.clone(), most }, place);
+            }
+            Excess::OfFarm(most) => {
+                if !std::mem::replace(&mut full, true) {
+                    diagnostics.push(problem::Dispatch::TooManyOfAll { most }, build.span);
+                }
+            }
+        }
+    }
 }
 
 /// Names that PostgreSQL would cut off.

@@ -20,10 +20,10 @@ pub(super) fn check(graph: &Graph, diagnostics: &mut Diagnostics) {
     unused(graph, diagnostics);
 }
 
-/// A slave that takes no builder waits for ever. Said only where there are builders at all: else the builds are told of;
-/// and where all builds are known: else it may be for the others.
+/// A slave that takes no builder waits for ever. Said only where there are builders at all, and not too many of them: else
+/// the builds are told of; and where all builds are known: else it may be for the others.
 fn unused(graph: &Graph, diagnostics: &mut Diagnostics) {
-    if graph.builders.is_empty() || graph.farm.more_builds {
+    if graph.builders.is_empty() || graph.farm.more_builds || !graph.excess.is_empty() {
         return;
     }
     let mut used = FixedBitSet::new();

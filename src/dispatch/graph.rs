@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::offers::Offers;
-use super::{Chosen, Slaves};
+use super::{Chosen, Excess, Slaves};
+use crate::each::Each;
 use crate::model::{Build, Farm, OfferValue, Requirement, Slave, Version, Watch};
 
 /// A build at given versions of capabilities.
@@ -42,12 +43,14 @@ pub struct Graph {
     pub builders: Vec<Builder>,
     /// The schedulers, in the order of builds.
     pub schedulers: Vec<Scheduler>,
+    /// The builds that have no builders because these would be too many.
+    pub excess: IndexMap<usize, Excess>,
     /// Who offers what.
     pub(crate) offers: Offers,
 }
 
 impl Graph {
-    pub(super) fn new(farm: Farm, offers: Offers, builders: Vec<Builder>) -> Self {
+    pub(super) fn new(farm: Farm, offers: Offers, builders: Vec<Builder>, excess: IndexMap<usize, Excess>) -> Self {
         let mut schedulers: IndexMap<usize, Scheduler> = IndexMap::new();
         for (index, builder) in builders.iter().enumerate() {
             let build = &farm.builds[builder.build];
@@ -56,7 +59,7 @@ impl Graph {
                 schedulers.entry(builder.build).or_insert_with(new).builders.push(index);
             }
         }
-        Self { farm, builders, schedulers: schedulers.into_values().collect(), offers }
+        Self { farm, builders, schedulers: schedulers.into_values().collect(), excess, offers }
     }
 
     /// The build of a builder.
@@ -112,19 +115,6 @@ impl Graph {
             tree_stable_timer: self.farm.builds[scheduler.build].tree_stable_timer,
             watch: &self.farm.builds[scheduler.build].watch,
         }
-    }
-}
-
-/// A list that is made as it is written.
-struct Each<F>(F);
-
-impl<F, I> Serialize for Each<F>
-where
-    F: Fn() -> I,
-    I: Iterator<Item: Serialize>,
-{
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq((self.0)())
     }
 }
 

@@ -14,6 +14,7 @@ use crate::model::{Farm, Requirement, Slave, Version};
 pub use graph::{Builder, Graph, Scheduler};
 pub use reason::{Reason, refusal, why_not};
 pub use slaves::Slaves;
+pub use split::Excess;
 
 /// A capability for which a version was chosen; none for a capability without one.
 pub type Chosen = IndexMap<String, Option<Version>>;
@@ -28,8 +29,8 @@ pub fn dispatch(farm: Farm) -> Graph {
     for (index, build) in farm.builds.iter().enumerate().filter(|(_, build)| build.buildout.is_some()) {
         split.build(index, build);
     }
-    let builders = split.builders;
-    Graph::new(farm, offers, builders)
+    let (builders, excess) = (split.builders, split.excess);
+    Graph::new(farm, offers, builders, excess)
 }
 
 /// Whether a version passes all lines of `build-requires` for its capability.

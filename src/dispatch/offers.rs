@@ -8,6 +8,7 @@ use std::sync::Arc;
 use fixedbitset::FixedBitSet;
 
 use super::slaves::Ranking;
+use super::split::MOST_BITS;
 use crate::model::{Build, Requirement, Slave, Version};
 
 /// The capabilities of all slaves by version. Sets are by rank.
@@ -20,6 +21,8 @@ pub(crate) struct Offers {
     versions: Vec<Offered>,
     /// The slaves that take only builds that require all of these capabilities.
     reserved: HashMap<Vec<String>, FixedBitSet>,
+    /// There are too many slaves and versions for sets of them: only some are here.
+    pub(super) is_too_much: bool,
 }
 
 /// A version, and who offers it.
@@ -39,7 +42,12 @@ impl Offers {
         let none = FixedBitSet::with_capacity(slaves.len());
         let mut found: BTreeMap<&str, BTreeMap<Option<&Version>, Offered>> = BTreeMap::new();
         let mut reserved: HashMap<Vec<String>, FixedBitSet> = HashMap::new();
+        let is_too_much = |sets: usize| sets.saturating_mul(slaves.len()) > MOST_BITS;
+        let mut sets = 0;
         for (index, slave) in slaves.iter().enumerate() {
+            if is_too_much(sets) {
+                break;
+            }
             let rank = ranking.rank(index);
             if !slave.only_if_requires.is_empty() {
                 let mut names = slave.only_if_requires.clone();
@@ -50,6 +58,7 @@ impl Offers {
             for (capability, offers) in &slave.capabilities {
                 let versions = found.entry(capability).or_default();
                 for offer in offers {
+                    sets += usize::from(!versions.contains_key(&offer.version.as_ref()));
                     versions.entry(offer.version.as_ref()).or_default().add(offer.version.as_ref(), rank, &none);
                 }
             }
@@ -61,7 +70,7 @@ impl Offers {
                 .extend(offered.into_values().map(|offered| Offered { capability: capability.to_owned(), ..offered }));
             capabilities.insert(capability.to_owned(), start..versions.len());
         }
-        Self { ranking, capabilities, versions, reserved }
+        Self { ranking, capabilities, versions, reserved, is_too_much: is_too_much(sets) }
     }
 
     /// A version by its place.

@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::model::{Build, Offer, Requirement, Slave};
 
+/// A reason lists no more of what a slave offers than this.
+const LISTED: usize = 40;
+
 /// Why a slave does not take a build or a builder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
@@ -76,5 +79,7 @@ fn offered(slave: &Slave, requirement: &Requirement) -> Vec<String> {
         let version = offer.version.as_ref().map_or_else(|| "without a version".to_owned(), ToString::to_string);
         format!("{} {version}", requirement.capability)
     };
-    slave.capabilities.get(&requirement.capability).into_iter().flatten().map(text).collect()
+    let offers = slave.capabilities.get(&requirement.capability).map_or(&[][..], Vec::as_slice);
+    let more = offers.get(LISTED..).filter(|more| !more.is_empty()).map(|_| "…".to_owned());
+    offers.iter().take(LISTED).map(text).chain(more).collect()
 }

@@ -109,7 +109,8 @@ fn section(layout: &Layout, compilation: &Compilation, build: &Build, writer: &m
 fn inherited(layout: &Layout, build: &Build) -> Vec<String> {
     let (mut sources, mut ignored) = (Sources::default(), Diagnostics::default());
     let Ok(files) = Files::read(layout, &mut sources, &mut ignored) else { return Vec::new() };
-    let Some((id, _)) = files.manifests.iter().find(|(id, _)| sources.get(*id).name() == build.manifest) else {
+    let Some((id, _)) = files.manifests.iter().find(|(id, _)| sources.get(*id).name() == build.manifest.as_str())
+    else {
         return Vec::new();
     };
     let mut sheet = Sheet::new(ini::parse(&sources, *id, &mut ignored), &mut ignored);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 use serde::Serialize;
 
@@ -17,9 +17,9 @@ pub struct Build {
     /// Where its section begins.
     pub span: Span,
     /// The manifest, as the farm spells its path.
-    pub manifest: Utf8PathBuf,
+    pub manifest: Arc<Utf8Path>,
     /// Where its buildout comes from; without one it has no builder.
-    pub buildout: Option<Buildout>,
+    pub buildout: Option<Box<Buildout>>,
     /// What its configuration says, where that can be read without fetching anything.
     pub inside: Option<Inside>,
     /// Free text.
@@ -28,14 +28,14 @@ pub struct Build {
     pub watch: Vec<Watch>,
     /// Seconds without a change before it starts.
     pub tree_stable_timer: u64,
-    /// The capabilities over whose versions it is dispatched, in order.
+    /// The capabilities over whose versions it is dispatched, in order; without a buildout, those that it names.
     pub dispatch: Vec<Dispatch>,
     /// What a slave must offer to take it.
     pub requires: Vec<Requirement>,
     /// The step templates of its phases that it names, in the order in which they run.
     pub steps: Vec<StepUse>,
-    /// The values of the options that its step templates declare.
-    pub options: IndexMap<String, Value>,
+    /// The values of the options that its step templates declare; builds that have the same share them.
+    pub options: Arc<IndexMap<String, Value>>,
 }
 
 /// What is inside a buildout.

@@ -126,7 +126,7 @@ pub fn lower(
     Ok(Procedure {
         builder: builder.name.clone(),
         build: build.name.clone(),
-        manifest: build.manifest.clone(),
+        manifest: build.manifest.to_path_buf(),
         category: build.category.clone(),
         chosen: Chosen::clone(&builder.chosen),
         requires: build.requires.clone(),

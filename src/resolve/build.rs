@@ -1,9 +1,10 @@
 //! Sections of manifests to builds.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::buildout::{Library, Live, live};
 use super::sheet::Found;
@@ -19,7 +20,7 @@ use crate::syntax::ini::DEFAULT;
 /// A manifest, resolved.
 pub struct Manifest {
     /// How the farm spells its path.
-    pub name: Utf8PathBuf,
+    pub name: Arc<Utf8Path>,
     /// The directory that it is in.
     pub directory: Utf8PathBuf,
     /// Its sections.
@@ -48,7 +49,8 @@ pub fn builds(
     diagnostics: &mut Diagnostics,
 ) -> Vec<Build> {
     let mut builds: Vec<Build> = Vec::new();
-    let mut known: HashMap<String, Span> = HashMap::new();
+    let mut known: HashMap<&str, Span> = HashMap::new();
+    let mut shared = Arc::default();
     for manifest in manifests {
         let mut unclear = HashSet::new();
         for (name, span) in manifest.sheet.sections() {
@@ -59,9 +61,11 @@ pub fn builds(
                 unclear.insert(name.to_owned());
                 continue;
             }
-            known.insert(name.to_owned(), span);
-            let unclear = &mut unclear;
-            builds.extend(Reading { manifest, name, span, knowledge, library, sources, unclear, diagnostics }.build());
+            known.insert(name, span);
+            let (unclear, shared) = (&mut unclear, &mut shared);
+            builds.extend(
+                Reading { manifest, name, span, knowledge, library, sources, unclear, shared, diagnostics }.build(),
+            );
         }
         unread(manifest, knowledge, &unclear, diagnostics);
     }
@@ -102,6 +106,8 @@ struct Reading<'a> {
     sources: &'a mut Sources,
     /// The sections of which not all step templates are known.
     unclear: &'a mut HashSet<String>,
+    /// The options of the build before: most have the same.
+    shared: &'a mut Arc<IndexMap<String, Value>>,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -121,12 +127,12 @@ impl Reading<'_> {
         };
         let category = self.text("build-category").map(|text| text.to_string()).filter(|text| !text.is_empty());
         let requires = self.requires();
-        let dispatch = self.dispatch();
+        let dispatch = self.dispatch(buildout.is_some());
         let mut build = Build {
             name: self.name.to_owned(),
             span: self.span,
-            manifest: self.manifest.name.clone(),
-            buildout,
+            manifest: Arc::clone(&self.manifest.name),
+            buildout: buildout.map(Box::new),
             inside,
             category,
             watch,
@@ -134,11 +140,15 @@ impl Reading<'_> {
             dispatch,
             requires,
             steps: Vec::new(),
-            options: IndexMap::new(),
+            options: Arc::default(),
         };
         if let Some(buildout) = &build.buildout {
             build.steps = self.steps(buildout);
-            build.options = self.options(&build.steps);
+            let options = self.options(&build.steps);
+            if **self.shared != options {
+                *self.shared = Arc::new(options);
+            }
+            build.options = Arc::clone(self.shared);
         } else if wanted {
             // Which step templates it would have is not known, so none of their options is there for nothing.
             let options = self.knowledge.templates.iter().flat_map(|template| &template.options);
@@ -182,7 +192,7 @@ impl Reading<'_> {
     /// The buildout's own repository, `watch`, and what the buildout itself names. Set but empty: nothing.
     fn watch(&mut self, buildout: Option<&Buildout>, inside: Option<&Inside>) -> Vec<Watch> {
         let rewrites = &self.knowledge.farm.rewrite_urls;
-        let mut watch = Vec::new();
+        let mut watch = IndexSet::new();
         let wanted = self.value("auto-watch") != Some(Value::Boolean(false));
         // Read in any case: mistakes in the sources are mistakes of the buildout.
         let live = inside.map(|inside| live(&inside.configuration, &inside.part, self.diagnostics));
@@ -196,16 +206,14 @@ impl Reading<'_> {
         if let Some(BuildoutSource::Vcs { vcs, url, branch, .. }) = buildout.map(|buildout| &buildout.source) {
             let own = Watch { vcs: *vcs, url: super::resolve_url(*vcs, url, rewrites), branch: branch.clone() };
             if !watch.contains(&own) {
-                watch.insert(0, own);
+                watch.shift_insert(0, own);
             }
         }
         for Live { vcs, url, branch } in live.into_iter().flatten() {
             let source = Watch { vcs, url: super::resolve_url(vcs, &url, rewrites), branch };
-            if !watch.contains(&source) {
-                watch.push(source);
-            }
+            watch.insert(source);
         }
-        watch
+        watch.into_iter().collect()
     }
 
     fn requires(&mut self) -> Vec<Requirement> {
@@ -213,9 +221,10 @@ impl Reading<'_> {
         text.map_or_else(Vec::new, |text| requirement::requirements(&text, self.diagnostics))
     }
 
-    fn dispatch(&mut self) -> Vec<Dispatch> {
+    fn dispatch(&mut self, has_buildout: bool) -> Vec<Dispatch> {
         match self.found("build-for") {
             Some(found) => found.value.map_or_else(Vec::new, |text| requirement::dispatch(&text, self.diagnostics)),
+            None if !has_buildout => Vec::new(),
             None => {
                 let default =
                     self.knowledge.options.manifest.get("build-for").and_then(|declared| declared.default.as_deref());

@@ -12,12 +12,23 @@ const DEEPEST: usize = 10;
 const LONGEST: usize = 1 << 20;
 /// A value has no more references, those in what is put in included: references to nothing make it no longer.
 const MOST_REFERENCES: usize = 1 << 16;
-/// All values of a file together grow no longer than this.
-const LONGEST_OF_ALL: usize = 1 << 28;
 
-/// What the interpolated values of a file have taken so far: bytes and references.
+/// What the values of a file that are not simply written where they are read have taken so far: the bytes of those that
+/// sections inherit or have from `[DEFAULT]`, and the bytes and references of interpolated ones.
 #[derive(Debug, Default)]
 pub(super) struct Budget(Cell<usize>);
+
+impl Budget {
+    /// All of them together grow no longer than this.
+    pub(super) const MOST: usize = 1 << 27;
+
+    /// Takes something; false if there is nothing left.
+    pub(super) fn spend(&self, amount: usize) -> bool {
+        let spent = self.0.get().saturating_add(amount);
+        self.0.set(spent);
+        spent <= Self::MOST
+    }
+}
 
 /// A value with what it refers to put in; none if something was wrong, which has been reported.
 pub(super) fn interpolate(sheet: &Sheet, value: &Text, section: &str, diagnostics: &mut Diagnostics) -> Option<Text> {
@@ -28,8 +39,9 @@ pub(super) fn interpolate(sheet: &Sheet, value: &Text, section: &str, diagnostic
     let mut interpolation =
         Interpolation { sheet, section, stack: Vec::new(), references: 0, too_long: false, diagnostics };
     let good = interpolation.append(value, &mut result);
-    let spent = &sheet.budget.0;
-    spent.set(spent.get().saturating_add(result.len() + interpolation.references));
+    let references = interpolation.references;
+    // What is too much is told of the next reference.
+    sheet.budget.spend(result.len() + references);
     good.then_some(result)
 }
 
@@ -125,8 +137,7 @@ impl Interpolation<'_> {
             self.diagnostics.push(problem::Interpolation::Depth { most: DEEPEST }, place);
             return false;
         }
-        let spent = self.sheet.budget.0.get();
-        if self.too_long || result.len() > LONGEST || self.references > MOST_REFERENCES || spent > LONGEST_OF_ALL {
+        if self.too_long || result.len() > LONGEST || self.references > MOST_REFERENCES || !self.sheet.budget.spend(0) {
             // The first place says it all.
             if !self.too_long {
                 self.diagnostics.push(problem::Interpolation::Length { most: LONGEST }, place);

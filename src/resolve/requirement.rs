@@ -7,8 +7,25 @@ use crate::model::{Criterion, Dispatch, Filter, Operator, Requirement, Version, 
 use crate::source::Text;
 use crate::syntax::filter::{Kind, tokens};
 
+/// No line or value of words is longer: a repository, some paths, a dozen versions.
+const LONGEST: usize = 1 << 14;
+
+/// Whether a value, or a line of it, can be one of words; reported if it is too long for that.
+pub(super) fn fits(value: &Text, line: &str, diagnostics: &mut Diagnostics) -> Option<()> {
+    if line.len() > LONGEST {
+        // What references put in stands elsewhere, and is not what is too long.
+        let place = if value.contains('\n') { value.span_of(line) } else { value.whole() };
+        diagnostics.push(problem::Setting::Length { most: LONGEST }, place);
+        return None;
+    }
+    Some(())
+}
+
 /// Reads `build-requires`. A line with a mistake is reported and left out.
 pub fn requirements(value: &Text, diagnostics: &mut Diagnostics) -> Vec<Requirement> {
+    if fits(value, value, diagnostics).is_none() {
+        return Vec::new();
+    }
     value
         .lines()
         .filter_map(|line| {
@@ -25,6 +42,9 @@ pub fn requirements(value: &Text, diagnostics: &mut Diagnostics) -> Vec<Requirem
 /// Reads `build-for`. A line with a mistake is reported and left out.
 pub fn dispatch(value: &Text, diagnostics: &mut Diagnostics) -> Vec<Dispatch> {
     let mut dispatch: Vec<Dispatch> = Vec::new();
+    if fits(value, value, diagnostics).is_none() {
+        return dispatch;
+    }
     for line in value.lines() {
         let Some(next) = dispatch_line(value, line, diagnostics) else { continue };
         let capability = &next.requirement.capability;

@@ -17,7 +17,7 @@ use crate::syntax::ini::{DEFAULT, Document, Setting};
 /// A message lists no more names than this, and a `…` for the others.
 const LISTED: usize = 40;
 /// The names that are looked at, in all, for one that was meant: with very many mistakes the last ones get no proposal.
-const COMPARED: usize = 1 << 20;
+const COMPARED: usize = 1 << 18;
 
 /// A file's sections, merged.
 #[derive(Debug)]
@@ -70,10 +70,10 @@ pub struct Origin<'a> {
 impl Sheet {
     /// Merges what is written twice, and reports it.
     pub fn new(document: Document, diagnostics: &mut Diagnostics) -> Self {
-        let empty = |span| Section { span, options: IndexMap::new() };
+        let empty = |span, options| Section { span, options: IndexMap::with_capacity(options) };
         let mut sheet = Self {
             sections: IndexMap::with_capacity(document.sections.len()),
-            default: empty(None),
+            default: empty(None, 0),
             inheritance: Inheritance::default(),
             budget: Budget::default(),
             compared: Cell::new(0),
@@ -95,7 +95,7 @@ impl Sheet {
                 &mut sheet.default
             } else {
                 match sheet.sections.entry(written.name.clone()) {
-                    Entry::Vacant(entry) => entry.insert(empty(Some(written.span))),
+                    Entry::Vacant(entry) => entry.insert(empty(Some(written.span), written.options.len())),
                     Entry::Occupied(entry) => {
                         let problem = problem::Ini::DuplicateSection { section: written.name };
                         let diagnostic = diagnostics.push(problem, written.span);
@@ -172,6 +172,11 @@ impl Sheet {
         };
         stored.read.set(true);
         let setting = &stored.setting;
+        // A section's own value is as long as it is written; one that all sections have may come to terabytes.
+        if setter.is_none_or(|(name, _)| name != section) && !self.budget.spend(setting.value.len()) {
+            diagnostics.push(problem::Interpolation::Shared { most: Budget::MOST }, setting.value.whole());
+            return Some(Found { value: None, name: setting.span });
+        }
         Some(Found { value: interpolate(self, &setting.value, context, diagnostics), name: setting.span })
     }
 
@@ -211,6 +216,9 @@ impl Sheet {
 
     /// Of the names that would have been right, those that a message needs: the nearest, or the first few.
     pub(super) fn proposals<'a>(&self, written: &str, names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
+        if self.compared.get() >= COMPARED {
+            return Vec::new();
+        }
         match self.near(written, names.clone()) {
             Some(near) => vec![near],
             None => {

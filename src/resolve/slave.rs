@@ -1,11 +1,11 @@
 //! Sections of slave fragments to slaves.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use indexmap::IndexMap;
 
-use super::Sheet;
 use super::typed::typed;
+use super::{Sheet, requirement};
 use crate::diagnostic::{Diagnostics, Label, problem, suggest};
 use crate::model::{
     Declaration, Declarations, DeclaredOptions, Offer, OfferOption, OfferValue, OptionType, Priority, Secret, Slave,
@@ -125,12 +125,17 @@ impl Reading<'_> {
             self.unclear = true;
             return capabilities;
         };
+        // Where the offer of each version is.
+        let mut places: BTreeMap<(usize, Option<Version>), usize> = BTreeMap::new();
         for line in value.lines() {
             let offered = self.offer(&value, line);
             self.unclear |= offered.is_none();
             if let Some((name, offer)) = offered {
-                let offers = capabilities.entry(name).or_default();
-                match offers.iter_mut().find(|other| other.version == offer.version) {
+                let entry = capabilities.entry(name);
+                let key = (entry.index(), offer.version.clone());
+                let offers = entry.or_default();
+                let place = *places.entry(key).or_insert(offers.len());
+                match offers.get_mut(place) {
                     Some(first) => merge(first, offer, self.diagnostics),
                     None => offers.push(offer),
                 }
@@ -140,6 +145,7 @@ impl Reading<'_> {
     }
 
     fn offer(&mut self, value: &Text, line: &str) -> Option<(String, Offer)> {
+        requirement::fits(value, line, self.diagnostics)?;
         let (name, words) = words::capability(line)?;
         let declaration = self.declarations.get(name);
         if declaration.is_none() {

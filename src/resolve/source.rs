@@ -1,8 +1,9 @@
 //! `buildout` and `watch`: where a buildout comes from, and what to watch.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use indexmap::IndexSet;
 
-use super::{Rewrite, Within};
+use super::{Rewrite, Within, requirement};
 use crate::diagnostic::{Diagnostics, problem};
 use crate::model::{Buildout, BuildoutSource, Vcs, Watch, is_property, launchpad, normal, without_credentials};
 use crate::source::Text;
@@ -73,8 +74,8 @@ pub(super) fn buildout(value: &Text, places: &Places<'_>, diagnostics: &mut Diag
 }
 
 /// Reads the lines of `watch`; one with a mistake is reported and left out.
-pub(super) fn watches(value: &Text, rewrites: &[Rewrite], diagnostics: &mut Diagnostics) -> Vec<Watch> {
-    let mut watches = Vec::new();
+pub(super) fn watches(value: &Text, rewrites: &[Rewrite], diagnostics: &mut Diagnostics) -> IndexSet<Watch> {
+    let mut watches = IndexSet::new();
     for line in value.lines() {
         let Some(mut words) = Words::new(value, line, &WATCHES, diagnostics) else { continue };
         let vcs = match words.kind {
@@ -90,9 +91,7 @@ pub(super) fn watches(value: &Text, rewrites: &[Rewrite], diagnostics: &mut Diag
                 url: resolve_url(vcs, plain[0], rewrites),
                 branch: plain.get(1).map(|branch| (*branch).to_owned()),
             };
-            if !watches.contains(&watch) {
-                watches.push(watch);
-            }
+            watches.insert(watch);
         }
     }
     watches
@@ -129,6 +128,7 @@ impl<'a, 'd> Words<'a, 'd> {
         kinds: &[(&'static str, &'static str)],
         diagnostics: &'d mut Diagnostics,
     ) -> Option<Self> {
+        requirement::fits(value, line, diagnostics)?;
         let mut plain = Vec::new();
         let mut options = Vec::new();
         for word in words::source(line) {

@@ -18,9 +18,6 @@ mod grammar {
 /// The section whose options all sections of its file see.
 pub const DEFAULT: &str = "DEFAULT";
 
-/// Room for the options of a section: enough for most, so that they need not be moved.
-const USUAL_OPTIONS: usize = 8;
-
 /// A file as it is written: nothing merged, nothing resolved.
 #[derive(Debug, Default)]
 pub struct Document {
@@ -143,7 +140,8 @@ fn meant(header: &str) -> &str {
 /// Reads one source. Mistakes are reported, and everything else is read all the same.
 pub fn parse(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> Document {
     let text = sources.get(id).text();
-    let mut reading = Reading { id, text, document: Document::default(), diagnostics, misplaced: false };
+    let mut reading =
+        Reading { id, text, document: Document::default(), options: Vec::new(), diagnostics, misplaced: false };
     if let Some(at) = text.find('\0') {
         reading.diagnostics.push(problem::Ini::Binary, Span::new(id, at..at + 1));
         return reading.document;
@@ -156,6 +154,7 @@ pub fn parse(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> 
             reading.line(line.as_rule(), line.as_str());
         }
     }
+    reading.end();
     reading.document
 }
 
@@ -163,6 +162,8 @@ struct Reading<'a> {
     id: SourceId,
     text: &'a str,
     document: Document,
+    /// The options of the last section so far: once they are known, they take no more room than they need.
+    options: Vec<Setting>,
     diagnostics: &'a mut Diagnostics,
     /// Whether the lines before the first section have been reported: they are one mistake.
     misplaced: bool,
@@ -191,8 +192,16 @@ impl Reading<'_> {
     }
 
     fn section(&mut self, name: &str, broken: bool) {
-        let options = Vec::with_capacity(USUAL_OPTIONS);
-        self.document.sections.push(Section { name: name.to_owned(), span: self.span(name), options, broken });
+        self.end();
+        let (name, span) = (name.to_owned(), self.span(name));
+        self.document.sections.push(Section { name, span, options: Vec::new(), broken });
+    }
+
+    /// Ends the last section.
+    fn end(&mut self) {
+        if let Some(section) = self.document.sections.last_mut() {
+            section.options = self.options.drain(..).collect();
+        }
     }
 
     fn option(&mut self, line: &str) {
@@ -205,9 +214,7 @@ impl Reading<'_> {
         let place = if written.is_empty() { self.span(value).beginning() } else { self.span(written) };
         self.hash(written);
         let setting = Setting { name: lowercase(name), span: self.span(name), value: Text::literal(written, place) };
-        if let Some(section) = self.document.sections.last_mut() {
-            section.options.push(setting);
-        }
+        self.options.push(setting);
     }
 
     fn continuation(&mut self, line: &str) {
@@ -216,8 +223,7 @@ impl Reading<'_> {
             return;
         }
         let place = self.span(words);
-        let option = self.document.sections.last_mut().and_then(|section| section.options.last_mut());
-        let Some(option) = option else {
+        let Some(option) = self.options.last_mut() else {
             if self.inside(line) {
                 self.diagnostics.push(problem::Ini::Indented, place);
             }

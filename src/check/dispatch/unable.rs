@@ -105,7 +105,8 @@ fn no_builder(graph: &Graph, unmet: &HashSet<usize>, diagnostics: &mut Diagnosti
     let mut known: HashMap<Vec<String>, Vec<Alike>> = HashMap::new();
     let mut left = LOOKS;
     for (index, build) in graph.farm.builds.iter().enumerate() {
-        if build.buildout.is_none() || built.contains(&index) || unmet.contains(&index) {
+        let told = unmet.contains(&index) || graph.excess.contains_key(&index);
+        if build.buildout.is_none() || built.contains(&index) || told {
             continue;
         }
         let wanted = build.requires.iter().map(|requirement| format!("requires {requirement}"));

@@ -34,6 +34,8 @@ pub enum Dispatch {
     Database { builder: String, database: String },
     Highest { slave: String, capability: String, taken: String, offered: Vec<String> },
     NoBuilder { build: String, slaves: Vec<Alike> },
+    TooMany { build: String, most: usize },
+    TooManyOfAll { most: usize },
     Twice { capability: String },
     Unmet { build: String, wanted: String, slaves: Vec<Alike>, offer: Offer },
 }
@@ -91,6 +93,20 @@ impl Dispatch {
                     true => format!("{}, for other reasons", alike.subject()),
                     false => format!("{}: {}", alike.subject(), alike.reason),
                 })),
+            ),
+            Self::TooMany { build, most } => word(
+                "dispatch::too-many",
+                Error,
+                &format!("the build `{build}` is for too many combinations of versions: it has no builder"),
+                &format!("more than {most} builders"),
+                "every version of a capability is built with every version of the others: narrow them, as in `python >= 3.10`",
+            ),
+            Self::TooManyOfAll { most } => word(
+                "dispatch::too-many",
+                Error,
+                &format!("the farm comes to too many builders for its slaves, at most {most}: this build and those after it have none"),
+                "one build too many",
+                "divide the farm, or narrow what builds are for, as in `python >= 3.10`",
             ),
             Self::Twice { capability } => word(
                 "dispatch::twice",

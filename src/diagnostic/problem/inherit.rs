@@ -27,7 +27,10 @@ impl Inherit {
                 Error,
                 &format!("there is no section `[{parent}]` to inherit from"),
                 "not a section of this manifest",
-                &did_you_mean(parent, known).unwrap_or_else(|| format!("its sections are {}", names(known))),
+                &did_you_mean(parent, known).unwrap_or_else(|| match known.as_slice() {
+                    [] => "write the name of another section".to_owned(),
+                    known => format!("its sections are {}", names(known)),
+                }),
             ),
         }
     }

@@ -11,6 +11,7 @@ pub enum Interpolation {
     Depth { most: usize },
     Length { most: usize },
     Percent,
+    Shared { most: usize },
     Unknown { option: String, near: Option<String>, inherited: Option<String> },
 }
 
@@ -45,6 +46,13 @@ impl Interpolation {
                 "in a value that refers to others, `%` begins a reference",
                 "not a reference",
                 "write `%%` for the character itself, or `%(name)s` to refer to an option",
+            ),
+            Self::Shared { most } => word(
+                "interpolation::length",
+                Error,
+                &format!("the values that sections have from others come to more than {most} bytes"),
+                "taken once too often",
+                "a value of this length is for one section",
             ),
             Self::Unknown { option, near, inherited } => word(
                 "interpolation::unknown",

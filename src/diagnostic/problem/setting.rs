@@ -8,6 +8,7 @@ use super::{Wording, names, word};
 #[allow(missing_docs, reason = "the wording below says what each is")]
 pub enum Setting {
     Choice { option: String, choices: Vec<String> },
+    Length { most: usize },
     OfOtherTemplate { option: String, section: String, readers: Vec<String> },
     Required { option: String, template: String },
     Shadowed { option: String },
@@ -27,6 +28,13 @@ impl Setting {
                 &format!("`{option}` cannot have this value"),
                 "not one of its values",
                 &format!("it may be {}", names(choices)),
+            ),
+            Self::Length { most } => word(
+                "option::length",
+                Error,
+                "this is too long to be read",
+                &format!("more than {most} bytes"),
+                "what stands here is some words: is it the value of another option?",
             ),
             Self::OfOtherTemplate { option, section, readers } => word(
                 "option::unread",
