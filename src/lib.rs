@@ -34,6 +34,8 @@ pub mod report;
 pub mod runner;
 pub mod tool;
 
+mod group;
+
 // What all of it means, for a person who asks.
 pub mod explain;
 pub mod schema;

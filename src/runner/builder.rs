@@ -8,7 +8,6 @@ use indexmap::IndexMap;
 
 use super::environment::mentions;
 use super::event::Event;
-use super::group::ProcessId;
 use super::journal::{FORMAT, Journal, Record};
 use super::lock::Lock;
 use super::result::{BuilderResult, Outcome, StepResult, seconds};
@@ -17,6 +16,7 @@ use super::session::Session;
 use super::step::Work;
 use super::workspace::{Workspace, owner, remove_sockets};
 use crate::diagnostic::plain;
+use crate::group::ProcessId;
 use crate::plan::{OnFailure, Plan, Step};
 
 /// Which steps to perform.

@@ -7,9 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::group::ProcessId;
 use super::save::Readers;
 use super::site::StepUser;
+use crate::group::ProcessId;
 
 /// The version of the records that this farmout writes and reads.
 pub(super) const FORMAT: u32 = 1;

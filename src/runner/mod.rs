@@ -10,7 +10,6 @@ mod environment;
 mod event;
 mod files;
 mod folder;
-mod group;
 mod interrupt;
 mod journal;
 mod keep;

@@ -12,8 +12,8 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 use super::event::Stream;
-use super::group;
 use super::interrupt::Interrupts;
+use crate::group;
 
 /// How long a command may take, and how it is ended.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::builder::{Which, perform, tidy};
 use super::event::Event;
 use super::folder::Folder;
-use super::group;
 use super::journal::Journal;
 use super::lock::Lock;
 use super::mask::Mask;
@@ -21,6 +20,7 @@ use super::state::State;
 use super::step::Work;
 use super::workspace::{Workspace, owner, remove_sockets};
 use crate::diagnostic::{Failure, plain};
+use crate::group;
 use crate::plan::Plan;
 
 /// After as many tries a record is given up: what it needs will not come back.

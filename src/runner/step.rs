@@ -13,7 +13,6 @@ use nix::sys::signal::Signal;
 use super::environment::{Environment, Values, differences};
 use super::event::{Event, Stream};
 use super::files;
-use super::group::ProcessId;
 use super::journal::Journal;
 use super::keep;
 use super::lock::Lock;
@@ -25,6 +24,7 @@ use super::session::Session;
 use super::site::{Site, StepUser};
 use super::workspace::Workspace;
 use crate::diagnostic::plain;
+use crate::group::ProcessId;
 use crate::plan::{OnFailure, Plan, Step};
 
 /// A builder at work, as its steps see it.

@@ -1,4 +1,5 @@
-//! Processes and process groups as the kernel shows them: who is alive, who is who, and signals to them.
+//! Processes and process groups as the kernel shows them: who is alive, who is who, and signals to them. For the runner
+//! and for the tools; knows nothing of what a process is for.
 
 use std::io;
 
@@ -9,26 +10,26 @@ use serde::{Deserialize, Serialize};
 
 /// One process, told apart from every later one that gets the same number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct ProcessId {
+pub(crate) struct ProcessId {
     /// Its number.
-    pub(super) pid: i32,
+    pub(crate) pid: i32,
     /// When it started, in the kernel's ticks since the machine did.
-    pub(super) start: u64,
+    pub(crate) start: u64,
     /// Its session, which a process that daemonises leaves.
-    pub(super) session: i32,
+    pub(crate) session: i32,
     /// Which start of the machine that was.
-    pub(super) boot: String,
+    pub(crate) boot: String,
 }
 
 impl ProcessId {
     /// The process with this number, if there is one.
-    pub(super) fn of(pid: i32) -> Option<Self> {
+    pub(crate) fn of(pid: i32) -> Option<Self> {
         let stat = Stat::read(pid)?;
         Some(Self { pid, start: stat.start, session: stat.session, boot: boot() })
     }
 
     /// This very process.
-    pub(super) fn own() -> io::Result<Self> {
+    pub(crate) fn own() -> io::Result<Self> {
         let pid = std::process::id();
         i32::try_from(pid)
             .ok()
@@ -37,12 +38,12 @@ impl ProcessId {
     }
 
     /// Whether it runs still. One that only waits for its parent to take note of its end does not.
-    pub(super) fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         self.boot == boot() && Stat::read(self.pid).is_some_and(|stat| stat.start == self.start && stat.runs())
     }
 
     /// Whether the group that it led still has processes, and surely that group and not a later one of its number.
-    pub(super) fn leads_a_live_group(&self) -> bool {
+    pub(crate) fn leads_a_live_group(&self) -> bool {
         if self.boot != boot() {
             return false;
         }
@@ -55,7 +56,7 @@ impl ProcessId {
 }
 
 /// Whether the group has a process that runs.
-pub(super) fn has_members(group: i32) -> bool {
+pub(crate) fn has_members(group: i32) -> bool {
     match killpg(Pid::from_raw(group), None) {
         Err(Errno::ESRCH) => false,
         // It may have none but dead ones that nobody takes note of, as in a container without an init.
@@ -64,13 +65,13 @@ pub(super) fn has_members(group: i32) -> bool {
 }
 
 /// Asks every process of the group to end, the stopped ones too.
-pub(super) fn terminate(group: i32) {
+pub(crate) fn terminate(group: i32) {
     signal(group, Signal::SIGTERM);
     signal(group, Signal::SIGCONT);
 }
 
 /// Ends every process of the group.
-pub(super) fn kill(group: i32) {
+pub(crate) fn kill(group: i32) {
     signal(group, Signal::SIGKILL);
 }
 
