@@ -83,7 +83,8 @@ fn signal(group: i32, signal: Signal) {
     }
 }
 
-fn boot() -> String {
+/// Which start of the machine this is.
+pub(crate) fn boot() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 

@@ -11,7 +11,7 @@ use common::snapshot::snapshot;
 
 #[test]
 fn help_is_written_for_the_reader() {
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 19] = [
         &[],
         &["analyze-log"],
         &["bootstrap"],
@@ -20,10 +20,17 @@ fn help_is_written_for_the_reader() {
         &["fetch", "git"],
         &["fetch", "hg"],
         &["fetch", "hgtag"],
+        &["keep-output"],
         &["pg", "create-database"],
         &["pg", "drop-database"],
         &["pg", "start-cluster"],
         &["pg", "stop-cluster"],
+        &["release-port"],
+        &["reserve-port"],
+        &["server", "start"],
+        &["server", "stop"],
+        &["upload"],
+        &["wait-port"],
     ];
     let mut all = String::new();
     for command in commands {

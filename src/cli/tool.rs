@@ -1,6 +1,7 @@
 //! `farmout tool`: the commands that steps call.
 
 mod fetch;
+mod server;
 
 use std::path::PathBuf;
 
@@ -8,7 +9,8 @@ use clap::Subcommand;
 
 use super::Exit;
 use crate::diagnostic::{self, Failure};
-use crate::tool::{analyze, bootstrap, inventory, pg, say};
+use crate::tool::{analyze, bootstrap, inventory, output, pg, say, upload};
+use server::{ReleasePort, ReservePort, Server, WaitPort};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -46,9 +48,44 @@ enum Command {
     ///
     /// Exits 1 if it is not what is expected.
     Inventory(Inventory),
+    /// Run a command, and keep what it writes in a file too
+    ///
+    /// For programs that can write no log. Both streams go to standard output, and to the file, which is made anew.
+    ///
+    /// Exits 1 if the command cannot be run, or ends with another status than 0.
+    KeepOutput(KeepOutput),
     /// Make and remove testing databases and throw-away PostgreSQL clusters
     #[command(subcommand)]
     Pg(Pg),
+    /// Give up the ports that are reserved for somebody; none is fine
+    ReleasePort(ReleasePort),
+    /// Find a port that is free, and keep others from getting it
+    ///
+    /// Takes the first port of the range that is not reserved, and at which a server could listen. What was reserved for the
+    /// same holder before is given up.
+    ///
+    /// The reservation is a file in DIR. It holds until it is released, the process that called for it has ended, or the
+    /// machine is started again. Ports are kept apart among all that use the same DIR.
+    ///
+    /// The last line of the output is the port.
+    ReservePort(ReservePort),
+    /// Start and stop a server in the background
+    #[command(subcommand)]
+    Server(Server),
+    /// Publish files and trees, readable for everybody
+    ///
+    /// A file is copied into DIR, and of a directory everything inside. What is there already stays, but for files of the
+    /// same names. Each file is written aside and renamed; files get the mode 644 and new directories 755, whatever the umask.
+    ///
+    /// Links from one place of a tree to another are kept. Those that lead out of it are not followed: they are left out, and
+    /// it exits 1 after all the rest is copied.
+    ///
+    /// With --url, the last line of the output is that address.
+    Upload(Upload),
+    /// Wait until somebody answers at a port of this machine
+    ///
+    /// Exits 0 as soon as a connection is accepted; 1 when the time is over, or the server of --pid-file has ended.
+    WaitPort(WaitPort),
 }
 
 #[derive(Debug, clap::Args)]
@@ -102,6 +139,16 @@ struct Inventory {
     /// Where the inventory goes
     #[arg(long, value_name = "FILE")]
     into: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct KeepOutput {
+    /// The file
+    #[arg(long, value_name = "FILE")]
+    into: PathBuf,
+    /// The command
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -172,6 +219,22 @@ struct StopCluster {
     data: PathBuf,
 }
 
+#[derive(Debug, clap::Args)]
+struct Upload {
+    /// What to publish
+    #[arg(required = true, value_name = "SRC")]
+    sources: Vec<PathBuf>,
+    /// Where to; made if it is missing
+    #[arg(long, value_name = "DIR", allow_hyphen_values = true)]
+    to: PathBuf,
+    /// Where a relative DIR is
+    #[arg(long, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    base: PathBuf,
+    /// The address at which it can be seen then, to be printed
+    #[arg(long, allow_hyphen_values = true)]
+    url: Option<String>,
+}
+
 pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
     crate::tool::exit_on_signals().map_err(|error| Failure::error(format!("cannot listen for signals: {error}")))?;
     match arguments.command {
@@ -209,6 +272,17 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
             pg::Cluster { bin, data, socket_dir, port, superuser }.start()?;
         }
         Command::Pg(Pg::StopCluster(StopCluster { bin, data })) => pg::stop(&bin, &data)?,
+        Command::KeepOutput(KeepOutput { into, command }) => output::keep(&command, &into)?,
+        Command::ReleasePort(arguments) => arguments.run()?,
+        Command::ReservePort(arguments) => arguments.run()?,
+        Command::Server(command) => command.run()?,
+        Command::Upload(Upload { sources, to, base, url }) => {
+            let upload::Uploaded { directory, files } = upload::Upload { sources, to, base }.upload()?;
+            let plural = if files == 1 { "" } else { "s" };
+            say(format_args!("uploaded {files} file{plural} to {}", directory.display()));
+            url.into_iter().for_each(say);
+        }
+        Command::WaitPort(arguments) => arguments.run()?,
     }
     Ok(Exit::Fine)
 }

@@ -6,7 +6,11 @@ pub mod analyze;
 pub mod bootstrap;
 pub mod fetch;
 pub mod inventory;
+pub mod output;
 pub mod pg;
+pub mod port;
+pub mod server;
+pub mod upload;
 
 mod files;
 mod process;

@@ -127,6 +127,36 @@ pub fn stream(command: &mut Command, filter: impl Fn(&str) -> String) -> io::Res
     Ok(Streamed { status: finish(&mut child)?, tail: tail.into() })
 }
 
+/// Runs a program without input, and passes on both its streams, as they are, to standard output and to `copy`.
+///
+/// # Errors
+/// It cannot be started, or the copy cannot be written; then the program's output is lost and it is waited for.
+pub fn tee(command: &mut Command, copy: &mut impl Write) -> io::Result<ExitStatus> {
+    let (mut output, input) = io::pipe()?;
+    command.stdout(input.try_clone()?).stderr(input);
+    let started = start(command);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = started?;
+    let mut buffer = vec![0; 64 * 1024];
+    let copied = loop {
+        let count = match output.read(&mut buffer) {
+            Ok(0) => break Ok(()),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => break Err(error),
+        };
+        // Nobody reading is no error.
+        let mut shown = io::stdout();
+        let _ = shown.write_all(&buffer[..count]).and_then(|()| shown.flush());
+        if let Err(error) = copy.write_all(&buffer[..count]) {
+            break Err(error);
+        }
+    };
+    drop(output);
+    let status = finish(&mut child)?;
+    copied.map(|()| status)
+}
+
 /// Reads up to and with the next line feed or carriage return, or so much that it is no line any more.
 fn read_part(reader: &mut impl BufRead, part: &mut Vec<u8>) -> io::Result<bool> {
     const LONGEST: usize = 64 * 1024;

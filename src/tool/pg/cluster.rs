@@ -3,7 +3,7 @@
 
 use std::env;
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -18,6 +18,8 @@ use crate::tool::{files, process, say};
 const MARKER: &str = "farmout-cluster";
 /// The server's log, in the data directory.
 const LOG: &str = "server.log";
+/// How many of the last lines of that log are shown.
+const LINES: usize = 15;
 /// Bytes that the path of a Unix socket can have (`sockaddr_un`, without the final zero).
 const SOCKET_PATH: usize = 107;
 /// How long a start may take: slaves are busy machines.
@@ -128,7 +130,7 @@ impl Cluster {
         if status.success() {
             return Ok(());
         }
-        Err(Error::Program { program: "pg_ctl start", status: status.to_string(), log: tail(&path) })
+        Err(Error::Program { program: "pg_ctl start", status: status.to_string(), log: files::tail(&path, LINES) })
     }
 }
 
@@ -223,7 +225,7 @@ fn wait_for(server: &Server, data: &Path) -> Result<(), Error> {
         match server.connect() {
             Ok(_) => return Ok(()),
             Err(error) if started.elapsed() > PATIENCE => {
-                let log = format!("{error}\n{}", tail(&data.join(LOG)));
+                let log = format!("{error}\n{}", files::tail(&data.join(LOG), LINES));
                 return Err(Error::Unanswered { server: server.shown(), log });
             }
             Err(_) => std::thread::sleep(Duration::from_millis(50)),
@@ -281,16 +283,6 @@ fn find_program(bin: &str, name: &str) -> Result<PathBuf, Error> {
     let found = directories.iter().map(|directory| directory.join(name)).find(|path| path.is_file());
     let place = if bin.is_empty() { "any directory of PATH" } else { bin };
     found.ok_or_else(|| Error::NoProgram { program: name.to_owned(), place: place.to_owned() })
-}
-
-/// The last lines of the server's log.
-fn tail(path: &Path) -> String {
-    let mut bytes = Vec::new();
-    // A log that cannot be read has nothing to say; the failure itself is reported anyway.
-    let _ = File::open(path).and_then(|mut log| io::Read::read_to_end(&mut log, &mut bytes));
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(15)..].join("\n")
 }
 
 fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
