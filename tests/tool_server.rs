@@ -7,7 +7,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{FARMOUT, Ran, eventually, snapshot};
+use common::snapshot::snapshot;
+use common::{FARMOUT, Ran, eventually};
 use tempfile::TempDir;
 
 /// A directory, and the servers in it, which end with it.
@@ -119,7 +120,7 @@ fn a_server_outlives_its_start_and_ends_with_its_stop() {
     assert!(!case.path("server.pid").exists());
     // Twice is fine.
     all += &case.shown(case.stop().exits(0));
-    snapshot("tool-server", &all, FILTERS);
+    snapshot!("tool-server", all, FILTERS.to_vec());
 }
 
 #[test]
@@ -172,7 +173,7 @@ fn what_cannot_be_started_or_does_not_answer_is_said() {
     // One that runs, and does not answer.
     let script = case.script("#!/bin/sh\necho loading modules\nexec sleep 60\n");
     case.start(&[&script]).exits(0);
-    told(case.wait(port, "1").exits(1));
+    told(case.wait(port, "3").exits(1));
     case.stop().exits(0);
     // One that ends.
     let script = case.script("#!/bin/sh\necho 'no database is named' >&2\nexit 2\n");
@@ -187,7 +188,7 @@ fn what_cannot_be_started_or_does_not_answer_is_said() {
     fs::write(case.path("server.pid"), "1234\n").unwrap();
     told(case.stop().exits(2));
     fs::remove_file(case.path("server.pid")).unwrap();
-    snapshot("tool-server-errors", &all, FILTERS);
+    snapshot!("tool-server-errors", all, FILTERS.to_vec());
 }
 
 #[test]
@@ -248,7 +249,7 @@ fn a_range_without_a_free_port_is_said_with_who_has_them() {
     case.reserve("/srv/slave/shop-pg15", min, min).exits(0);
     all += &case.shown(case.reserve("/srv/slave/other-pg15", min, min + 1).exits(1));
     all += &case.shown(case.reserve("one", 9074, 9069).exits(2));
-    snapshot("tool-port-errors", &all, FILTERS);
+    snapshot!("tool-port-errors", all, FILTERS.to_vec());
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{FARMOUT, Ran, plain, snapshot};
+use common::snapshot::snapshot;
+use common::{FARMOUT, Ran, plain};
 use tempfile::TempDir;
 
 struct Case(TempDir);
@@ -125,7 +126,7 @@ fn links_out_of_the_tree_are_left_out_and_told() {
             "link start.html index.html"
         ]
     );
-    snapshot("tool-upload-links", &case.shown(ran), &[]);
+    snapshot!("tool-upload-links", case.shown(ran));
     // A link of an earlier upload is no way out either.
     fs::remove_file(tree.join("latest")).unwrap();
     case.write("tree/latest/page.html", "new\n");
@@ -145,7 +146,7 @@ fn what_cannot_be_uploaded_is_said() {
     all += &case.shown(case.upload(&["tree", "--to", "tree/deep"]).exits(2));
     case.write("file", "");
     all += &case.shown(case.upload(&["tree", "--to", "file/below"]).exits(1));
-    snapshot("tool-upload-errors", &all, &[]);
+    snapshot!("tool-upload-errors", all);
 }
 
 #[test]

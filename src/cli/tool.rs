@@ -61,8 +61,8 @@ enum Command {
     ReleasePort(ReleasePort),
     /// Find a port that is free, and keep others from getting it
     ///
-    /// Takes the first port of the range that is not reserved, and at which a server could listen. What was reserved for the
-    /// same holder before is given up.
+    /// Takes a port of the range that is not reserved, and at which a server could listen; DIR decides which is tried first.
+    /// What was reserved for the same holder before is given up.
     ///
     /// The reservation is a file in DIR. It holds until it is released, the process that called for it has ended, or the
     /// machine is started again. Ports are kept apart among all that use the same DIR.

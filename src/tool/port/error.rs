@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Range;
-use crate::diagnostic::Failure;
+use crate::diagnostic::{Failure, plain};
 use crate::report::duration;
 use crate::tool::{files, server};
 
@@ -136,7 +136,7 @@ impl From<Error> for Failure {
                         format!("{port} is reserved for {holder} (process {process})")
                     }
                     Taken::Reserved { holder, process: None } => format!("{port} is reserved for {holder}"),
-                    Taken::Unusable(error) => format!("{port} cannot be listened at: {error}"),
+                    Taken::Unusable(error) => plain(&format!("{port} cannot be listened at: {error}")),
                 });
                 let mut lines: Vec<String> = lines.collect();
                 if taken.len() > SHOWN {

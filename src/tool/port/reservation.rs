@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::Error;
 use super::error::Taken;
@@ -44,7 +45,19 @@ impl Reservation {
     }
 }
 
-/// Reserves the first free port of the range for `holder`, and gives up what that holder had before.
+impl Range {
+    /// All ports of the range, from a place on that follows from `directory`: slaves of one machine that know nothing of each
+    /// other then seldom try the same ones at the same time.
+    fn ports(self, directory: &Path) -> Vec<u16> {
+        let mut ports: Vec<u16> = (self.min..=self.max).step_by(self.step.into()).collect();
+        let hash = Sha256::digest(directory.as_os_str().as_encoded_bytes());
+        let place = usize::from(u16::from_be_bytes([hash[0], hash[1]])) % ports.len();
+        ports.rotate_left(place);
+        ports
+    }
+}
+
+/// Reserves a free port of the range for `holder`, and gives up what that holder had before.
 ///
 /// # Errors
 /// No port is free, a range without any, or a directory that cannot be used.
@@ -55,7 +68,7 @@ pub fn reserve(range: Range, directory: &Path, holder: &str) -> Result<u16, Erro
     let shelf = Shelf::open(directory)?;
     shelf.release(holder)?;
     let mut taken = Vec::new();
-    for port in (range.min..=range.max).step_by(range.step.into()) {
+    for port in range.ports(directory) {
         if let Some(other) = shelf.find(port).filter(Reservation::holds) {
             let process = other.process.map(|process| process.pid);
             taken.push((port, Taken::Reserved { holder: other.holder, process }));
@@ -67,6 +80,7 @@ pub fn reserve(range: Range, directory: &Path, holder: &str) -> Result<u16, Erro
             return Ok(port);
         }
     }
+    taken.sort_by_key(|(port, _)| *port);
     Err(Error::Exhausted { range, taken })
 }
 
