@@ -106,6 +106,10 @@ fn place(sources: &Sources, span: Span) -> String {
 fn kind(declared: &OptionDeclaration) -> String {
     match declared.choices.as_slice() {
         [] => declared.kind.expected().to_owned(),
-        choices => choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(" or "),
+        choices => one_of(choices),
     }
+}
+
+fn one_of(choices: &[String]) -> String {
+    choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(" or ")
 }

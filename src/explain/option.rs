@@ -44,18 +44,24 @@ fn option(name: &str, what: &str, declared: &Declared, places: &str, writer: &mu
     writer.blank();
     writer.paragraph(&declared.help);
     writer.blank();
-    writer.fact("value", declared.kind.expected());
+    writer.fact("value", &expected(declared));
     writer.fact("default", &default(declared));
     writer.fact("stands in", places);
     writer.fact("other names", &declared.aliases.join(", "));
 }
 
+/// What the value of an option is.
+fn expected(declared: &Declared) -> String {
+    match declared.choices.as_slice() {
+        [] => declared.kind.expected().to_owned(),
+        choices => super::one_of(choices),
+    }
+}
+
 /// The default as it is told: in a step template it may be made of other options.
 fn default(declared: &Declared) -> String {
     match &declared.default {
-        Some(default) => {
-            default.replace("{{ option['buildout-part'] }}", "<buildout-part>").replace("{{ option.", "{{ ")
-        }
+        Some(default) => default.replace("{{ option['", "<").replace("'] }}", ">"),
         None if declared.required => "none: it must be set".to_owned(),
         None => "none".to_owned(),
     }
@@ -127,7 +133,7 @@ pub fn option_table(options: &DeclaredOptions) -> String {
         let names = names.collect::<Vec<_>>().join(", ");
         let default = if declared.default.is_none() { default(declared) } else { format!("`{}`", default(declared)) };
         // Writing to a string does not fail.
-        let _ = writeln!(table, "| {names} | {} | {default} | {} |", declared.kind.expected(), cell(&declared.help));
+        let _ = writeln!(table, "| {names} | {} | {default} | {} |", expected(declared), cell(&declared.help));
     }
     table
 }

@@ -43,6 +43,9 @@ fn steps(name: &str, steps: &[LinkedStep], writer: &mut Writer) {
         if !command.is_empty() {
             writer.command(&command);
         }
+        if let Some(each) = &step.each {
+            writer.detail(&format!("once for each `item` of {each}"));
+        }
         if let Some(when) = &step.when {
             writer.detail(&format!("only if {when}"));
         }
@@ -53,6 +56,8 @@ fn argument(argument: &Argument) -> String {
     match argument {
         Argument::One(one) => one.clone(),
         Argument::When { arguments, .. } => format!("[{}]", arguments.join(" ")),
-        Argument::Each { each } => format!("{{{{ {each} }}}}…"),
+        Argument::CommandOf { command_of } => format!("(the command of {})", command_of.template()),
+        Argument::Each { each, with: None } => format!("{{{{ {each} }}}}…"),
+        Argument::Each { each, with: Some(word) } => format!("({word} {{{{ {each} }}}})…"),
     }
 }

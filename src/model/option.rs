@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum OptionType {
     /// `true`, `yes`, `on`, `1`, or their opposites; any case.
     Boolean,
+    /// Lines, each the words of a command.
+    Commands,
     /// A whole number that is not negative.
     Integer,
     /// Lines.
@@ -34,6 +36,7 @@ impl OptionType {
     pub fn expected(self) -> &'static str {
         match self {
             Self::Boolean => "`true` or `false`",
+            Self::Commands => "lines with the words of a command each, as in a shell",
             Self::Integer => "a whole number",
             Self::Lines => "lines",
             Self::List => "values separated by commas",
@@ -61,6 +64,11 @@ impl OptionType {
             }
             Self::Port => Value::Integer(trimmed.parse::<u16>().ok().filter(|port| *port > 0)?.into()),
             Self::Text => Value::Text(trimmed.to_owned()),
+            Self::Commands => {
+                let commands = split(text.lines());
+                let fine = commands.iter().all(|command| shell_words::split(command).is_ok());
+                fine.then_some(Value::List(commands))?
+            }
             Self::Lines => Value::List(split(text.lines())),
             Self::List => Value::List(split(text.split([',', '\n']))),
             Self::Words => Value::List(shell_words::split(text).ok()?),
@@ -80,10 +88,21 @@ pub enum Value {
     Boolean(bool),
     /// Of an integer, a port or seconds.
     Integer(u64),
-    /// Of lines, a list or words.
+    /// Of commands, lines, a list or words.
     List(Vec<String>),
     /// Of anything else.
     Text(String),
+}
+
+impl Value {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Boolean(_) | Self::Integer(_) => false,
+            Self::List(items) => items.is_empty(),
+            Self::Text(text) => text.is_empty(),
+        }
+    }
 }
 
 /// An option as it is declared, in data.
@@ -104,6 +123,19 @@ pub struct Declared {
     /// Whether a build that uses the template must set it.
     #[serde(default)]
     pub required: bool,
+    /// The values that it may have; empty if any will do.
+    #[serde(default)]
+    pub choices: Vec<String>,
+}
+
+impl Declared {
+    /// Whether the value is one of those that it may have.
+    pub fn allows(&self, value: &Value) -> bool {
+        match value {
+            Value::Text(text) => self.choices.is_empty() || self.choices.contains(text),
+            _ => true,
+        }
+    }
 }
 
 /// Options by name.
@@ -122,6 +154,8 @@ mod tests {
         assert_eq!(OptionType::List.read(" crm , sale,\n stock"), list(&["crm", "sale", "stock"]));
         assert_eq!(OptionType::Words.read("a 'b c' \"d\\\"e\" f\\ g"), list(&["a", "b c", "d\"e", "f g"]));
         assert_eq!(OptionType::Words.read("a 'b"), None);
+        assert_eq!(OptionType::Commands.read("a 'b c'\n\n d"), list(&["a 'b c'", "d"]));
+        assert_eq!(OptionType::Commands.read("a\nb 'c"), None);
         assert_eq!(OptionType::Number.read("NaN"), None);
     }
 }

@@ -14,11 +14,11 @@ use crate::model::{Declarations, Offer, OfferValue, Slave, Variant, Version};
 pub(crate) const LONGEST_DATABASE: usize = 63;
 
 /// The placeholders that the runner fills in.
-pub(crate) const AT_RUN_TIME: [&str; 7] =
-    ["basedir", "builder-dir", "build-dir", "tmp-dir", "caches", "socket-dir", "farmout"];
+pub(crate) const AT_RUN_TIME: [&str; 8] =
+    ["basedir", "builder-dir", "build-dir", "tmp-dir", "caches", "socket-dir", "farmout", "run"];
 
 /// Names in a slave's base directory that are no builder's.
-const TAKEN: [&str; 6] = ["bin", "buildout-caches", "home", "locks", "postgresql", "tmp"];
+const TAKEN: [&str; 7] = ["bin", "buildout-caches", "home", "locks", "postgresql", "tmp", "uploads"];
 
 /// Binds a procedure to a slave that takes it.
 ///
@@ -121,6 +121,9 @@ impl<'a> Binding<'a> {
     fn lookup(&self, name: &str) -> Value {
         if name == "database" {
             return Value::Known(self.database.clone());
+        }
+        if name == "slave" {
+            return Value::Known(self.slave.name.clone());
         }
         if AT_RUN_TIME.contains(&name) || name.starts_with("property.") || name.starts_with("secret.") {
             return Value::Later;

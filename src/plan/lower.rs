@@ -102,12 +102,8 @@ pub fn lower(
         locked => locked_values(build, locked),
     };
     let directory = format!("${{build-dir}}{}", super::placeholder::escape(&location.subdir));
-    let expansion = |template| Expansion {
-        environment: compilation.templates.environment(),
-        template,
-        context: &context,
-        directory: &directory,
-    };
+    let expansion =
+        |template| Expansion { templates: &compilation.templates, template, context: &context, directory: &directory };
     let mut lowering = Lowering::default();
     for (template, condition) in variants(compilation, build, builder) {
         lowering.add(&expansion(template), Some(condition))?;

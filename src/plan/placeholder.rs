@@ -12,6 +12,7 @@
 //! | `caches` | the slave's `buildout-caches` |
 //! | `socket-dir` | a short private directory for Unix sockets |
 //! | `farmout` | the farmout program |
+//! | `run` | the run's id |
 //! | `secret.NAME` | a secret of the farm |
 //! | `property.NAME` | what an earlier step reported |
 

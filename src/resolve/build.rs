@@ -309,16 +309,23 @@ impl Reading<'_> {
                     let diagnostic = self.diagnostics.push(problem, ignored.name);
                     first.as_ref().map(|first| diagnostic.label(first.name, Label::FirstHere));
                 }
+                let required = || problem::Setting::Required { option: name.clone(), template: template.name.clone() };
                 let value = match first {
                     Some(found) => {
                         let Some(text) = found.value else { continue };
-                        typed(name, declared.kind, &text, text.whole(), self.diagnostics)
+                        let value = typed(name, declared.kind, &text, text.whole(), self.diagnostics);
+                        if value.as_ref().is_some_and(|value| !declared.allows(value)) {
+                            let (option, choices) = (name.clone(), declared.choices.clone());
+                            self.diagnostics.push(problem::Setting::Choice { option, choices }, text.whole());
+                        }
+                        if declared.required && value.as_ref().is_some_and(Value::is_empty) {
+                            self.diagnostics.push(required(), step.span).label(found.name, Label::SetEmpty);
+                        }
+                        value
                     }
                     None => {
                         if declared.required {
-                            let problem =
-                                problem::Setting::Required { option: name.clone(), template: template.name.clone() };
-                            self.diagnostics.push(problem, step.span);
+                            self.diagnostics.push(required(), step.span);
                         }
                         templates.default(declared, &values).unwrap_or_else(|message| {
                             let message = format!("option `{name}` of `{}`: {message}", template.name);

@@ -21,8 +21,9 @@ const KEYS: [&str; 9] = [
 ];
 
 /// The types of options, as files name them.
-pub(crate) const TYPES: [(&str, OptionType); 9] = [
+pub(crate) const TYPES: [(&str, OptionType); 10] = [
     ("boolean", OptionType::Boolean),
+    ("commands", OptionType::Commands),
     ("integer", OptionType::Integer),
     ("lines", OptionType::Lines),
     ("list", OptionType::List),

@@ -5,6 +5,9 @@ use crate::plan::{AT_RUN_TIME, placeholder};
 use crate::source::Text;
 use crate::syntax::yaml::Decoder;
 
+/// What binding a plan to a slave fills in, besides options of capabilities.
+const BOUND: [&str; 2] = ["database", "slave"];
+
 /// The options that a capability declares: placeholders of its own name must be among them.
 #[derive(Debug)]
 pub(crate) struct OwnOptions<'a> {
@@ -31,8 +34,8 @@ pub(crate) fn check(text: &Text, masked: &str, own: Option<&OwnOptions<'_>>, dec
     for place in places {
         let name = &masked[place.clone()];
         let known = match (name.split_once('.'), own) {
-            (None, _) if name == "database" || AT_RUN_TIME.contains(&name) => continue,
-            (None, _) => AT_RUN_TIME.iter().chain(&["database"]).map(|name| (*name).to_owned()).collect(),
+            (None, _) if BOUND.contains(&name) || AT_RUN_TIME.contains(&name) => continue,
+            (None, _) => AT_RUN_TIME.iter().chain(&BOUND).map(|name| (*name).to_owned()).collect(),
             (Some((capability, option)), Some(own)) if capability == own.capability => {
                 if option == "version" || own.options.contains(&option) {
                     continue;

@@ -15,6 +15,8 @@ use crate::plan::{Plan, Step};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Values<'a> {
     pub(super) site: &'a Site,
+    /// The run's id.
+    pub(super) run: &'a str,
     pub(super) plan: &'a Plan,
     pub(super) workspace: &'a Workspace,
     /// What earlier steps reported.
@@ -50,6 +52,7 @@ impl Values<'_> {
             "caches" => workspace.basedir.join("buildout-caches").into_string(),
             "socket-dir" => workspace.sockets.as_ref()?.to_string(),
             "farmout" => self.site.program.to_string(),
+            "run" => self.run.to_owned(),
             _ => {
                 if let Some(secret) = name.strip_prefix("secret.") {
                     return self.site.secrets.get(secret).map(|secret| secret.expose().to_owned());

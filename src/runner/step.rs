@@ -122,7 +122,7 @@ impl Work<'_> {
 
     fn prepare(&self, step: &Step) -> Result<Prepared, String> {
         let properties = &self.journal.record.properties;
-        let values = Values { site: self.site, plan: self.plan, workspace: self.workspace, properties };
+        let values = Values { site: self.site, run: self.run, plan: self.plan, workspace: self.workspace, properties };
         let run = step.run.iter().map(|argument| values.fill("an argument", argument)).collect::<Result<_, _>>()?;
         let directory = Utf8PathBuf::from(values.fill("the working directory", &step.directory)?);
         let environment = values.environment(step, self.user)?;

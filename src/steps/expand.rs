@@ -4,7 +4,9 @@ use indexmap::IndexMap;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
-use super::template::{Argument, LinkedStep, Template};
+use super::Templates;
+use super::properties;
+use super::template::{Argument, LinkedStep, StepTemplate, Template};
 use crate::model::Value;
 use crate::plan::{OnFailure, Phase, Step, placeholder};
 
@@ -20,9 +22,22 @@ pub(super) fn environment() -> Environment<'static> {
         if value.is_undefined() {
             return minijinja::escape_formatter(output, state, value);
         }
-        output.write_str(&placeholder::escape(&value.to_string())).map_err(minijinja::Error::from)
+        output.write_str(&filled(value)).map_err(minijinja::Error::from)
     });
+    environment.add_filter("properties", properties::fill_in);
+    environment.add_filter("words", words);
     environment
+}
+
+/// A value as it stands in a step. What is safe has placeholders that are meant as such.
+fn filled(value: &minijinja::Value) -> String {
+    let text = value.to_string();
+    if value.is_safe() { text } else { placeholder::escape(&text) }
+}
+
+/// The words of a command.
+fn words(command: &str) -> Result<Vec<String>, minijinja::Error> {
+    shell_words::split(command).map_err(|error| invalid(format!("`{command}`: {error}")))
 }
 
 /// The values of options, as expressions see them: `option['openerp-addons']`.
@@ -68,8 +83,8 @@ pub struct ExpandError {
 /// A template being filled in for one builder.
 #[derive(Debug)]
 pub struct Expansion<'a> {
-    /// The environment.
-    pub environment: &'a Environment<'static>,
+    /// All templates.
+    pub templates: &'a Templates,
     /// The template.
     pub template: &'a Template,
     /// What its expressions see.
@@ -97,32 +112,46 @@ impl Expansion<'_> {
     }
 
     fn all(&self, steps: &[LinkedStep], phase: Phase) -> Result<Vec<Step>, ExpandError> {
-        steps.iter().filter_map(|step| self.step(step, phase).transpose()).collect()
+        let mut all = Vec::new();
+        for LinkedStep { template, step } in steps {
+            let failed = |error: minijinja::Error| ExpandError {
+                template: template.clone(),
+                step: step.name.clone(),
+                message: describe(&error),
+            };
+            let Some(each) = &step.each else {
+                all.extend(self.step(template, step, phase).map_err(failed)?);
+                continue;
+            };
+            for item in self.list(each).map_err(failed)? {
+                let context = minijinja::context! { item, ..self.context.clone() };
+                let expansion = Expansion { context: &context, ..*self };
+                all.extend(expansion.step(template, step, phase).map_err(failed)?);
+            }
+        }
+        Ok(all)
     }
 
-    fn step(&self, LinkedStep { template, step }: &LinkedStep, phase: Phase) -> Result<Option<Step>, ExpandError> {
-        let failed = |error: minijinja::Error| ExpandError {
-            template: template.clone(),
-            step: step.name.clone(),
-            message: describe(&error),
-        };
-        let text = |text: &str| self.text(text).map_err(failed);
+    fn step(&self, template: &str, step: &StepTemplate, phase: Phase) -> Result<Option<Step>, minijinja::Error> {
         if let Some(when) = &step.when
-            && !self.value(when).map_err(failed)?.is_true()
+            && !self.value(when)?.is_true()
         {
             return Ok(None);
         }
-        let environment = step.environment.iter().map(|(name, value)| Ok((name.clone(), text(value)?)));
+        let environment = step.environment.iter().map(|(name, value)| Ok((name.clone(), self.text(value)?)));
         let clean_up = phase == Phase::CleanUp;
         Ok(Some(Step {
             name: step.name.clone(),
             phase,
-            template: template.clone(),
+            template: template.to_owned(),
             help: step.help.clone(),
-            run: self.command(&step.run).map_err(failed)?,
+            run: self.command(&step.run)?,
             write: step.write,
-            directory: step.directory.as_deref().map_or_else(|| Ok(self.directory.to_owned()), text)?,
-            environment: environment.collect::<Result<_, _>>()?,
+            directory: step
+                .directory
+                .as_deref()
+                .map_or_else(|| Ok(self.directory.to_owned()), |text| self.text(text))?,
+            environment: environment.collect::<Result<_, minijinja::Error>>()?,
             lock: step.lock.clone(),
             // A limit on the whole time that is no longer needs no other.
             idle_timeout: step
@@ -137,11 +166,23 @@ impl Expansion<'_> {
     }
 
     fn text(&self, text: &str) -> Result<String, minijinja::Error> {
-        if text.contains('{') { self.environment.render_str(text, self.context.clone()) } else { Ok(text.to_owned()) }
+        if text.contains('{') {
+            self.templates.environment().render_str(text, self.context.clone())
+        } else {
+            Ok(text.to_owned())
+        }
     }
 
     fn value(&self, expression: &str) -> Result<minijinja::Value, minijinja::Error> {
-        self.environment.compile_expression(expression)?.eval(self.context.clone())
+        self.templates.environment().compile_expression(expression)?.eval(self.context.clone())
+    }
+
+    fn list(&self, expression: &str) -> Result<Vec<minijinja::Value>, minijinja::Error> {
+        let list = self.value(expression)?;
+        if list.kind() == ValueKind::Seq {
+            return Ok(list.try_iter()?.collect());
+        }
+        Err(invalid(format!("`{expression}` is no list")))
     }
 
     fn command(&self, arguments: &[Argument]) -> Result<Vec<String>, minijinja::Error> {
@@ -156,18 +197,38 @@ impl Expansion<'_> {
                         }
                     }
                 }
-                Argument::Each { each } => {
-                    let list = self.value(each)?;
-                    if list.kind() != ValueKind::Seq {
-                        let kind = minijinja::ErrorKind::InvalidOperation;
-                        return Err(minijinja::Error::new(kind, format!("`{each}` is no list")));
-                    }
-                    for item in list.try_iter()? {
-                        command.push(placeholder::escape(&item.to_string()));
+                Argument::Each { each, with } => {
+                    for item in self.list(each)? {
+                        if let Some(word) = with {
+                            command.push(self.text(word)?);
+                        }
+                        command.push(filled(&item));
                     }
                 }
+                Argument::CommandOf { command_of } => command.extend(self.command_of(command_of.template())?),
             }
         }
         Ok(command)
     }
+
+    /// The command of another template, which is part of every build, so that its options are known.
+    fn command_of(&self, name: &str) -> Result<Vec<String>, minijinja::Error> {
+        let step = self
+            .templates
+            .find(name)
+            .and_then(|template| template.steps.iter().find(|step| step.step.name == name && step.step.each.is_none()));
+        let Some(LinkedStep { step, .. }) = step else {
+            return Err(invalid(format!("the template `{name}` has no step `{name}`")));
+        };
+        // One that asks for its own command would never end.
+        let asks = |argument: &Argument| matches!(argument, Argument::CommandOf { .. });
+        if step.run.iter().any(asks) {
+            return Err(invalid(format!("the command of `{name}` is made of another one")));
+        }
+        self.command(&step.run)
+    }
+}
+
+fn invalid(message: String) -> minijinja::Error {
+    minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, message)
 }

@@ -10,7 +10,9 @@ use crate::source::{Span, Text};
 use crate::syntax::yaml::Decoder;
 
 /// What the expressions of steps see.
-const NAMES: [&str; 8] = ["build", "builder", "configuration", "inside", "locked", "option", "source", "subdir"];
+const NAMES: [&str; 9] = ["build", "builder", "configuration", "inside", "locked", "option", "source", "subdir", ITEM];
+/// What they see besides in a step that is there for each item of a list; the last of the names above.
+const ITEM: &str = "item";
 
 /// Which options the expressions of a template read.
 #[derive(Debug, Default)]
@@ -26,9 +28,15 @@ pub(super) struct Reads {
 pub(super) struct Checker<'e> {
     pub environment: &'e Environment<'static>,
     pub reads: Reads,
+    /// Whether the step is there for each item of a list.
+    pub item: bool,
 }
 
 impl Checker<'_> {
+    fn names(&self) -> &'static [&'static str] {
+        if self.item { &NAMES } else { &NAMES[..NAMES.len() - 1] }
+    }
+
     /// A text with `{{ … }}` and `${…}` in it.
     pub(super) fn text(&mut self, text: &Text, decoder: &mut Decoder<'_>) {
         if !text.contains('{') {
@@ -41,7 +49,7 @@ impl Checker<'_> {
                 Err(error) => return mistake(&error, text, decoder),
             };
             for tag in tags(text) {
-                self.tokens(text, &tag.tokens, &undeclared, &NAMES, decoder);
+                self.tokens(text, &tag.tokens, &undeclared, self.names(), decoder);
                 // No placeholder begins or ends in what is filled in.
                 masked.replace_range(tag.range.clone(), &"x".repeat(tag.range.len()));
             }
@@ -67,7 +75,7 @@ impl Checker<'_> {
         match self.environment.compile_expression(text) {
             Ok(expression) => {
                 let undeclared = expression.undeclared_variables(false);
-                self.tokens(text, &tokens(text, 0, false).0, &undeclared, &NAMES, decoder);
+                self.tokens(text, &tokens(text, 0, false).0, &undeclared, self.names(), decoder);
             }
             Err(error) => mistake(&error, text, decoder),
         }
@@ -205,7 +213,7 @@ mod tests {
         let text = Text::literal(text, Span::new(id, 0..text.len()));
         let environment = super::super::expand::environment();
         let mut diagnostics = Diagnostics::default();
-        let mut checker = Checker { environment: &environment, reads: Reads::default() };
+        let mut checker = Checker { environment: &environment, reads: Reads::default(), item: false };
         checker.text(&text, &mut Decoder::new(&mut diagnostics));
         let said = diagnostics.sorted().into_iter();
         let said = said.map(|said| format!("{}: {}", said.code, sources.slice(said.span))).collect();

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use minijinja::Environment;
 
 use super::expression::{Checker, Reads};
-use super::template::{Argument, Item, StepTemplate, TemplateFile, Use};
+use super::template::{Argument, Every, Item, StepTemplate, TemplateFile, Use};
 use crate::diagnostic::{Diagnostics, problem};
 use crate::model::{Declared, OptionType};
 use crate::plan::OnFailure;
@@ -20,6 +20,7 @@ const STEP: [&str; 13] = [
     "name",
     "help",
     "when",
+    "each",
     "run",
     "write",
     "directory",
@@ -93,7 +94,7 @@ pub(super) fn read(
         Some((decoder.choice(node, &choices)?, node.span))
     });
     let aliases = fields.texts(decoder, "aliases", "a list of names");
-    let mut checker = Checker { environment, reads: Reads::default() };
+    let mut checker = Checker { environment, reads: Reads::default(), item: false };
     let mut declared = Vec::new();
     let options = fields.get("options").map(|node| {
         decoder.map(node, "options by name", |decoder, key, node| {
@@ -145,7 +146,7 @@ fn option_name(name: &Text, decoder: &mut Decoder<'_>) {
 }
 
 fn option(decoder: &mut Decoder<'_>, node: &Node, checker: &mut Checker<'_>) -> Option<Declared> {
-    let fields = decoder.fields(node, "an option", &["type", "help", "default", "aliases", "required"])?;
+    let fields = decoder.fields(node, "an option", &["type", "help", "default", "aliases", "choices", "required"])?;
     let kind: Option<OptionType> = fields.required(decoder, "type").and_then(|node| decoder.choice(node, &TYPES));
     let help = fields.words(decoder, "help");
     let default = fields.get("default").and_then(|node| Some((node, decoder.text(node)?)));
@@ -160,6 +161,14 @@ fn option(decoder: &mut Decoder<'_>, node: &Node, checker: &mut Checker<'_>) -> 
     }
     let aliases = fields.texts(decoder, "aliases", "a list of names");
     aliases.iter().for_each(|alias| option_name(alias, decoder));
+    let choices: Vec<String> =
+        fields.texts(decoder, "choices", "a list of values").iter().map(|text| text.to_string()).collect();
+    if let Some((node, default)) = default
+        && !choices.is_empty()
+        && !choices.iter().any(|choice| **choice == **default)
+    {
+        decoder.unexpected::<()>("one of `choices`", node);
+    }
     let required = fields.get("required").and_then(|node| decoder.boolean(node)).unwrap_or_default();
     Some(Declared {
         kind: kind?,
@@ -167,6 +176,7 @@ fn option(decoder: &mut Decoder<'_>, node: &Node, checker: &mut Checker<'_>) -> 
         help: help?,
         aliases: aliases.iter().map(|text| text.to_string()).collect(),
         required,
+        choices,
     })
 }
 
@@ -197,6 +207,8 @@ impl Steps<'_, '_> {
         let always = fields.get("when").is_none();
         let name = fields.required(decoder, "name").and_then(|node| self.name(decoder, node, always));
         let help = fields.words(decoder, "help");
+        let each = fields.get("each").and_then(|node| self.expression(decoder, node));
+        self.checker.item = each.is_some();
         let when = fields.get("when").and_then(|node| self.expression(decoder, node));
         let run = fields
             .get("run")
@@ -216,6 +228,7 @@ impl Steps<'_, '_> {
         let variables = fields
             .get("environment")
             .map(|node| environment(decoder, node, &mut |decoder, text| self.checker.text(text, decoder)));
+        self.checker.item = false;
         let seconds = |decoder: &mut Decoder<'_>, fields: &Fields<'_>, key: &str| {
             fields.get(key).and_then(|node| decoder.number(node, 1, "a number of seconds, 1 or more"))
         };
@@ -224,6 +237,7 @@ impl Steps<'_, '_> {
             name: name?,
             help: help?,
             when,
+            each,
             run: run.unwrap_or_default(),
             write,
             directory,
@@ -258,13 +272,20 @@ impl Steps<'_, '_> {
 
     fn argument(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<Argument> {
         let Kind::Mapping(entries) = &node.kind else { return self.text(decoder, node).map(Argument::One) };
-        let each = entries.iter().any(|(key, _)| &**key == "each");
-        let known: &[&str] = if each { &["each"] } else { &["when", "arguments"] };
-        let fields = decoder.fields(node, "an argument", known)?;
-        if each {
-            let each = fields.required(decoder, "each").and_then(|node| self.expression(decoder, node))?;
-            return Some(Argument::Each { each });
+        let has = |wanted: &str| entries.iter().any(|(key, _)| &**key == wanted);
+        if has("command-of") {
+            let fields = decoder.fields(node, "an argument", &["command-of"])?;
+            let command_of =
+                fields.required(decoder, "command-of").and_then(|node| decoder.choice(node, &Every::ALL))?;
+            return Some(Argument::CommandOf { command_of });
         }
+        if has("each") {
+            let fields = decoder.fields(node, "an argument", &["each", "with"])?;
+            let each = fields.required(decoder, "each").and_then(|node| self.expression(decoder, node));
+            let with = fields.get("with").and_then(|node| self.text(decoder, node));
+            return Some(Argument::Each { each: each?, with });
+        }
+        let fields = decoder.fields(node, "an argument", &["when", "arguments"])?;
         let when = fields.required(decoder, "when").and_then(|node| self.expression(decoder, node));
         let arguments = fields
             .required(decoder, "arguments")

@@ -4,6 +4,7 @@ mod expand;
 mod expression;
 mod file;
 mod link;
+mod properties;
 mod template;
 
 use std::sync::Arc;
@@ -170,9 +171,11 @@ impl Templates {
             .collect()
     }
 
-    /// The names of all options of all templates.
+    /// The names of all options of all templates, each once.
     pub fn option_names(&self) -> impl Iterator<Item = &str> {
-        self.iter().flat_map(|template| template.options.keys().map(String::as_str))
+        let names: IndexSet<&str> =
+            self.iter().flat_map(|template| template.options.keys().map(String::as_str)).collect();
+        names.into_iter()
     }
 
     /// The default of an option, which may ask for the values of options before it.
@@ -182,7 +185,9 @@ impl Templates {
     pub fn default(&self, declared: &Declared, values: &IndexMap<String, Value>) -> Result<Option<Value>, String> {
         let Some(default) = &declared.default else {
             return Ok(match declared.kind {
-                OptionType::Lines | OptionType::List | OptionType::Words => Some(Value::List(Vec::new())),
+                OptionType::Commands | OptionType::Lines | OptionType::List | OptionType::Words => {
+                    Some(Value::List(Vec::new()))
+                }
                 OptionType::Text => Some(Value::Text(String::new())),
                 _ => None,
             });
@@ -220,5 +225,23 @@ mod tests {
         assert!(said.sorted().is_empty() && diagnostics.sorted().is_empty(), "{said:?} {diagnostics:?}");
         assert_eq!(declarations(&[]).iter().count(), CAPABILITIES.len());
         assert!(!CoreOptions::builtin().manifest.is_empty());
+    }
+
+    /// A build has one value for an option, whichever of its templates ask for it.
+    #[test]
+    fn templates_agree_on_the_options_that_they_share() {
+        let templates = Templates::builtin();
+        let mut known: IndexMap<&str, (&str, &Declared)> = IndexMap::new();
+        for template in templates.iter() {
+            for (name, declared) in &template.options {
+                let (first, other) = *known.entry(name).or_insert((&template.name, declared));
+                let same = declared.kind == other.kind
+                    && declared.default == other.default
+                    && declared.required == other.required
+                    && declared.aliases == other.aliases
+                    && declared.choices == other.choices;
+                assert!(same, "`{name}` of {first} and of {}", template.name);
+            }
+        }
     }
 }

@@ -158,6 +158,9 @@ pub struct StepTemplate {
     /// An expression; the step is there only if it is true.
     #[schemars(default)]
     pub when: Option<String>,
+    /// An expression that makes a list; the step is there once for each of its items, which is `item` in expressions.
+    #[schemars(default)]
+    pub each: Option<String>,
     /// The command.
     #[schemars(default)]
     pub run: Vec<Argument>,
@@ -207,5 +210,37 @@ pub enum Argument {
     Each {
         /// An expression that makes the list.
         each: String,
+        /// An argument before each of them.
+        #[schemars(default)]
+        with: Option<String>,
     },
+    /// The whole command of a template that is part of every build.
+    CommandOf {
+        /// The template.
+        #[schemars(rename = "command-of")]
+        command_of: Every,
+    },
+}
+
+/// The templates that are part of every build. Each has a step of its own name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum Every {
+    /// What makes `bin/buildout`.
+    Bootstrap,
+    /// What runs it.
+    Buildout,
+}
+
+impl Every {
+    /// Both of them, by name.
+    pub(super) const ALL: [(&'static str, Self); 2] = [("bootstrap", Self::Bootstrap), ("buildout", Self::Buildout)];
+
+    /// The template's name.
+    pub fn template(self) -> &'static str {
+        match self {
+            Self::Bootstrap => "bootstrap",
+            Self::Buildout => "buildout",
+        }
+    }
 }

@@ -105,6 +105,8 @@ pub enum Label {
     ItsPart,
     /// A value refers to another, in a circle.
     RefersTo(String, String),
+    /// What should not be empty.
+    SetEmpty,
     /// A section takes the options of another, in a circle.
     TakesFrom(String, String),
     /// A step template uses another, in a circle.
@@ -123,6 +125,7 @@ impl fmt::Display for Label {
             Self::ItsBuildout => "what is sent to the slave",
             Self::ItsOption => "the option that it is read into",
             Self::ItsPart => "the part",
+            Self::SetEmpty => "empty",
         })
     }
 }
