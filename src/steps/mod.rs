@@ -23,19 +23,27 @@ pub use template::{Argument, Item, LinkedStep, StepTemplate, Template, TemplateF
 
 use link::Shelf;
 
-const BUILTIN: [&str; 12] = [
+const BUILTIN: &[&str] = &[
     include_str!("builtin/archive.yaml"),
     include_str!("builtin/bootstrap.yaml"),
     include_str!("builtin/buildout.yaml"),
     include_str!("builtin/bzr.yaml"),
+    include_str!("builtin/doc.yaml"),
     include_str!("builtin/ephemeral-cluster.yaml"),
+    include_str!("builtin/functional.yaml"),
     include_str!("builtin/git.yaml"),
     include_str!("builtin/hg.yaml"),
     include_str!("builtin/hgtag.yaml"),
+    include_str!("builtin/http-port.yaml"),
     include_str!("builtin/install-modules-test.yaml"),
+    include_str!("builtin/install-modules.yaml"),
     include_str!("builtin/noop.yaml"),
+    include_str!("builtin/nose.yaml"),
+    include_str!("builtin/openerpcommand-initialize-tests.yaml"),
     include_str!("builtin/simple_create.yaml"),
     include_str!("builtin/standalone.yaml"),
+    include_str!("builtin/static-analysis.yaml"),
+    include_str!("builtin/update-openerp.yaml"),
 ];
 
 const CAPABILITIES: [&str; 3] = [

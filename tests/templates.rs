@@ -1,0 +1,92 @@
+//! The built-in step templates through the binary: the plans that they make, and mistakes in their options.
+
+mod common {
+    pub mod binary;
+    pub mod snapshot;
+}
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Output;
+
+use common::binary::{farmout, text};
+use common::snapshot::snapshot;
+use tempfile::TempDir;
+
+fn plan(arguments: &[&str]) -> String {
+    let output = farmout(&["plan", "--farm", "fixtures/templates"]).args(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// A farm whose one build has these lines.
+fn farm(lines: &str) -> TempDir {
+    let farm = tempfile::tempdir().unwrap();
+    fs::create_dir(farm.path().join("buildouts")).unwrap();
+    let manifest = format!("[shop]\nbuildout = git https://git.example/shop main buildout.cfg\n{lines}");
+    fs::write(farm.path().join("buildouts/MANIFEST.cfg"), manifest).unwrap();
+    let fragment = farm.path().join("slaves.cfg");
+    fs::write(&fragment, "[atlas]\npassword = not-a-secret-a81c\ncapability = postgresql 15\n").unwrap();
+    fs::set_permissions(fragment, fs::Permissions::from_mode(0o600)).unwrap();
+    farm
+}
+
+fn run(farm: &TempDir, command: &str) -> Output {
+    farmout(&[command]).current_dir(farm.path()).output().unwrap()
+}
+
+#[test]
+fn without_options_the_templates_do_what_they_always_did() {
+    snapshot!("templates-defaults", plan(&["defaults-*"]));
+}
+
+#[test]
+fn every_option_changes_the_plan() {
+    snapshot!("templates-everything", plan(&["everything-*"]));
+}
+
+#[test]
+fn options_that_are_set_empty_take_the_other_way() {
+    snapshot!("templates-empty", plan(&["sphinx-script-*", "update-without-log-option-*"]));
+}
+
+/// What the manifests of the original's users look like reads back from a plan file.
+#[test]
+fn plans_with_these_steps_are_read_back() {
+    for part in plan(&["--format", "yaml"]).split("---\n").filter(|part| !part.trim().is_empty()) {
+        let plan: farmout::plan::Plan = serde_yaml::from_str(part).unwrap();
+        assert_eq!(serde_yaml::to_string(&plan).unwrap(), part);
+    }
+}
+
+#[test]
+fn mistakes_in_options_are_told_when_the_farm_is_compiled() {
+    let mistakes = farm(
+        "openerp-addons = crm\nodoo.use-port = maybe\nodoo.http-port-min = 70000\nfunctional.wait = soon\n\
+         functional.comands = bin/check\ndoc.sphinx-mode = fast\nnose.tests = 'tests\n\
+         static-analysis.flake-directories =\nupgrade.script = bin/upgrade\n\
+         post-buildout-steps = install-modules-test\n    functional\n    static-analysis\n    doc\n    nose-tests\n",
+    );
+    let output = run(&mistakes, "compile");
+    assert_eq!(output.status.code(), Some(1));
+    let mut said = text(&output.stderr);
+    let output = run(
+        &farm("functional.commands = bin/check\n    bin/other 'one two\npost-buildout-steps = functional\n"),
+        "compile",
+    );
+    assert_eq!(output.status.code(), Some(1));
+    said += &text(&output.stderr);
+    // What the templates of this build do not read.
+    let output = run(&farm("nose.coverage = true\nfunctional.wait = 5\npost-buildout-steps = doc\n"), "compile");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    said += &text(&output.stderr);
+    snapshot!("templates-mistakes", said);
+}
+
+#[test]
+fn a_property_that_cannot_be_read_is_told_when_it_is_planned() {
+    let farm = farm("post-buildout-steps = doc\ndoc.upload-dir = shop\ndoc.version = $(buildout-tag\n");
+    let output = run(&farm, "plan");
+    assert_eq!(output.status.code(), Some(1));
+    snapshot!("templates-property", text(&output.stderr));
+}
