@@ -16,7 +16,7 @@ use crate::syntax::yaml::{self, Decoder, Fields, Kind, Node};
 
 const KEYS: [&str; 7] = ["template", "help", "place", "aliases", "options", "steps", "clean-up"];
 
-const STEP: [&str; 13] = [
+const STEP: [&str; 14] = [
     "name",
     "help",
     "when",

@@ -120,7 +120,7 @@ impl Templates {
         let environment = expand::environment();
         let mut shelf = Shelf::default();
         let (mut builtin, mut said) = (Sources::default(), Diagnostics::default());
-        for text in BUILTIN {
+        for &text in BUILTIN {
             let id = builtin.add("<built in>", text);
             let written = file::read(&builtin, id, &environment, &mut said).written;
             shelf.builtin.extend(written.map(|written| (written.file.name.clone(), written)));
@@ -221,7 +221,7 @@ mod tests {
         let templates = Templates::load(&Sources::default(), &[], false, &mut diagnostics);
         assert_eq!(templates.iter().count(), BUILTIN.len());
         let (mut sources, mut said) = (Sources::default(), Diagnostics::default());
-        for text in BUILTIN {
+        for &text in BUILTIN {
             let id = sources.add("<built in>", text);
             assert!(file::read(&sources, id, templates.environment(), &mut said).written.is_some(), "{said:?}");
         }
