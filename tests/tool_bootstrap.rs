@@ -1,4 +1,4 @@
-//! `farmout tool bootstrap` with a real Python 3 and the real package index.
+//! `farmout tool bootstrap` with real Pythons and the real package index.
 
 mod common {
     pub mod snapshot;
@@ -38,6 +38,16 @@ impl Case {
     }
 }
 
+/// A command for which there is no package index, nor anything else beyond this machine.
+fn cut_off(command: &mut Command) -> &mut Command {
+    for name in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "PIP_PROXY"] {
+        command.env(name, "http://127.0.0.1:9");
+    }
+    // What pip keeps for itself does not count either.
+    command.env_remove("PIP_FIND_LINKS").env_remove("no_proxy").env_remove("NO_PROXY").env("PIP_RETRIES", "1");
+    command.env("PIP_NO_CACHE_DIR", "1")
+}
+
 /// The Python of this machine, as a path: a version manager's stand-in needs the HOME that the tests take away.
 fn python() -> String {
     let script = "import sys; print(sys.executable)";
@@ -74,6 +84,116 @@ fn an_environment_is_made_once_and_bin_buildout_works() {
     assert!(output.status.success() && text(&output).contains("Making"), "{}", text(&output));
 }
 
+/// A develop egg, and a part that needs it.
+fn with_egg(case: &Case, versions: &str) {
+    let setup = "from setuptools import setup\nsetup(name='own', version='1.0', py_modules=['own'])\n";
+    fs::create_dir(case.root.join("src")).unwrap();
+    fs::write(case.root.join("src/setup.py"), setup).unwrap();
+    fs::write(case.root.join("src/own.py"), "text = 'it works'\n").unwrap();
+    let configuration = format!(
+        "[buildout]\nparts = own\ndevelop = src\n[own]\nrecipe = zc.recipe.egg\neggs = own\ninterpreter = py\n[versions]\n{versions}"
+    );
+    fs::write(case.root.join("b.cfg"), configuration).unwrap();
+}
+
+/// Runs bin/buildout as the step after the bootstrap does, and what it makes.
+fn build(case: &Case, command: &mut Command) {
+    let output = command.current_dir(&case.root).env("BUILDOUT_HOME", case.root.join("env")).env("HOME", &case.root);
+    let output = output.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let py = Command::new(case.root.join("bin/py")).args(["-c", "import own; print(own.text)"]).output().unwrap();
+    assert_eq!(text(&py), "it works\n");
+}
+
+#[test]
+fn what_a_slave_installed_once_needs_no_network() {
+    let case = Case::new("");
+    with_egg(&case, "zc.buildout = 4.1.12\n");
+    let arguments = ["--eggs-directory", "caches/eggs", "--dists", "caches/dists"];
+    let output = cut_off(&mut case.command(&python(), &arguments)).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("the package index cannot be reached"), "{}", text(&output));
+
+    let output = case.run(&python(), &arguments);
+    assert!(output.status.success(), "{}", text(&output));
+    build(
+        &case,
+        Command::new(case.root.join("bin/buildout")).args(["-c", "b.cfg", "buildout:eggs-directory=caches/eggs"]),
+    );
+
+    let again = |sign: &str| {
+        for made in ["env", "bin", "parts", "develop-eggs"] {
+            fs::remove_dir_all(case.root.join(made)).unwrap();
+        }
+        fs::remove_file(case.root.join(".installed.cfg")).unwrap();
+        let output = cut_off(&mut case.command(&python(), &arguments)).output().unwrap();
+        assert!(output.status.success() && text(&output).contains(sign), "{}", text(&output));
+        let mut command = Command::new(case.root.join("bin/buildout"));
+        build(&case, cut_off(command.args(["-o", "-c", "b.cfg", "buildout:eggs-directory=caches/eggs"])));
+    };
+    again("Installed zc.buildout==4.1.12 setuptools==");
+
+    // An egg that some buildout left is as good.
+    let wheels = fs::read_dir(case.root.join("caches/dists")).unwrap().map(|entry| entry.unwrap().path());
+    let wheel = wheels.into_iter().find(|path| path.to_str().unwrap().contains("buildout")).unwrap();
+    let egg = "import glob, os, shutil, sys, zipfile\n\
+        wheel, egg = sys.argv[1], sys.argv[2] + '-py%d.%d.egg' % sys.version_info[:2]\n\
+        zipfile.ZipFile(wheel).extractall(egg)\n\
+        info = os.path.join(egg, 'EGG-INFO')\n\
+        os.rename(glob.glob(egg + '/*.dist-info')[0], info)\n\
+        os.rename(info + '/METADATA', info + '/PKG-INFO')\n\
+        os.remove(wheel)\n";
+    let place = case.root.join("caches/eggs/zc.buildout-4.1.12");
+    let status = Command::new(python()).args(["-c", egg]).arg(&wheel).arg(&place).status().unwrap();
+    assert!(status.success());
+    again("Taking zc.buildout 4.1.12 from");
+}
+
+/// `tests/run` leaves these out where there is no Python 2.7, and says so.
+mod python27 {
+    use super::*;
+
+    fn python2() -> String {
+        let named = std::env::var("FARMOUT_PYTHON27").unwrap_or_else(|_| "python2.7".to_owned());
+        let works = Command::new(&named).args(["-c", "import sys; print(sys.executable)"]).output();
+        match works {
+            Ok(output) if output.status.success() => String::from_utf8(output.stdout).unwrap().trim().to_owned(),
+            _ => panic!("`{named}` is no Python that runs: name a Python 2.7 in FARMOUT_PYTHON27"),
+        }
+    }
+
+    fn bootstraps(pins: &str, said: &str, made: &str) {
+        let case = Case::new("");
+        with_egg(&case, pins);
+        let arguments = ["--eggs-directory", "caches/eggs", "--dists", "caches/dists"];
+        let output = case.run(&python2(), &arguments);
+        assert!(output.status.success() && text(&output).contains(said), "{}", text(&output));
+        let bin = case.root.join("bin/buildout");
+        build(&case, Command::new(&bin).args(["-c", "b.cfg", "buildout:eggs-directory=caches/eggs"]));
+        assert!(case.root.join("caches/eggs").join(made).exists());
+
+        fs::remove_dir_all(case.root.join("env")).unwrap();
+        let output = cut_off(&mut case.command(&python2(), &arguments)).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        build(&case, cut_off(Command::new(&bin).args(["-o", "-c", "b.cfg", "buildout:eggs-directory=caches/eggs"])));
+    }
+
+    #[test]
+    fn version_1_works_without_pins_of_the_rest() {
+        bootstraps("zc.buildout = 1.7.1\n", "setuptools 36.8.0", "zc.recipe.egg-1.3.2-py2.7.egg");
+    }
+
+    #[test]
+    fn version_2_is_the_newest() {
+        bootstraps("", "zc.buildout 2.13.8 (the newest for this Python)", "zc.recipe.egg-2.0.7-py2.7.egg");
+    }
+
+    #[test]
+    fn an_early_version_2_works() {
+        bootstraps("zc.buildout = 2.2.1\n", "setuptools 7.0", "zc.recipe.egg-2.0.1-py2.7.egg");
+    }
+}
+
 #[test]
 fn errors_say_what_did_not_fit() {
     let case = Case::new("[buildout]\nparts =\n");
@@ -85,6 +205,8 @@ fn errors_say_what_did_not_fit() {
     all += &said(case.run("/bin/false", &[]), 2);
     all += &said(case.run(&python(), &["--version", "4.99.99"]), 1);
     fs::write(case.root.join("b.cfg"), "[buildout]\nparts =\n[versions]\nsetuptools = 0.0.99\n").unwrap();
+    all += &said(case.run(&python(), &[]), 1);
+    fs::write(case.root.join("b.cfg"), "[buildout]\nparts =\n[versions]\nzc.buildout = 1.7.1\n").unwrap();
     all += &said(case.run(&python(), &[]), 1);
     fs::write(case.root.join("b.cfg"), "[buildout]\nextends = gone.cfg\n").unwrap();
     all += &said(case.run(&python(), &[]), 2);

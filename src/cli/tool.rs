@@ -36,7 +36,7 @@ enum Command {
     /// bin/buildout in the current directory. An environment made from the same inputs is used again.
     ///
     /// The version of zc.buildout is --version, else the configuration's own pin, else the newest that works with the Python.
-    /// The PIP_* variables of the environment count.
+    /// What --dists or an egg in --eggs-directory has is not asked of the package index; the PIP_* variables of the environment count.
     Bootstrap(Bootstrap),
     /// Put what a repository or an archive has into a directory
     #[command(subcommand)]
@@ -120,6 +120,9 @@ struct Bootstrap {
     /// Given to zc.buildout as buildout:eggs-directory
     #[arg(long, value_name = "DIR")]
     eggs_directory: Option<PathBuf>,
+    /// Where what is installed is kept for other builds, which then need no network
+    #[arg(long, value_name = "DIR")]
+    dists: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -248,11 +251,20 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
             return Ok(if report.failed() { Exit::Errors } else { Exit::Fine });
         }
         Command::Bootstrap(arguments) => {
-            let Bootstrap { python, configuration, environment, virtualenv, site_packages, version, eggs_directory } =
-                arguments;
+            let Bootstrap {
+                python,
+                configuration,
+                environment,
+                virtualenv,
+                site_packages,
+                version,
+                eggs_directory,
+                dists,
+            } = arguments;
             let program = Some(virtualenv).filter(|program| program != "auto");
             let manner = bootstrap::Manner { program, site_packages };
-            let wanted = bootstrap::Bootstrap { python, configuration, environment, manner, version, eggs_directory };
+            let wanted =
+                bootstrap::Bootstrap { python, configuration, environment, manner, version, eggs_directory, dists };
             bootstrap::bootstrap(&wanted)?;
         }
         Command::Fetch(command) => fetch::main(command)?,

@@ -8,8 +8,9 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{file, last_line};
+use super::error::{file, last_line, unreachable};
 use super::python::alone;
+use super::store::Store;
 use super::{Error, Python, Versions};
 use crate::tool::process::{self, Streamed};
 use crate::tool::{files, say};
@@ -20,6 +21,8 @@ const MARKER: &str = "farmout-environment";
 const STAMP: &str = "farmout-bootstrap.json";
 /// The last virtualenv for Python 2.7: a single file and its wheels, which any pip can unpack.
 const VIRTUALENV: &str = "virtualenv==16.7.12";
+/// Brings old versions of zc.buildout and setuptools up to how the world is now.
+const RENEW: &str = include_str!("renew.py");
 
 /// A virtual environment with zc.buildout.
 pub(super) struct Environment {
@@ -46,13 +49,19 @@ struct Stamp {
 
 impl Environment {
     /// Makes the environment, or finds it made.
-    pub(super) fn make(directory: &Path, python: &Python, manner: &Manner, versions: &Versions) -> Result<Self, Error> {
+    pub(super) fn make(
+        directory: &Path,
+        python: &Python,
+        manner: &Manner,
+        versions: &Versions,
+        store: &Store,
+    ) -> Result<Self, Error> {
         let environment = Self { directory: directory.to_owned() };
         let stamp = Stamp {
             python: python.executable.clone(),
             python_version: python.version_text(),
             manner: manner.clone(),
-            versions: Versions { reason: "", advice: Vec::new(), ..versions.clone() },
+            versions: Versions { reason: "", advice: Vec::new(), tried: None, ..versions.clone() },
         };
         if environment.is(&stamp) {
             say(format_args!("Using the environment {} again", directory.display()));
@@ -63,8 +72,9 @@ impl Environment {
         fs::create_dir_all(directory).map_err(file("make", directory))?;
         let marker = directory.join(MARKER);
         fs::write(&marker, "made by farmout tool bootstrap\n").map_err(file("write", &marker))?;
-        environment.create(python, manner)?;
-        environment.install(python, versions)?;
+        environment.create(python, manner, store)?;
+        environment.install(python, versions, store)?;
+        environment.renew()?;
         let path = directory.join(STAMP);
         let text = serde_json::to_string_pretty(&stamp).map_err(|error| file("write", &path)(error.into()))?;
         let aside = directory.join("farmout-bootstrap.json.new");
@@ -115,7 +125,7 @@ impl Environment {
         }
     }
 
-    fn create(&self, python: &Python, manner: &Manner) -> Result<(), Error> {
+    fn create(&self, python: &Python, manner: &Manner, store: &Store) -> Result<(), Error> {
         let site = manner.site_packages.then_some("--system-site-packages");
         if let Some(program) = &manner.program {
             let mut command = Command::new(program);
@@ -140,16 +150,9 @@ impl Environment {
         let pips = [Some(python.executable.clone()), Python::find("python3", &[]).ok().map(|other| other.executable)];
         for pip in pips.into_iter().flatten() {
             let unpacked = tempfile::tempdir().map_err(file("make", &std::env::temp_dir()))?;
-            let mut command = Python::module(&pip, "pip");
-            command.args(["install", "--disable-pip-version-check", "--no-input", "--quiet", "--target"]);
-            command.arg(unpacked.path());
             // The old one is for 2.7; on a Python 3 without ensurepip the newest works, with what it needs.
-            if python.version < (3, 0, 0) {
-                command.args(["--no-deps", VIRTUALENV])
-            } else {
-                command.arg("virtualenv")
-            };
-            let ran = self.run(&mut command)?;
+            let wanted = if python.version < (3, 0, 0) { VIRTUALENV } else { "virtualenv" };
+            let ran = store.install(&pip, &[wanted], Some(unpacked.path()))?;
             if !ran.status.success() {
                 said = ran.text();
                 continue;
@@ -171,28 +174,36 @@ impl Environment {
     }
 
     /// setuptools first and alone, so that a failure tells which of the two did not fit.
-    fn install(&self, python: &Python, versions: &Versions) -> Result<(), Error> {
+    fn install(&self, python: &Python, versions: &Versions, store: &Store) -> Result<(), Error> {
+        let pip = self.program("python");
         let setuptools = versions.setuptools_requirement();
         let others = versions.others();
         let wanted = std::iter::once(&setuptools).chain(&others).map(String::as_str);
-        let ran = self.pip(&wanted.collect::<Vec<_>>())?;
+        let ran = store.install(&pip, &wanted.collect::<Vec<_>>(), None)?;
         let version = python.version_text();
         if !ran.status.success() {
+            unreachable(&setuptools, &ran)?;
             return Err(Error::Setuptools { setuptools, python: version, said: last_line(&ran.text()) });
         }
         // Named again, or pip would take another setuptools because zc.buildout asks for one.
         let buildout = versions.buildout_requirement();
-        let ran = self.pip(&[&buildout, &setuptools])?;
+        store.take_egg(&pip, (python.version.0, python.version.1), &versions.buildout)?;
+        let ran = store.install(&pip, &[&buildout, &setuptools], None)?;
         if !ran.status.success() {
+            unreachable(&buildout, &ran)?;
             return Err(Error::Buildout { buildout, setuptools, python: version, said: last_line(&ran.text()) });
         }
         Ok(())
     }
 
-    fn pip(&self, requirements: &[&str]) -> Result<Streamed, Error> {
-        let mut command = Python::module(&self.program("python"), "pip");
-        command.args(["install", "--disable-pip-version-check", "--no-input"]).args(requirements);
-        self.run(&mut command)
+    fn renew(&self) -> Result<(), Error> {
+        let mut command = self.command("python");
+        command.args(["-c", RENEW]).current_dir(&self.directory);
+        let ran = self.run(&mut command)?;
+        if ran.status.success() {
+            return Ok(());
+        }
+        Err(Error::Renew { directory: self.directory.display().to_string(), said: last_line(&ran.text()) })
     }
 
     fn run(&self, command: &mut Command) -> Result<Streamed, Error> {

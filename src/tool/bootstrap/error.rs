@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::diagnostic::Failure;
+use crate::tool::process::Streamed;
 
 /// A bootstrap that did not work.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,8 @@ pub enum Error {
         python: String,
         /// The last line of its output.
         said: String,
+        /// The setuptools that is known to fit, where another is installed.
+        fits: Option<String>,
     },
     /// zc.buildout cannot be installed.
     #[error("{buildout} did not fit Python {python} and {setuptools}: {said}")]
@@ -59,6 +62,18 @@ pub enum Error {
     /// A directory that is not ours to wipe.
     #[error("{0} holds files that `farmout tool bootstrap` did not put there")]
     Foreign(String),
+    /// Versions of which nobody can make a working whole.
+    #[error("zc.buildout {buildout} cannot work with Python {python}: {why}")]
+    Impossible {
+        /// zc.buildout's version.
+        buildout: String,
+        /// The Python's version.
+        python: String,
+        /// Why.
+        why: String,
+        /// What to write instead.
+        instead: String,
+    },
     /// No environment can be made.
     #[error("Python {python} cannot make a virtual environment: {said}")]
     NoEnvironment {
@@ -99,6 +114,14 @@ pub enum Error {
         /// Its version.
         version: String,
     },
+    /// What is installed cannot be brought up to date.
+    #[error("zc.buildout in {directory} cannot be brought up to date: {said}")]
+    Renew {
+        /// The environment.
+        directory: String,
+        /// The last line of the output.
+        said: String,
+    },
     /// setuptools cannot be installed.
     #[error("{setuptools} did not fit Python {python}: {said}")]
     Setuptools {
@@ -119,13 +142,24 @@ pub enum Error {
         /// The line's text.
         text: String,
     },
+    /// The network.
+    #[error("{wanted} is not there yet, and the package index cannot be reached: {said}")]
+    Unreachable {
+        /// What was to be installed.
+        wanted: String,
+        /// What pip said of the connection.
+        said: String,
+    },
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
-            Error::Bootstrap { .. } => {
+            Error::Bootstrap { fits: Some(fits), .. } => {
+                Self::error(message).help(format!("pin a setuptools that fits in the configuration's [versions]: `setuptools = {fits}`"))
+            }
+            Error::Bootstrap { fits: None, .. } => {
                 Self::error(message).help("pin versions that fit each other in the configuration's [versions]: zc.buildout and setuptools")
             }
             Error::Buildout { .. } => Self::error(message)
@@ -134,6 +168,7 @@ impl From<Error> for Failure {
             Error::Configuration { .. } => Self::misuse(message).help("the path is relative to the current directory"),
             Error::File { .. } => Self::error(message),
             Error::Foreign(_) => Self::misuse(message).help("give a directory that does not exist yet, or remove that one"),
+            Error::Impossible { instead, .. } => Self::error(message).help(instead),
             Error::NoEnvironment { two: false, .. } => {
                 Self::error(message).help("install its venv module (Debian: apt install python3-venv), or pip")
             }
@@ -147,6 +182,10 @@ impl From<Error> for Failure {
                 "zc.buildout works in the directory of its configuration ({configuration}): run the build there (`subdir`), or set `directory` in its [buildout]"
             )),
             Error::OldPython { .. } => Self::misuse(message),
+            Error::Renew { .. } => Self::error(message).help("remove that directory: it is made anew"),
+            Error::Unreachable { .. } => Self::error(message).help(
+                "what a build on this slave installed is kept for the next ones; else pip's own settings say how the index is reached (PIP_INDEX_URL, PIP_PROXY)",
+            ),
             Error::Program { .. } => Self::error(message)
                 .help("it is the slave's `python` capability's `venv`, called as `virtualenv --python PYTHON DIRECTORY`"),
             Error::Setuptools { .. } => {
@@ -159,6 +198,35 @@ impl From<Error> for Failure {
 pub(super) fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
     let path = path.display().to_string();
     move |error| Error::File { what, path, error }
+}
+
+/// What pip says when there is no way to the index, which it then calls a version that does not exist.
+const CUT_OFF: [&str; 7] = [
+    "NewConnectionError",
+    "ConnectTimeoutError",
+    "NameResolutionError",
+    "ProxyError",
+    "ReadTimeoutError",
+    "connection broken by",
+    // Said without a reason where pip is told not to retry: an index that answers lists some version.
+    "(from versions: none)",
+];
+
+/// Whether a program's output says that it could not reach the index.
+pub(super) fn cut_off(text: &str) -> bool {
+    CUT_OFF.iter().any(|sign| text.contains(sign))
+}
+
+/// An error if what failed is the connection, and no version.
+pub(super) fn unreachable(wanted: &str, ran: &Streamed) -> Result<(), Error> {
+    let text = ran.text();
+    let Some(line) = CUT_OFF.iter().find_map(|sign| text.lines().rfind(|line| line.contains(sign))) else {
+        return Ok(());
+    };
+    // "Retrying (…) after connection broken by 'NewConnectionError('<… object at 0x…>: reason')': /simple/…"
+    let reason = line.rsplit_once(">: ").map_or(line, |(_, reason)| reason);
+    let said = reason.split(['\'', '"']).find(|part| !part.trim().is_empty()).unwrap_or(line);
+    Err(Error::Unreachable { wanted: wanted.to_owned(), said: said.trim().to_owned() })
 }
 
 /// The line that says what is wrong: the last one with a word for it, else the last.

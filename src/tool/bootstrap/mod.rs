@@ -6,6 +6,7 @@ mod configuration;
 mod environment;
 mod error;
 mod python;
+mod store;
 mod versions;
 
 use std::path::{Path, PathBuf, absolute};
@@ -18,6 +19,7 @@ pub use versions::Versions;
 
 use crate::tool::{process, say};
 use environment::Environment;
+use store::Store;
 
 /// What to make.
 #[derive(Debug, Clone)]
@@ -34,6 +36,8 @@ pub struct Bootstrap {
     pub version: Option<String>,
     /// What `buildout:eggs-directory` is to be.
     pub eggs_directory: Option<PathBuf>,
+    /// Where the distributions are kept that builds have in common.
+    pub dists: Option<PathBuf>,
 }
 
 /// Makes the environment, or uses it again, and has zc.buildout make `bin/buildout` in the current directory.
@@ -52,13 +56,21 @@ pub fn bootstrap(wanted: &Bootstrap) -> Result<(), Error> {
         ));
     }
     let versions = Versions::choose(&python, wanted.version.clone(), &pins);
+    versions.check(&python)?;
     say(format_args!("Python {} ({})", python.version_text(), python.executable.display()));
     say(&versions);
+    if let (Some(tried), Some(pinned)) = (&versions.tried, &pins.setuptools) {
+        say(format_args!("The configuration pins setuptools {pinned}; the one that is known to fit is {tried}"));
+    }
     if !versions.advice.is_empty() {
         say(format_args!("Not pinned by the configuration's [{}]: {}", pins.section, versions.advice.join(", ")));
     }
     let directory = absolute(&wanted.environment).map_err(error::file("find", &wanted.environment))?;
-    let environment = Environment::make(&directory, &python, &wanted.manner, &versions)?;
+    let full = |path: &Path| absolute(path).map_err(error::file("find", path));
+    let dists = wanted.dists.as_deref().map(full).transpose()?;
+    let eggs = wanted.eggs_directory.as_deref().map(full).transpose()?;
+    let store = Store::open(dists.as_deref(), eggs.as_deref())?;
+    let environment = Environment::make(&directory, &python, &wanted.manner, &versions, &store)?;
     // In the place of the user's ~/.buildout/default.cfg: a build must not depend on who runs it.
     let defaults = directory.join("default.cfg");
     let text = versions.defaults(&pins.section);
@@ -71,9 +83,8 @@ pub fn bootstrap(wanted: &Bootstrap) -> Result<(), Error> {
     command.env("BUILDOUT_HOME", &directory);
     // -N: what is installed is what was chosen; without it zc.buildout looks for newer ones of itself and of setuptools.
     command.arg("-N").arg("-c").arg(&wanted.configuration);
-    if let Some(eggs) = &wanted.eggs_directory {
-        let eggs = absolute(eggs).map_err(error::file("find", eggs))?;
-        std::fs::create_dir_all(&eggs).map_err(error::file("make", &eggs))?;
+    if let Some(eggs) = &eggs {
+        std::fs::create_dir_all(eggs).map_err(error::file("make", eggs))?;
         command.arg(format!("buildout:eggs-directory={}", eggs.display()));
     }
     if let Some(version) = &wanted.version {
@@ -86,6 +97,7 @@ pub fn bootstrap(wanted: &Bootstrap) -> Result<(), Error> {
             setuptools: versions.setuptools_requirement(),
             python: python.version_text(),
             said: error::last_line(&ran.text()),
+            fits: versions.tried,
         });
     }
     if !script.exists() {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pins, Python};
+use super::{Error, Pins, Python};
 
 const TABLE: &str = include_str!("versions.yaml");
 
@@ -25,6 +25,9 @@ pub struct Versions {
     /// Where the version of zc.buildout comes from, for people.
     #[serde(skip)]
     pub reason: &'static str,
+    /// The setuptools that was tried with that zc.buildout and that Python, where the configuration pins another.
+    #[serde(skip)]
+    pub tried: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -32,6 +35,7 @@ pub struct Versions {
 struct Table {
     buildout: Vec<Newest>,
     setuptools: Vec<Companions>,
+    impossible: Vec<Impossible>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,11 +56,26 @@ struct Companions {
     recipe: Option<String>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Impossible {
+    python: [String; 2],
+    buildout: [String; 2],
+    why: String,
+    instead: String,
+}
+
+impl Table {
+    fn read() -> Self {
+        // The table is part of the program, and a test reads it.
+        serde_yaml::from_str(TABLE).unwrap_or_default()
+    }
+}
+
 impl Versions {
     /// Chooses: `asked`, else the pins, else what the table says for the Python.
     pub fn choose(python: &Python, asked: Option<String>, pins: &Pins) -> Self {
-        // The table is part of the program, and a test reads it.
-        let table: Table = serde_yaml::from_str(TABLE).unwrap_or_default();
+        let table = Table::read();
         let number = [python.version.0, python.version.1];
         let newest = || table.buildout.iter().find(|row| within(&number, &row.python)).map(|row| row.version.clone());
         let (buildout, reason) = match (asked, &pins.buildout) {
@@ -67,6 +86,7 @@ impl Versions {
         let parts = numbers(&buildout);
         let row = table.setuptools.iter().find(|row| within(&number, &row.python) && within(&parts, &row.buildout));
         let setuptools = pins.setuptools.clone().or_else(|| row.map(|row| row.setuptools.clone()));
+        let tried = row.map(|row| row.setuptools.clone()).filter(|tried| setuptools.as_ref() != Some(tried));
         let wheel = row.map(|row| row.wheel.clone());
         let pip = row.and_then(|row| row.pip.clone());
         let recipe = row.and_then(|row| row.recipe.clone());
@@ -77,7 +97,26 @@ impl Versions {
         ];
         let missing = pairs.into_iter().filter(|(_, pin, _)| pin.is_none());
         let advice = missing.filter_map(|(name, _, version)| Some(format!("{name} = {}", version?))).collect();
-        Self { buildout, setuptools, wheel, pip, advice, reason }
+        Self { buildout, setuptools, wheel, pip, advice, reason, tried }
+    }
+
+    /// Whether the versions can work at all, as far as is known.
+    ///
+    /// # Errors
+    /// They are known not to.
+    pub(super) fn check(&self, python: &Python) -> Result<(), Error> {
+        let number = [python.version.0, python.version.1];
+        let parts = numbers(&self.buildout);
+        // Of a requirement such as `>=2`, pip takes what fits.
+        let exact = self.buildout.starts_with(|c: char| c.is_ascii_digit());
+        let known = Table::read().impossible.into_iter();
+        let mut known = known.filter(|row| within(&number, &row.python) && within(&parts, &row.buildout));
+        match known.next().filter(|_| exact) {
+            None => Ok(()),
+            Some(Impossible { why, instead, .. }) => {
+                Err(Error::Impossible { buildout: self.buildout.clone(), python: python.version_text(), why, instead })
+            }
+        }
     }
 
     /// Defaults for zc.buildout that keep it, and what it works with, at the versions that were chosen: a
@@ -170,9 +209,41 @@ mod tests {
         assert_eq!(chosen((3, 11, 7), None, none()), "zc.buildout==4.1.12 setuptools==75.8.2");
         assert_eq!(chosen((3, 13, 0), None, none()), "zc.buildout==4.1.12 setuptools==75.8.2");
         assert_eq!(chosen((2, 7, 18), None, pinned("1.7.1")), "zc.buildout==1.7.1 setuptools==36.8.0");
+        assert_eq!(chosen((2, 7, 18), None, pinned("1.4.4")), "zc.buildout==1.4.4 setuptools==5.8");
+        assert_eq!(chosen((2, 7, 18), None, pinned("2.2.1")), "zc.buildout==2.2.1 setuptools==7.0");
+        assert_eq!(chosen((2, 7, 18), None, pinned("2.2.5")), "zc.buildout==2.2.5 setuptools==33.1.1");
+        assert_eq!(chosen((2, 7, 18), None, pinned("2.10.0")), "zc.buildout==2.10.0 setuptools==36.8.0");
         assert_eq!(chosen((2, 7, 18), Some("2.13.8"), pinned("1.7.1")), "zc.buildout==2.13.8 setuptools==44.1.1");
         assert_eq!(chosen((3, 11, 7), None, pinned(">=2.13")), "zc.buildout>=2.13 setuptools==44.1.1");
         let both = Pins { buildout: Some("4.1".into()), setuptools: Some("70.0".into()), ..Pins::default() };
         assert_eq!(chosen((3, 12, 1), None, both), "zc.buildout==4.1 setuptools==70.0");
+    }
+
+    #[test]
+    fn what_cannot_work_is_known() {
+        let why = |version: (u32, u32, u32), buildout: &str| {
+            let python = Python { version, ..Python::default() };
+            let versions = Versions::choose(&python, Some(buildout.to_owned()), &Pins::default());
+            versions.check(&python).err().map(|error| error.to_string())
+        };
+        for (python, buildout) in [
+            ((2, 7, 18), "1.7.1"),
+            ((2, 7, 18), "2.2.1"),
+            ((3, 11, 2), "2.13.8"),
+            ((3, 13, 0), "3.3"),
+            ((3, 11, 2), ">=1.0"),
+        ] {
+            assert_eq!(why(python, buildout), None);
+        }
+        for (python, buildout, part) in [
+            ((2, 7, 18), "2.1.1", "distribute"),
+            ((2, 7, 18), "4.1.12", "Python 3"),
+            ((3, 11, 2), "1.7.1", "Python 2"),
+            ((3, 11, 2), "2.9.6", "collections"),
+            ((3, 12, 1), "2.13.8", "setuptools below 52"),
+        ] {
+            let said = why(python, buildout).unwrap();
+            assert!(said.contains(part) && said.contains(buildout), "{said}");
+        }
     }
 }
