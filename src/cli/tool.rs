@@ -1,6 +1,7 @@
 //! `farmout tool`: the commands that steps call.
 
 mod fetch;
+mod package;
 mod server;
 
 use std::path::PathBuf;
@@ -54,6 +55,9 @@ enum Command {
     ///
     /// Exits 1 if the command cannot be run, or ends with another status than 0.
     KeepOutput(KeepOutput),
+    /// Make archives of tagged buildouts
+    #[command(subcommand)]
+    Package(package::Package),
     /// Make and remove testing databases and throw-away PostgreSQL clusters
     #[command(subcommand)]
     Pg(Pg),
@@ -276,6 +280,7 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
             }
             return Ok(if differences.is_empty() { Exit::Fine } else { Exit::Errors });
         }
+        Command::Package(command) => command.run()?,
         Command::Pg(Pg::CreateDatabase(CreateDatabase { database, template })) => {
             pg::create_database(&database, &template)?;
         }

@@ -7,6 +7,7 @@ pub mod bootstrap;
 pub mod fetch;
 pub mod inventory;
 pub mod output;
+pub mod package;
 pub mod pg;
 pub mod port;
 pub mod server;
