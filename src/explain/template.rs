@@ -11,6 +11,7 @@ pub(super) fn explain(knowledge: &Knowledge, name: &str, writer: &mut Writer) {
     writer.paragraph(&template.help);
     writer.blank();
     writer.fact("place", &place(template));
+    writer.fact("written", template.written.as_deref().unwrap_or_default());
     writer.fact("old names", &template.aliases.join(", "));
     writer.fact("uses", &template.uses.join(", "));
     for (index, (option, declared)) in template.options.iter().enumerate() {

@@ -11,7 +11,7 @@ use crate::compile::address_secret;
 use crate::dispatch::{Builder, Chosen};
 use crate::model::inventory::Inventory;
 use crate::model::{Build, BuildoutSource, Requirement, Value, credentials};
-use crate::steps::{ExpandError, Expansion, Template, values};
+use crate::steps::{Continues, ExpandError, Expansion, Template, values};
 use crate::tool::fetch::CREDENTIALS;
 
 /// What a builder does, options of capabilities left as placeholders `${capability.option}`.
@@ -90,27 +90,20 @@ pub fn lower(
 ) -> Result<Procedure, LowerError> {
     let graph = &compilation.graph;
     let build = graph.build(builder);
-    let location = Location::of(build)?;
-    let context = context! {
-        build => context! { name => &build.name, category => build.category.clone() },
-        builder => &builder.name,
-        configuration => &location.configuration,
-        source => location.source,
-        subdir => &location.subdir,
-        inside => location.subdir.strip_prefix('/').map_or(String::new(), |subdir| format!("{subdir}/")),
-        option => values(&build.options),
-        locked => locked_values(build, locked),
-    };
-    let directory = format!("${{build-dir}}{}", super::placeholder::escape(&location.subdir));
-    let expansion =
-        |template| Expansion { templates: &compilation.templates, template, context: &context, directory: &directory };
+    let mut location = Location::of(build)?;
+    let surroundings =
+        Surroundings { compilation, build, builder: &builder.name, locked: locked_values(build, locked) };
     let mut lowering = Lowering::default();
     for (template, condition) in variants(compilation, build, builder) {
-        lowering.add(&expansion(template), Some(condition))?;
+        lowering.add(&surroundings, &location, template, Some(condition))?;
     }
     for used in &build.steps {
         let missing = || LowerError::NoTemplate(used.template.clone());
-        lowering.add(&expansion(compilation.templates.find(&used.template).ok_or_else(missing)?), None)?;
+        let template = compilation.templates.find(&used.template).ok_or_else(missing)?;
+        lowering.add(&surroundings, &location, template, None)?;
+        if let Some(continues) = &template.continues {
+            location.go_on(continues);
+        }
     }
     let mut steps = lowering.finish();
     if let Some(user) = build.buildout.as_ref().and_then(|buildout| buildout.source.url()).and_then(credentials) {
@@ -184,6 +177,30 @@ fn variants<'a>(compilation: &'a Compilation, build: &Build, builder: &Builder) 
         .collect()
 }
 
+/// What a builder's templates see, wherever its buildout is.
+struct Surroundings<'a> {
+    compilation: &'a Compilation,
+    build: &'a Build,
+    builder: &'a str,
+    locked: minijinja::Value,
+}
+
+impl Surroundings<'_> {
+    fn context(&self, location: &Location) -> minijinja::Value {
+        let Self { build, builder, .. } = self;
+        context! {
+            build => context! { name => &build.name, category => build.category.clone() },
+            builder => *builder,
+            configuration => &location.configuration,
+            source => &location.source,
+            subdir => &location.subdir,
+            inside => location.subdir.strip_prefix('/').map_or(String::new(), |subdir| format!("{subdir}/")),
+            option => values(&build.options),
+            locked => &self.locked,
+        }
+    }
+}
+
 #[derive(Default)]
 struct Lowering {
     steps: Vec<ProcedureStep>,
@@ -192,7 +209,17 @@ struct Lowering {
 }
 
 impl Lowering {
-    fn add(&mut self, expansion: &Expansion<'_>, only_if: Option<Condition>) -> Result<(), LowerError> {
+    fn add(
+        &mut self,
+        surroundings: &Surroundings<'_>,
+        location: &Location,
+        template: &Template,
+        only_if: Option<Condition>,
+    ) -> Result<(), LowerError> {
+        let context = surroundings.context(location);
+        let directory = format!("${{build-dir}}{}", super::placeholder::escape(&location.subdir));
+        let templates = &surroundings.compilation.templates;
+        let expansion = Expansion { templates, template, context: &context, directory: &directory };
         let conditional = |step| ProcedureStep { step, only_if: only_if.clone() };
         self.steps.extend(expansion.steps()?.into_iter().map(conditional));
         self.clean_up.push(expansion.clean_up()?.into_iter().map(conditional).collect());
@@ -248,5 +275,11 @@ impl Location {
             }
             None => no_files("", None, context! {}),
         })
+    }
+
+    /// A template made another buildout, which is the one from there on.
+    fn go_on(&mut self, Continues { subdir, configuration }: &Continues) {
+        self.subdir = format!("/{}", subdir.trim_matches('/'));
+        self.configuration.clone_from(configuration);
     }
 }

@@ -265,8 +265,8 @@ impl Reading<'_> {
                 self.unclear.insert(self.name.to_owned());
                 continue;
             }
-            let Some(template) = templates.find(line).filter(|template| template.place == place) else {
-                let known = templates.of(place).map(|template| template.name.clone()).collect();
+            let Some(template) = templates.listed(line, place) else {
+                let known = templates.of(place).map(|template| template.written().to_owned()).collect();
                 let elsewhere = templates.find(line).and_then(|template| template.place.option());
                 let problem =
                     problem::Step::Unknown { step: line.to_owned(), option: option.to_owned(), known, elsewhere };
@@ -274,8 +274,8 @@ impl Reading<'_> {
                 self.unclear.insert(self.name.to_owned());
                 continue;
             };
-            if template.name != line {
-                let problem = problem::Step::Alias { alias: line.to_owned(), name: template.name.clone() };
+            if template.written() != line {
+                let problem = problem::Step::Alias { alias: line.to_owned(), name: template.written().to_owned() };
                 self.diagnostics.push(problem, span);
             }
             if let Some(first) = steps.iter().find(|step| step.template == template.name) {

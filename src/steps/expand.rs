@@ -6,7 +6,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 use super::Templates;
 use super::properties;
-use super::template::{Argument, LinkedStep, StepTemplate, Template};
+use super::template::{Argument, Limit, LinkedStep, StepTemplate, Template};
 use crate::model::Value;
 use crate::plan::{OnFailure, Phase, Step, placeholder};
 
@@ -140,6 +140,7 @@ impl Expansion<'_> {
         }
         let environment = step.environment.iter().map(|(name, value)| Ok((name.clone(), self.text(value)?)));
         let clean_up = phase == Phase::CleanUp;
+        let (idle, timeout) = (self.limit(step.idle_timeout.as_ref())?, self.limit(step.timeout.as_ref())?);
         Ok(Some(Step {
             name: step.name.clone(),
             phase,
@@ -154,10 +155,8 @@ impl Expansion<'_> {
             environment: environment.collect::<Result<_, minijinja::Error>>()?,
             lock: step.lock.clone(),
             // A limit on the whole time that is no longer needs no other.
-            idle_timeout: step
-                .idle_timeout
-                .or((!step.write && step.timeout.is_none_or(|total| total > IDLE)).then_some(IDLE)),
-            timeout: step.timeout,
+            idle_timeout: idle.or((!step.write && timeout.is_none_or(|total| total > IDLE)).then_some(IDLE)),
+            timeout,
             on_failure: step.on_failure.unwrap_or(if clean_up { OnFailure::Warn } else { OnFailure::Halt }),
             always_run: clean_up,
             property: step.property.clone(),
@@ -183,6 +182,16 @@ impl Expansion<'_> {
             return Ok(list.try_iter()?.collect());
         }
         Err(invalid(format!("`{expression}` is no list")))
+    }
+
+    fn limit(&self, limit: Option<&Limit>) -> Result<Option<u64>, minijinja::Error> {
+        let expression = match limit {
+            None => return Ok(None),
+            Some(Limit::Seconds(seconds)) => return Ok(Some(*seconds)),
+            Some(Limit::Expression(expression)) => expression,
+        };
+        let seconds = u64::try_from(self.value(expression)?);
+        seconds.map(Some).map_err(|_| invalid(format!("`{expression}` is no number of seconds")))
     }
 
     fn command(&self, arguments: &[Argument]) -> Result<Vec<String>, minijinja::Error> {

@@ -6,15 +6,16 @@ use indexmap::IndexMap;
 use minijinja::Environment;
 
 use super::expression::{Checker, Reads};
-use super::template::{Argument, Every, Item, StepTemplate, TemplateFile, Use};
+use super::template::{Argument, Continues, Every, Item, Limit, StepTemplate, TemplateFile, Use};
 use crate::diagnostic::{Diagnostics, problem};
 use crate::model::{Declared, OptionType};
 use crate::plan::OnFailure;
 use crate::resolve::{TYPES, environment};
 use crate::source::{SourceId, Sources, Span, Text};
-use crate::syntax::yaml::{self, Decoder, Fields, Kind, Node};
+use crate::syntax::yaml::{self, Decoder, Kind, Node};
 
-const KEYS: [&str; 7] = ["template", "help", "place", "aliases", "options", "steps", "clean-up"];
+const KEYS: [&str; 9] =
+    ["template", "written", "help", "place", "aliases", "options", "steps", "clean-up", "continues"];
 
 const STEP: [&str; 14] = [
     "name",
@@ -112,18 +113,22 @@ pub(super) fn read(
     let clean_up = fields
         .get("clean-up")
         .map(|node| decoder.list(node, "a list of steps", |decoder, node| steps.step(decoder, node)));
+    let continues = fields.get("continues").and_then(|node| steps.continues(decoder, node));
     let uses = steps.uses;
+    let called = fields.get("written").and_then(|node| decoder.word(node, "a name"));
     let fine = decoder.errors() == 0;
     let written = match (&name, help, place) {
         (Some((name, _)), Some(help), Some((place, place_span))) if fine => Some(Written {
             file: TemplateFile {
                 name: name.clone(),
+                written: called.map(|text| text.trim().to_owned()),
                 help,
                 place,
                 aliases: aliases.iter().map(|text| text.to_string()).collect(),
                 options: options.unwrap_or_default(),
                 steps: items.unwrap_or_default(),
                 clean_up: clean_up.unwrap_or_default(),
+                continues,
             },
             place: place_span,
             uses,
@@ -229,10 +234,8 @@ impl Steps<'_, '_> {
             .get("environment")
             .map(|node| environment(decoder, node, &mut |decoder, text| self.checker.text(text, decoder)));
         self.checker.item = false;
-        let seconds = |decoder: &mut Decoder<'_>, fields: &Fields<'_>, key: &str| {
-            fields.get(key).and_then(|node| decoder.number(node, 1, "a number of seconds, 1 or more"))
-        };
-        let (idle_timeout, timeout) = (seconds(decoder, &fields, "idle-timeout"), seconds(decoder, &fields, "timeout"));
+        let idle_timeout = fields.get("idle-timeout").and_then(|node| self.limit(decoder, node));
+        let timeout = fields.get("timeout").and_then(|node| self.limit(decoder, node));
         Some(StepTemplate {
             name: name?,
             help: help?,
@@ -268,6 +271,25 @@ impl Steps<'_, '_> {
         }
         self.known.insert(text.to_string(), text.whole());
         Some(text.to_string())
+    }
+
+    /// The buildout that the templates after it work in.
+    fn continues(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<Continues> {
+        let fields = decoder.fields(node, "`continues`", &["subdir", "configuration"])?;
+        let mut text = |key: &'static str| fields.required(decoder, key).and_then(|node| self.text(decoder, node));
+        let (subdir, configuration) = (text("subdir"), text("configuration"));
+        Some(Continues { subdir: subdir?, configuration: configuration? })
+    }
+
+    /// Seconds, or an expression that makes them.
+    fn limit(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<Limit> {
+        match &node.kind {
+            // What begins like a number is meant to be one.
+            Kind::Scalar { text, .. } if !text.starts_with(|c: char| c.is_ascii_digit() || c == '-') => {
+                self.expression(decoder, node).map(Limit::Expression)
+            }
+            _ => decoder.number(node, 1, "a number of seconds, 1 or more").map(Limit::Seconds),
+        }
     }
 
     fn argument(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<Argument> {

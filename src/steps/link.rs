@@ -138,6 +138,7 @@ impl<'a> Linking<'a> {
         let mut places = written.uses.iter();
         let mut template = Template {
             name: file.name.clone(),
+            written: file.written.clone(),
             help: file.help.clone(),
             place: file.place,
             aliases: file.aliases.clone(),
@@ -145,6 +146,7 @@ impl<'a> Linking<'a> {
             options: IndexMap::new(),
             steps: Vec::new(),
             clean_up: Vec::new(),
+            continues: None,
         };
         let mut clean_up = Vec::new();
         let mut fine = true;
@@ -178,6 +180,8 @@ impl<'a> Linking<'a> {
         template.options.extend(file.options.clone());
         let own = file.clean_up.iter().map(|step| LinkedStep { template: file.name.clone(), step: step.clone() });
         template.clean_up = own.chain(clean_up.iter().rev().flat_map(|used| used.clean_up.iter().cloned())).collect();
+        let of_used = clean_up.iter().rev().find_map(|used| used.continues.clone());
+        template.continues = file.continues.clone().or(of_used);
         fine.then_some(template)
     }
 

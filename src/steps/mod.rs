@@ -19,12 +19,13 @@ use crate::source::{SourceId, Sources, Span};
 use crate::syntax::yaml::{self, Decoder};
 
 pub use expand::{ExpandError, Expansion, values};
-pub use template::{Argument, Item, LinkedStep, StepTemplate, Template, TemplateFile, Use};
+pub use template::{Argument, Continues, Item, LinkedStep, StepTemplate, Template, TemplateFile, Use};
 
 use link::Shelf;
 
 const BUILTIN: &[&str] = &[
     include_str!("builtin/archive.yaml"),
+    include_str!("builtin/autocommit.yaml"),
     include_str!("builtin/bootstrap.yaml"),
     include_str!("builtin/buildout.yaml"),
     include_str!("builtin/bzr.yaml"),
@@ -40,6 +41,9 @@ const BUILTIN: &[&str] = &[
     include_str!("builtin/noop.yaml"),
     include_str!("builtin/nose.yaml"),
     include_str!("builtin/openerpcommand-initialize-tests.yaml"),
+    include_str!("builtin/packaging-upload.yaml"),
+    include_str!("builtin/packaging.yaml"),
+    include_str!("builtin/pg_remote_copy.yaml"),
     include_str!("builtin/simple_create.yaml"),
     include_str!("builtin/standalone.yaml"),
     include_str!("builtin/static-analysis.yaml"),
@@ -135,6 +139,12 @@ impl Templates {
     pub fn find(&self, name: &str) -> Option<&Template> {
         let alias = || self.templates.values().find(|template| template.aliases.iter().any(|alias| alias == name));
         self.templates.get(name).or_else(alias).map(Arc::as_ref)
+    }
+
+    /// The template that a line of a list of steps calls, by its name there or an alias.
+    pub fn listed(&self, line: &str, place: Use) -> Option<&Template> {
+        let alias = || self.of(place).find(|template| template.aliases.iter().any(|alias| alias == line));
+        self.of(place).find(|template| template.written() == line).or_else(alias)
     }
 
     /// Whether there is, or may be, a template of this name that could not be read, which has been reported.

@@ -16,6 +16,9 @@ pub struct TemplateFile {
     /// Its name.
     #[schemars(rename = "template")]
     pub name: String,
+    /// How lists of steps call it, where that is another template's name already, in another list.
+    #[schemars(default)]
+    pub written: Option<String>,
     /// What it does, one line.
     pub help: String,
     /// Where it may stand.
@@ -32,6 +35,19 @@ pub struct TemplateFile {
     /// Steps that are run at the end whatever happened, in the reverse order of the templates.
     #[schemars(default)]
     pub clean_up: Vec<StepTemplate>,
+    /// Where the templates after it find the buildout, if it makes another one.
+    #[schemars(default)]
+    pub continues: Option<Continues>,
+}
+
+/// A buildout that a template makes, to be built instead of the one that was fetched.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Continues {
+    /// Its directory in the build directory.
+    pub subdir: String,
+    /// Its configuration.
+    pub configuration: String,
 }
 
 /// An item of a template's steps.
@@ -52,6 +68,8 @@ pub enum Item {
 pub struct Template {
     /// Its name.
     pub name: String,
+    /// How lists of steps call it, where that is not its name.
+    pub written: Option<String>,
     /// What it does, one line.
     pub help: String,
     /// Where it may stand.
@@ -66,6 +84,15 @@ pub struct Template {
     pub steps: Vec<LinkedStep>,
     /// What is run at the end: its own clean-up, then that of the templates that it uses, the last one first.
     pub clean_up: Vec<LinkedStep>,
+    /// Where the templates after it find the buildout, if it makes another one.
+    pub continues: Option<Continues>,
+}
+
+impl Template {
+    /// How lists of steps call it.
+    pub fn written(&self) -> &str {
+        self.written.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// A step of a template, and the template in whose file it is written.
@@ -177,11 +204,11 @@ pub struct StepTemplate {
     #[schemars(default)]
     pub lock: Option<String>,
     /// Seconds without output.
-    #[schemars(default, range(min = 1))]
-    pub idle_timeout: Option<u64>,
+    #[schemars(default)]
+    pub idle_timeout: Option<Limit>,
     /// Seconds in all.
-    #[schemars(default, range(min = 1))]
-    pub timeout: Option<u64>,
+    #[schemars(default)]
+    pub timeout: Option<Limit>,
     /// What its failure does.
     #[schemars(default)]
     pub on_failure: Option<OnFailure>,
@@ -191,6 +218,16 @@ pub struct StepTemplate {
     /// The file that is kept with the run's logs.
     #[schemars(default)]
     pub keep: Option<String>,
+}
+
+/// A time limit.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged)]
+pub enum Limit {
+    /// Seconds.
+    Seconds(#[schemars(range(min = 1))] u64),
+    /// An expression that makes seconds.
+    Expression(String),
 }
 
 /// A part of a command.
