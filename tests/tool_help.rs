@@ -11,7 +11,7 @@ use common::snapshot::snapshot;
 
 #[test]
 fn help_is_written_for_the_reader() {
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 21] = [
         &[],
         &["analyze-log"],
         &["bootstrap"],
@@ -21,6 +21,8 @@ fn help_is_written_for_the_reader() {
         &["fetch", "hg"],
         &["fetch", "hgtag"],
         &["keep-output"],
+        &["package", "archive"],
+        &["package", "source"],
         &["pg", "create-database"],
         &["pg", "drop-database"],
         &["pg", "start-cluster"],

@@ -60,13 +60,13 @@ pub fn bootstrap(wanted: &Bootstrap) -> Result<(), Error> {
     say(format_args!("Python {} ({})", python.version_text(), python.executable.display()));
     say(&versions);
     if let (Some(tried), Some(pinned)) = (&versions.tried, &pins.setuptools) {
-        say(format_args!("The configuration pins setuptools {pinned}; the one that is known to fit is {tried}"));
+        say(format_args!("setuptools {pinned} is pinned; what is known to work with this zc.buildout is {tried}"));
     }
     if !versions.advice.is_empty() {
         say(format_args!("Not pinned by the configuration's [{}]: {}", pins.section, versions.advice.join(", ")));
     }
-    let directory = absolute(&wanted.environment).map_err(error::file("find", &wanted.environment))?;
     let full = |path: &Path| absolute(path).map_err(error::file("find", path));
+    let directory = full(&wanted.environment)?;
     let dists = wanted.dists.as_deref().map(full).transpose()?;
     let eggs = wanted.eggs_directory.as_deref().map(full).transpose()?;
     let store = Store::open(dists.as_deref(), eggs.as_deref())?;
