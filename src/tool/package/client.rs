@@ -46,7 +46,7 @@ impl<'a> Clone<'a> {
     /// The commit of a tag, whose name is a plain one.
     pub(super) fn commit(&self, tag: &str) -> Result<Commit, Error> {
         // An empty answer is a tag that does not exist, and so is a failure if the clone can list its tags.
-        let (arguments, parse): (Vec<String>, fn(&str) -> Option<(String, i64)>) = match self.system {
+        let (arguments, parse): (Vec<String>, Reading) = match self.system {
             System::Git => {
                 let name = format!("refs/tags/{tag}^{{commit}}");
                 (vec!["log".into(), "-1".into(), "--format=%H %ct".into(), name, "--".into()], words)
@@ -151,6 +151,9 @@ impl<'a> Clone<'a> {
         }
     }
 }
+
+/// How a client's answer is read: the commit's name, and its time.
+type Reading = fn(&str) -> Option<(String, i64)>;
 
 /// "id time …"
 fn words(answer: &str) -> Option<(String, i64)> {
