@@ -36,15 +36,15 @@ impl Store {
         let Some(wheels) = &self.wheels else {
             return run(pip(python, "install").args(wanted).args(into(target)));
         };
-        let stored = |command: &mut Command| {
-            run(command.arg("--no-index").arg("--find-links").arg(wheels).args(wanted).args(into(target)))
+        let stored = || {
+            let mut command = pip(python, "install");
+            command.arg("--no-index").arg("--find-links").arg(wheels).args(wanted).args(into(target));
+            command
         };
         // A requirement like `>=2.2` asks for the newest, which only the index knows.
         if wanted.iter().all(|requirement| self.has(requirement)) {
             // Quiet: what it lacks, such as what those need, is no failure yet.
-            let mut command = pip(python, "install");
-            command.arg("--no-index").arg("--find-links").arg(wheels).args(wanted).args(into(target));
-            let output = process::capture(&mut command).map_err(file("run", python))?;
+            let output = process::capture(&mut stored()).map_err(file("run", python))?;
             if output.status.success() {
                 say(format_args!("Installed {} from {}", wanted.join(" "), wheels.display()));
                 return Ok(Streamed { status: output.status, tail: Vec::new() });
@@ -56,11 +56,11 @@ impl Store {
                 return Ok(fetched);
             }
             say(format_args!("The package index cannot be reached: trying what is in {}", wheels.display()));
-            let kept = stored(&mut pip(python, "install"))?;
+            let kept = run(&mut stored())?;
             // Why the index cannot be reached says more than that the store lacks something.
             return Ok(if kept.status.success() { kept } else { fetched });
         }
-        stored(&mut pip(python, "install"))
+        run(&mut stored())
     }
 
     /// Makes a wheel of the egg of zc.buildout, where an earlier buildout left one for this version (major, minor) of Python
