@@ -46,7 +46,8 @@ fn root<T: JsonSchema>(title: &str, description: &str) -> Schema {
 fn written<T: JsonSchema>(title: &str, description: &str) -> Schema {
     let mut schema = root::<T>(title, description);
     let mut texts = RecursiveTransform(|schema: &mut Schema| {
-        if schema.get("enum").is_some() || schema.get("const").is_some() {
+        // What has a form of its own is no number.
+        if ["enum", "const", "pattern"].into_iter().any(|key| schema.get(key).is_some()) {
             return;
         }
         let with = |more: &[&str]| Value::from([&["string", "number", "boolean"], more].concat());

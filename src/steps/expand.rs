@@ -187,7 +187,7 @@ impl Expansion<'_> {
     fn limit(&self, limit: Option<&Limit>) -> Result<Option<u64>, minijinja::Error> {
         let expression = match limit {
             None => return Ok(None),
-            Some(Limit::Seconds(seconds)) => return Ok(Some(*seconds)),
+            Some(Limit::Seconds(seconds)) => return Ok(Some(seconds.get())),
             Some(Limit::Expression(expression)) => expression,
         };
         let seconds = u64::try_from(self.value(expression)?);

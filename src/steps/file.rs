@@ -1,6 +1,7 @@
 //! The file of a step template: YAML to a [`TemplateFile`], each mistake reported at its place.
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 
 use indexmap::IndexMap;
 use minijinja::Environment;
@@ -36,6 +37,9 @@ const STEP: [&str; 14] = [
 
 const FAILURES: [(&str, OnFailure); 4] =
     [("halt", OnFailure::Halt), ("flunk", OnFailure::Flunk), ("warn", OnFailure::Warn), ("ignore", OnFailure::Ignore)];
+
+/// What a time limit should be.
+const SECONDS: &str = "a number of seconds, 1 or more";
 
 /// Names of steps are names of log files, and stand in columns.
 const LONGEST_NAME: usize = 50;
@@ -288,7 +292,7 @@ impl Steps<'_, '_> {
             Kind::Scalar { text, .. } if !text.starts_with(|c: char| c.is_ascii_digit() || c == '-') => {
                 self.expression(decoder, node).map(Limit::Expression)
             }
-            _ => decoder.number(node, 1, "a number of seconds, 1 or more").map(Limit::Seconds),
+            _ => decoder.number(node, 1, SECONDS).and_then(NonZeroU64::new).map(Limit::Seconds),
         }
     }
 

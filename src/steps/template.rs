@@ -1,5 +1,7 @@
 //! The format of a step template's file, and a template as builds take it: with the steps of those that it uses.
 
+use std::num::NonZeroU64;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 
@@ -225,8 +227,9 @@ pub struct StepTemplate {
 #[schemars(untagged)]
 pub enum Limit {
     /// Seconds.
-    Seconds(#[schemars(range(min = 1))] u64),
+    Seconds(NonZeroU64),
     /// An expression that makes seconds.
+    #[schemars(extend("pattern" = "^[^0-9-]"))]
     Expression(String),
 }
 
