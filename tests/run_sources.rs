@@ -30,6 +30,7 @@ impl Source {
     fn call(&self, program: &str, arguments: &[&str]) -> String {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(&self.path).env("HGRCPATH", "").env("HGUSER", "a");
+        command.env("HOME", self.farm.directory.path()).env_remove("GIT_CONFIG_GLOBAL");
         command
             .env("BRZ_HOME", self.farm.directory.path())
             .env("BRZ_LOG", "/dev/null")
@@ -42,6 +43,20 @@ impl Source {
     fn is(&self, source: &str) {
         let source = source.replace("SOURCE", self.path.to_str().unwrap());
         self.farm.edit("buildouts/MANIFEST.cfg", "standalone demo.cfg with=demo", &source);
+    }
+
+    /// Builds a revision, and after the branch has moved on the same again, and then the newest. What `commit` returns is
+    /// the revision that it made of all that is new.
+    #[track_caller]
+    fn goes_back_and_forth(&self, commit: impl Fn() -> String) {
+        std::fs::write(self.path.join("more"), "1\n").unwrap();
+        let first = commit();
+        self.builds(&[], &first);
+        std::fs::write(self.path.join("more"), "2\n").unwrap();
+        let second = commit();
+        assert_ne!(first, second);
+        self.builds(&["--locked", "latest"], &first);
+        self.builds(&[], &second);
     }
 
     /// Builds it, which must work and have this revision.
@@ -63,7 +78,10 @@ fn a_branch_and_then_a_tag_in_mercurial() {
     source.call("hg", &["commit", "-q", "--addremove", "-m", "First"]);
     source.call("hg", &["tag", "v1"]);
     source.is("hg SOURCE default demo.cfg");
-    source.builds(&[], &source.call("hg", &["log", "-r", "default", "-T", "{node}"]));
+    source.goes_back_and_forth(|| {
+        source.call("hg", &["commit", "-q", "--addremove", "-m", "More"]);
+        source.call("hg", &["log", "-r", "default", "-T", "{node}"])
+    });
     source.farm.edit("buildouts/MANIFEST.cfg", "hg ", "hgtag ");
     source.farm.edit("buildouts/MANIFEST.cfg", " default demo.cfg", " demo.cfg");
     let runs = || std::fs::read_dir(source.farm.state().join("runs")).unwrap().count();
@@ -87,7 +105,31 @@ fn a_subdirectory_of_a_branch_in_bazaar() {
     source.call("brz", &["add", "-q"]);
     source.call("brz", &["commit", "-q", "-m", "First"]);
     source.is("bzr file://SOURCE demo.cfg subdir=deploy");
-    source.builds(&[], &source.call("brz", &["revision-info"]));
+    source.goes_back_and_forth(|| {
+        source.call("brz", &["add", "-q"]);
+        source.call("brz", &["commit", "-q", "-m", "More"]);
+        source.call("brz", &["revision-info"])
+    });
+}
+
+#[test]
+fn a_branch_in_git() {
+    let source = Source::new("");
+    source.call("git", &["init", "-q", "-b", "main"]);
+    if is_root() {
+        // Git reads nobody else's repository.
+        assert!(Command::new("chown").args(["-R", "farmout"]).arg(&source.path).status().unwrap().success());
+        source.call("git", &["config", "--global", "safe.directory", source.path.to_str().unwrap()]);
+    }
+    source.is("git file://SOURCE main demo.cfg");
+    source.goes_back_and_forth(|| {
+        source.call("git", &["add", "-A"]);
+        source.call("git", &["-c", "user.name=a", "-c", "user.email=a@b.example", "commit", "-qm", "More"]);
+        if is_root() {
+            assert!(Command::new("chown").args(["-R", "farmout"]).arg(&source.path).status().unwrap().success());
+        }
+        source.call("git", &["rev-parse", "HEAD"])
+    });
 }
 
 #[test]

@@ -137,6 +137,9 @@ struct Inventory {
     /// The interpreter of the private environment
     #[arg(long, value_name = "PROGRAM")]
     python: PathBuf,
+    /// What the fetch of the buildout's repository said in its last line
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    revision: String,
     /// Leave PostgreSQL out
     #[arg(long)]
     without_postgresql: bool,
@@ -272,8 +275,8 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
             bootstrap::bootstrap(&wanted)?;
         }
         Command::Fetch(command) => fetch::main(command)?,
-        Command::Inventory(Inventory { buildout, python, without_postgresql, expected, into }) => {
-            let look = inventory::Look { buildout, python, postgresql: !without_postgresql, expected, into };
+        Command::Inventory(Inventory { buildout, python, revision, without_postgresql, expected, into }) => {
+            let look = inventory::Look { buildout, python, postgresql: !without_postgresql, revision, expected, into };
             let differences = inventory::inventory(&look)?;
             for line in &differences {
                 say(line);

@@ -28,7 +28,10 @@ pub struct Inventory {
     /// Distributions that come from a directory of the build, which have no version to pin.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub develop: Vec<String>,
-    /// The working copies in the build directory. That of the buildout itself, if it is one, is at `.`.
+    /// The revision of the repository that holds the buildout, if one does: what `farmout tool fetch` takes as `--revision`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// The working copies in the buildout's directory. One at `.` is the buildout itself.
     #[serde(default)]
     pub sources: Vec<WorkingCopy>,
 }
@@ -52,11 +55,6 @@ pub struct WorkingCopy {
 }
 
 impl Inventory {
-    /// The revision of the working copy that is the buildout itself.
-    pub fn revision(&self) -> Option<&str> {
-        self.sources.iter().find(|source| source.path == ".").map(|source| source.revision.as_str())
-    }
-
     /// The options for zc.buildout's command line that build the same again, `section:option=value`: the version of every
     /// distribution, and the revision of every source of `part`.
     ///
@@ -95,6 +93,7 @@ impl Inventory {
             }
         };
         compare("Python", Some(&self.python), Some(&other.python));
+        compare("the buildout", self.revision.as_deref(), other.revision.as_deref());
         compare("PostgreSQL", self.postgresql.as_deref(), other.postgresql.as_deref());
         for (now, before) in [(&self.environment, &other.environment), (&self.eggs, &other.eggs)] {
             let gone = before.keys().filter(|name| !now.contains_key(*name));
@@ -134,6 +133,7 @@ mod tests {
                 .into(),
             eggs: [("Babel".to_owned(), "2.9.1".to_owned())].into(),
             develop: Vec::new(),
+            revision: None,
             sources: sources.iter().map(copy).collect(),
         }
     }
@@ -149,7 +149,6 @@ mod tests {
                 "openerp:revisions=abc\naddons def\nothers/more 012"
             ]
         );
-        assert_eq!(inventory(&sources).revision(), Some("c0ffee"));
         assert_eq!(inventory(&[]).overrides("openerp").len(), 2);
         let two = inventory(&[("parts/server", "abc"), ("parts/openerp", "def")]);
         assert_eq!(two.overrides("openerp").last().map(String::as_str), Some("openerp:revisions=def"));

@@ -152,7 +152,7 @@ fn locked_values(build: &Build, locked: Option<&Inventory>) -> minijinja::Value 
     let version = |name: &str| locked.and_then(|inventory| inventory.environment.get(name));
     context! {
         // Of the repository that holds the buildout.
-        revision => locked.and_then(Inventory::revision),
+        revision => locked.and_then(|inventory| inventory.revision.as_deref()),
         buildout => version("zc.buildout"),
         setuptools => version("setuptools"),
         overrides => locked.map(|inventory| inventory.overrides(part)).unwrap_or_default(),

@@ -127,6 +127,9 @@ struct Source {
     /// The repository's address
     #[arg(long, allow_hyphen_values = true)]
     url: String,
+    /// An exact revision, as the last line of an earlier fetch said it, instead of the newest
+    #[arg(long)]
+    revision: Option<String>,
 }
 
 /// Where things are put.
@@ -162,5 +165,6 @@ pub(super) fn main(command: Command) -> Result<(), Failure> {
 
 fn repository(source: Source, Target { into, keep }: Target) -> Repository {
     let credentials = std::env::var(CREDENTIALS).unwrap_or_default();
-    Repository { url: Address::with_credentials(&source.url, &credentials), into, keep }
+    let Source { url, revision } = source;
+    Repository { url: Address::with_credentials(&url, &credentials), into, keep, revision }
 }

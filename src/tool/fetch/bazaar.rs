@@ -19,14 +19,20 @@ const CONTROL: &str = ".bzr";
 /// See [`Error`].
 pub fn fetch(repository: &Repository) -> Result<String, Error> {
     let url = repository.url.plain(true)?;
+    let exact = repository.revision.as_deref();
+    if exact.is_some_and(|revision| !revision.starts_with("revid:") || revision.chars().any(char::is_control)) {
+        return Err(Error::Misuse("the revision is no `revid:` of Bazaar's"));
+    }
     let directory = Directory::open(&repository.into, &repository.keep)?;
     let private = Private::new()?;
     let client = Client { system: System::Bazaar, url: &url, into: directory.path() };
-    Fetch { url: &url, directory: &directory, private: &private, client, program: program() }.run()
+    Fetch { url: &url, exact, directory: &directory, private: &private, client, program: program() }.run()
 }
 
 struct Fetch<'a> {
     url: &'a Address,
+    /// The revision to have instead of the head.
+    exact: Option<&'a str>,
     directory: &'a Directory,
     private: &'a Private,
     client: Client<'a>,
@@ -66,6 +72,7 @@ impl Fetch<'_> {
             return Err(self.client.failed("pull", &String::from_utf8_lossy(&conflicts)));
         }
         self.sweep()?;
+        self.settle_tree()?;
         self.revision()
     }
 
@@ -85,7 +92,19 @@ impl Fetch<'_> {
         self.directory.stamp(&aside.join(CONTROL), self.url)?;
         self.directory.clear()?;
         self.directory.settle(&aside, CONTROL)?;
+        self.settle_tree()?;
         self.revision()
+    }
+
+    /// Brings the tree to the revision that is wanted; to the head, from which an earlier fetch may have gone back.
+    fn settle_tree(&self) -> Result<(), Error> {
+        let Some(exact) = self.exact else { return self.run_bzr("update", &["--quiet"]).map(drop) };
+        let known = self.client.attempt(self.bzr().args(["revision-info", &format!("--revision={exact}")]))?;
+        if known.is_err() {
+            let (url, name) = (self.url.shown(), exact.to_owned());
+            return Err(Error::NoName { url, kind: "revision", name, near: Vec::new() });
+        }
+        self.run_bzr("update", &["--quiet", &format!("--revision={exact}")]).map(drop)
     }
 
     fn sweep(&self) -> Result<(), Error> {

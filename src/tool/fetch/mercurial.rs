@@ -32,15 +32,21 @@ pub fn fetch(repository: &Repository, wanted: &Wanted) -> Result<String, Error> 
     if name.is_empty() || name.chars().any(|c| c.is_control() || c == ':') {
         return Err(Error::Misuse("the name of the branch or tag is empty or holds characters that none has"));
     }
+    let exact = repository.revision.as_deref();
+    if exact.is_some_and(|revision| !is_revision(revision)) {
+        return Err(Error::Misuse("the revision is no full identifier of a changeset"));
+    }
     let directory = Directory::open(&repository.into, &repository.keep)?;
     let private = Private::new()?;
     let client = Client { system: System::Mercurial, url: &url, into: directory.path() };
-    Fetch { url: &url, name, wanted, directory: &directory, private: &private, client }.run()
+    Fetch { url: &url, name, exact, wanted, directory: &directory, private: &private, client }.run()
 }
 
 struct Fetch<'a> {
     url: &'a Address,
     name: &'a str,
+    /// The revision to have instead of the head.
+    exact: Option<&'a str>,
     wanted: &'a Wanted,
     directory: &'a Directory,
     private: &'a Private,
@@ -149,8 +155,15 @@ impl Fetch<'_> {
     }
 
     /// Makes the directory what the revision says. Every step can be repeated, so a kill between two of them does no harm.
-    fn check_out(&self, revision: &str) -> Result<String, Error> {
+    fn check_out(&self, head: &str) -> Result<String, Error> {
         let path = self.directory.path();
+        let revision = self.exact.unwrap_or(head);
+        if let Some(exact) = self.exact
+            && self.client.attempt(self.on(path).args(["log", "--rev", exact, "--template", "x"]))?.is_err()
+        {
+            let (url, name) = (self.url.shown(), exact.to_owned());
+            return Err(Error::NoName { url, kind: "revision", name, near: Vec::new() });
+        }
         self.client.output("update", self.on(path).args(["update", "--clean", "--quiet", "--rev", revision]))?;
         let mut status = self.on(path);
         status.args(["status", "--unknown", "--no-status", "--print0"]);

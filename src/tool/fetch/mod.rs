@@ -27,4 +27,6 @@ pub struct Repository {
     pub into: PathBuf,
     /// Paths in it that are not cleaned away.
     pub keep: Vec<String>,
+    /// The exact revision that is wanted, one of the branch's; else its head.
+    pub revision: Option<String>,
 }

@@ -29,6 +29,8 @@ pub struct Look {
     pub python: PathBuf,
     /// A database to ask the server of the environment's PG variables for its version; none leaves PostgreSQL out.
     pub postgresql: bool,
+    /// What the fetch of the buildout's repository said last; empty where there was none.
+    pub revision: String,
     /// What it should be, as JSON: what is different is told.
     pub expected: Option<String>,
     /// Where the document goes.
@@ -64,10 +66,21 @@ pub fn inventory(look: &Look) -> Result<Vec<String>, Error> {
         environment: answer.environment,
         eggs: answer.eggs,
         develop: answer.develop,
+        revision: revision(&look.revision),
         sources: sources::find(&directory)?,
     };
     write(&look.into, &inventory)?;
     Ok(expected.map(|expected| inventory.differences(&expected)).unwrap_or_default())
+}
+
+/// A revision as a fetch takes it: what Bazaar says is `NUMBER IDENTIFIER`.
+fn revision(said: &str) -> Option<String> {
+    let (first, rest) = said.trim().split_once(' ').unwrap_or((said.trim(), ""));
+    if rest.is_empty() {
+        Some(first.to_owned()).filter(|first| !first.is_empty())
+    } else {
+        Some(format!("revid:{rest}"))
+    }
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {

@@ -29,9 +29,15 @@ pub fn fetch(repository: &Repository, branch: &str, shallow: bool) -> Result<Str
     if branch.is_empty() || branch.chars().any(|c| c.is_control() || c == ':' || c == '*') {
         return Err(Error::Misuse("the branch's name is empty or holds characters that no branch has"));
     }
+    let revision = repository.revision.as_deref();
+    if revision.is_some_and(|revision| !is_hash(revision)) {
+        return Err(Error::Misuse("the revision is no full hash of a commit"));
+    }
     let directory = Directory::open(&repository.into, &repository.keep)?;
     let git = Client::new(url, directory.path())?;
-    Fetch { url, branch, shallow, into: directory.path(), directory: &directory, git }.run()
+    // Only a whole clone is sure to have an older revision.
+    let shallow = shallow && revision.is_none();
+    Fetch { url, branch, revision, shallow, into: directory.path(), directory: &directory, git }.run()
 }
 
 /// What the head of a branch is called over there.
@@ -44,6 +50,7 @@ struct Head {
 struct Fetch<'a> {
     url: &'a Address,
     branch: &'a str,
+    revision: Option<&'a str>,
     shallow: bool,
     into: &'a Path,
     directory: &'a Directory,
@@ -141,7 +148,18 @@ impl Fetch<'_> {
     fn check_out(&self, head: &Head) -> Result<String, Error> {
         let git = self.into.join(CONTROL);
         let run = |arguments: &[&str]| self.git.succeed(self.git.on(&git).args(arguments));
-        let revision = run(&["rev-parse", "--verify", &format!("{HEAD}^{{commit}}")])?;
+        let revision = match self.revision {
+            None => run(&["rev-parse", "--verify", &format!("{HEAD}^{{commit}}")])?,
+            Some(wanted) => {
+                let gone = |_| Error::NoName {
+                    url: self.url.shown(),
+                    kind: "revision",
+                    name: wanted.to_owned(),
+                    near: Vec::new(),
+                };
+                run(&["rev-parse", "--quiet", "--verify", &format!("{wanted}^{{commit}}")]).map_err(gone)?
+            }
+        };
         run(&["update-ref", "--no-deref", "HEAD", &revision])?;
         // Branches of former builds could be in the way: `a` of `a/b`.
         for name in run(&["for-each-ref", "--format=%(refname)", "refs/heads/"])?.lines() {
@@ -177,6 +195,11 @@ impl Fetch<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether this is the whole name of a commit, in SHA-1 or SHA-256.
+fn is_hash(text: &str) -> bool {
+    [40, 64].contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// A branch or tag as people write it; none for what a tag points to.
