@@ -152,6 +152,12 @@ impl<'a> Binding<'a> {
         for (name, bound) in &self.capabilities {
             let version = bound.version.as_ref().map(Version::to_string);
             properties.extend(version.map(|version| (self.declarations.version_property(name), version)));
+            for (option, value) in &bound.options {
+                // What is secret, or known to the run only, is no property.
+                if let Value::Known(value) = value {
+                    properties.insert(format!("cap_{name}_{option}"), value.clone());
+                }
+            }
         }
         for (name, value) in &self.slave.properties {
             properties.entry(name.clone()).or_insert_with(|| value.clone());
