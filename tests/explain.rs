@@ -66,7 +66,7 @@ fn builders_and_builds_of_a_farm() {
 #[test]
 fn what_a_farm_adds() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let names = ["--farm", "fixtures/own", "pytest", "pytest.workers", "redis", "shop-rd6-pg15"];
+    let names = ["--farm", "fixtures/own", "pytest", "pytest.maxfail", "redis", "shop-rd6-pg15"];
     snapshot!("explain-own", said(&explain_in(root, &names)));
     assert_eq!(explain(&["pytest"]).status.code(), Some(2));
 }

@@ -51,7 +51,7 @@ fn mistakes_in_a_farms_own_files_are_told_at_their_places() {
     let said = [
         with(&[("farm.yaml", "manifest: [buildouts/MANIFEST.cfg]\n")]),
         with(&[("steps/pytest.yaml", &template("on-failure: flunk", "on-failure: explode"))]),
-        with(&[("steps/pytest.yaml", &template("option['pytest.workers'] > 1", "option['pytest.workers' > 1"))]),
+        with(&[("steps/pytest.yaml", &template("option['pytest.maxfail'] > 0", "option['pytest.maxfail' > 0"))]),
         with(&[("buildouts/MANIFEST.cfg", &manifest.replace("pytest.folders", "pytest.folder"))]),
     ];
     snapshot!("farm-file-mistakes", said.join("\n"));
@@ -157,7 +157,7 @@ fn a_template_can_use_another() {
     let folder = tempfile::tempdir().unwrap();
     copy(Path::new("fixtures/own"), folder.path());
     let twice = "template: checked\nhelp: Prepare, test, report.\nplace: post-buildout-steps\noptions:\n  \
-        pytest.workers: {type: integer, default: 4, help: Four at once.}\nsteps:\n  - {name: first, help: First., run: [date]}\n  \
+        pytest.maxfail: {type: integer, default: 4, help: Four at once.}\nsteps:\n  - {name: first, help: First., run: [date]}\n  \
         - use: pytest\n";
     fs::write(folder.path().join("steps/checked.yaml"), twice).unwrap();
     let manifest = "[shop]\nbuildout = git https://git.example/shop main buildout.cfg\npost-buildout-steps = checked\n\
@@ -170,7 +170,7 @@ fn a_template_can_use_another() {
     };
     let plan = run(&["plan", "shop-pg15"]);
     let plan = &plan[plan.find("after the buildout").unwrap()..];
-    let explained = run(&["explain", "checked", "pytest.folders", "pytest.workers"]);
+    let explained = run(&["explain", "checked", "pytest.folders", "pytest.maxfail"]);
     snapshot!("farm-file-use", format!("{plan}\n{explained}"));
 }
 

@@ -62,7 +62,7 @@ impl Knowledge {
     /// The names that are nearest to one that stands for nothing, the nearest first.
     pub fn near(&self, name: &str) -> Vec<String> {
         let names = self.names();
-        // `hash-in-value` is how one remembers `ini::hash-in-value`, and `workers` an option `pytest.workers`.
+        // `hash-in-value` is how one remembers `ini::hash-in-value`, and `maxfail` an option `pytest.maxfail`.
         let ends = |known: &&String| known.rsplit([':', '.']).next() == Some(name);
         let mut near: Vec<String> = names.iter().filter(ends).cloned().collect();
         near.extend(suggest::near(name, names.iter().map(String::as_str)).into_iter().map(str::to_owned));
