@@ -1,6 +1,7 @@
 //! `farmout tool analyze-log`: a log and rules in, findings out. Reads one file, writes to standard output only.
 
 mod error;
+mod findings;
 mod lines;
 mod needles;
 mod read;
@@ -12,9 +13,10 @@ use std::fs::File;
 use std::path::Path;
 
 pub use error::{Error, Mistakes};
+pub use findings::{Finding, Findings};
 pub use report::Report;
 pub use rules::{Block, Line, Rule, Rules, Severity};
-pub use scan::{Finding, Findings, scan};
+pub use scan::scan;
 
 /// Looks through the log at `log` with the rules called `rules` (`server`, or a file) and returns what to print.
 ///

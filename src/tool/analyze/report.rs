@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::scan::Group;
+use super::findings::Group;
 use super::{Finding, Findings, Severity};
 
 /// What was found in one log, ready to be printed.
