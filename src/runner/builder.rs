@@ -6,9 +6,9 @@ use std::time::Instant;
 use camino::Utf8Path;
 use indexmap::IndexMap;
 
+use super::active::{Active, FORMAT, Record};
 use super::environment::mentions;
 use super::event::Event;
-use super::journal::{FORMAT, Journal, Record};
 use super::lock::Lock;
 use super::result::{BuilderResult, Outcome, StepResult, seconds};
 use super::save::Readers;
@@ -71,12 +71,12 @@ fn attempt(
     let Some(_lock) = lock(session, place, plan, &workspace)? else {
         return Ok((Outcome::Interrupted, Some("interrupted while another run had its directory".to_owned())));
     };
-    let mut journal =
+    let mut active =
         begin_record(session, place, plan, &workspace).map_err(|error| told("no record of it can be kept", error))?;
     let prepared = workspace.lay_out().and_then(|()| workspace.tidy()).and_then(|()| {
         if mentions(plan, "socket-dir") {
             let sockets = workspace.make_sockets()?;
-            journal.update(|record| record.sockets = Some(sockets));
+            active.update(|record| record.sockets = Some(sockets));
         }
         Ok(())
     });
@@ -84,20 +84,20 @@ fn attempt(
     if prepared.is_ok() {
         let user = site.account.as_ref();
         let (run, folder) = (place.run, place.folder);
-        let mut work = Work { site, run, plan, workspace: &workspace, folder, suffix: "", journal: &mut journal, user };
+        let mut work = Work { site, run, plan, workspace: &workspace, folder, suffix: "", active: &mut active, user };
         perform(session, &mut work, Which::All, &mut result.steps);
     }
-    let properties = journal.record.properties.iter();
+    let properties = active.record.properties.iter();
     result.properties = properties.map(|(name, value)| (name.clone(), session.masked(value))).collect();
     if session.requests() >= 2 {
         // The next run does what is left to do here.
-        journal.update(|record| record.abandoned = true);
+        active.update(|record| record.abandoned = true);
         return Ok((
             Outcome::Interrupted,
             Some("interrupted before it was cleaned up; the next run does that".to_owned()),
         ));
     }
-    let tidied = tidy(&workspace, journal);
+    let tidied = tidy(&workspace, active);
     prepared?;
     Ok(match (judge(plan, &result.steps), tidied) {
         ((outcome, None), Err(problem)) => (outcome.and(Outcome::Warnings), Some(problem)),
@@ -128,7 +128,7 @@ fn begin_record(
     place: &Place<'_>,
     plan: &Plan,
     workspace: &Workspace,
-) -> std::io::Result<Journal> {
+) -> std::io::Result<Active> {
     let record = Record {
         format: FORMAT,
         run: place.run.to_owned(),
@@ -146,7 +146,7 @@ fn begin_record(
         properties: IndexMap::new(),
         attempts: 0,
     };
-    Journal::create(place.active, record)
+    Active::create(place.active, record)
 }
 
 /// Performs steps and appends what came of them to `steps` and to `steps.jsonl`.
@@ -156,16 +156,16 @@ pub(super) fn perform(session: &mut Session<'_>, work: &mut Work<'_>, which: Whi
     for (index, step) in plan.steps.iter().enumerate() {
         let requests = session.requests();
         let skip = match which {
-            Which::AlwaysRun if !step.always_run || !has_cause(plan, step, &work.journal.record.begun) => continue,
+            Which::AlwaysRun if !step.always_run || !has_cause(plan, step, &work.active.record.begun) => continue,
             _ if requests >= 2 => Some("interrupted".to_owned()),
             Which::All if !step.always_run && requests >= 1 => Some("interrupted".to_owned()),
             Which::All if !step.always_run => halted.clone(),
-            Which::All if !has_cause(plan, step, &work.journal.record.begun) => Some("nothing to clean up".to_owned()),
+            Which::All if !has_cause(plan, step, &work.active.record.begun) => Some("nothing to clean up".to_owned()),
             _ => None,
         };
         if skip.is_none() && !step.always_run && plan.steps.iter().any(|other| cleans_up_after(other, step)) {
             // Before it begins: a kill a moment later must not lose what it made.
-            work.journal.update(|record| record.begun.push(step.template.clone()));
+            work.active.update(|record| record.begun.push(step.template.clone()));
         }
         let result = match skip {
             Some(reason) => work.skip(session, step, &reason),
@@ -202,12 +202,12 @@ fn note(folder: &Utf8Path, result: &StepResult, readers: Readers) {
 ///
 /// # Errors
 /// What is left behind, in a sentence. The record is there still if it is needed to try again.
-pub(super) fn tidy(workspace: &Workspace, journal: Journal) -> Result<(), String> {
+pub(super) fn tidy(workspace: &Workspace, active: Active) -> Result<(), String> {
     let emptied = workspace.tidy().map_err(|error| format!("its temporary files are not all gone: {error}"));
-    if let Some(sockets) = &journal.record.sockets {
+    if let Some(sockets) = &active.record.sockets {
         remove_sockets(sockets).map_err(|error| format!("its folder for sockets is not gone: {error}"))?;
     }
-    journal.remove().map_err(|error| format!("its record is not gone: {error}"))?;
+    active.remove().map_err(|error| format!("its record is not gone: {error}"))?;
     emptied
 }
 

@@ -4,6 +4,7 @@
 //! It writes in two places: the site's state folder (`runs/` with logs and results, `active/` with what is needed to
 //! clean up after a killed runner), and the slave's base directory. It may be killed at any moment.
 
+mod active;
 mod builder;
 mod check;
 mod environment;
@@ -11,7 +12,6 @@ mod event;
 mod files;
 mod folder;
 mod interrupt;
-mod journal;
 mod keep;
 mod lock;
 mod log;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::active::Active;
 use super::builder::{Which, perform, tidy};
 use super::event::Event;
 use super::folder::Folder;
-use super::journal::Journal;
 use super::lock::Lock;
 use super::mask::Mask;
 use super::result::{Outcome, RunResult, StepResult};
@@ -66,8 +66,8 @@ pub(super) fn recover_all(session: &mut Session<'_>, state: &State) -> Result<()
 }
 
 fn recover_one(session: &mut Session<'_>, state: &State, path: &Utf8Path) {
-    let mut journal = match Journal::read(path) {
-        Ok(Some(journal)) => journal,
+    let mut active = match Active::read(path) {
+        Ok(Some(active)) => active,
         Ok(None) => return,
         Err(error) => {
             let run = path.file_stem().unwrap_or_default();
@@ -77,12 +77,12 @@ fn recover_one(session: &mut Session<'_>, state: &State, path: &Utf8Path) {
             return session.emit(&Event::Recovered { run, builder, problem });
         }
     };
-    let record = &journal.record;
+    let record = &active.record;
     if record.runner.is_alive() && !record.abandoned {
         return;
     }
     let (run, builder, directory) = (record.run.clone(), record.builder.clone(), record.directory.clone());
-    let (workspace, _lock) = match open(&journal) {
+    let (workspace, _lock) = match open(&active) {
         Ok(Some(opened)) => opened,
         // Somebody works there: another runner in a container of its own, whose processes cannot be seen from here.
         Ok(None) => return,
@@ -92,19 +92,19 @@ fn recover_one(session: &mut Session<'_>, state: &State, path: &Utf8Path) {
         }
     };
     session.emit(&Event::Recovering { run: run.clone(), builder: builder.clone() });
-    journal.update(|record| record.attempts += 1);
-    let last = journal.record.attempts >= ATTEMPTS;
+    active.update(|record| record.attempts += 1);
+    let last = active.record.attempts >= ATTEMPTS;
     let mut steps = Vec::new();
-    let outcome = clean_up(session, state, &mut journal, workspace, &mut steps);
+    let outcome = clean_up(session, state, &mut active, workspace, &mut steps);
     if session.requests() >= 2 {
         return;
     }
-    let readers = Readers::of(journal.record.account.as_ref());
+    let readers = Readers::of(active.record.account.as_ref());
     let outcome = match outcome {
-        Ok(workspace) => tidy(&workspace, journal),
+        Ok(workspace) => tidy(&workspace, active),
         Err(problem) if last => {
-            let sockets = journal.record.sockets.clone();
-            let gone = sockets.map_or(Ok(()), |sockets| remove_sockets(&sockets)).and_then(|()| journal.remove());
+            let sockets = active.record.sockets.clone();
+            let gone = sockets.map_or(Ok(()), |sockets| remove_sockets(&sockets)).and_then(|()| active.remove());
             Err(format!(
                 "{problem}; given up after {ATTEMPTS} tries{}",
                 gone.err().map(|error| format!(": {error}")).unwrap_or_default()
@@ -119,8 +119,8 @@ fn recover_one(session: &mut Session<'_>, state: &State, path: &Utf8Path) {
 }
 
 /// Opens the builder's folders and takes its lock; none if somebody has it.
-fn open(journal: &Journal) -> Result<Option<(Workspace, Lock)>, String> {
-    let record = &journal.record;
+fn open(active: &Active) -> Result<Option<(Workspace, Lock)>, String> {
+    let record = &active.record;
     let uid = nix::unistd::Uid::effective();
     if let Some(account) = record.account.as_ref().filter(|account| !uid.is_root() && account.uid != uid.as_raw()) {
         return Err(format!("only root can clean up what ran as {}", account.name));
@@ -140,12 +140,12 @@ fn open(journal: &Journal) -> Result<Option<(Workspace, Lock)>, String> {
 fn clean_up(
     session: &mut Session<'_>,
     state: &State,
-    journal: &mut Journal,
+    active: &mut Active,
     workspace: Workspace,
     steps: &mut Vec<StepResult>,
 ) -> Result<Workspace, String> {
-    end_strays(session, journal).map_err(|error| format!("its processes cannot be ended: {error}"))?;
-    let record = &journal.record;
+    end_strays(session, active).map_err(|error| format!("its processes cannot be ended: {error}"))?;
+    let record = &active.record;
     let (run, user) = (record.run.clone(), record.account.clone());
     let told = |error: &dyn std::fmt::Display| format!("its plan {} cannot be read: {error}", record.plan);
     let text = std::fs::read_to_string(&record.plan).map_err(|error| told(&error))?;
@@ -164,7 +164,7 @@ fn clean_up(
         workspace: &workspace,
         folder: &folder,
         suffix: ".recovery",
-        journal,
+        active,
         user: user.as_ref(),
     };
     perform(session, &mut work, Which::AlwaysRun, steps);
@@ -178,8 +178,8 @@ fn clean_up(
 }
 
 /// Ends the process group of the step that ran, if it surely is that one.
-fn end_strays(session: &Session<'_>, journal: &Journal) -> io::Result<()> {
-    let Some(leader) = journal.record.leader.as_ref().filter(|leader| leader.leads_a_live_group()) else {
+fn end_strays(session: &Session<'_>, active: &Active) -> io::Result<()> {
+    let Some(leader) = active.record.leader.as_ref().filter(|leader| leader.leads_a_live_group()) else {
         return Ok(());
     };
     group::terminate(leader.pid);

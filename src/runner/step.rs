@@ -10,10 +10,10 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use nix::sys::signal::Signal;
 
+use super::active::Active;
 use super::environment::{Environment, Values, differences};
 use super::event::{Event, Stream};
 use super::files;
-use super::journal::Journal;
 use super::keep;
 use super::lock::Lock;
 use super::log::StepLog;
@@ -38,7 +38,7 @@ pub(super) struct Work<'a> {
     pub(super) folder: &'a Utf8Path,
     /// How the names of logs end.
     pub(super) suffix: &'a str,
-    pub(super) journal: &'a mut Journal,
+    pub(super) active: &'a mut Active,
     /// Whom steps run as, if not as the runner's own user.
     pub(super) user: Option<&'a StepUser>,
 }
@@ -121,7 +121,7 @@ impl Work<'_> {
     }
 
     fn prepare(&self, step: &Step) -> Result<Prepared, String> {
-        let properties = &self.journal.record.properties;
+        let properties = &self.active.record.properties;
         let values = Values { site: self.site, run: self.run, plan: self.plan, workspace: self.workspace, properties };
         let run = step.run.iter().map(|argument| values.fill("an argument", argument)).collect::<Result<_, _>>()?;
         let directory = Utf8PathBuf::from(values.fill("the working directory", &step.directory)?);
@@ -161,7 +161,7 @@ impl Work<'_> {
         };
         let interrupts = session.interrupts;
         let ended = supervise(self.command(&prepared), &limits, interrupts, &mut |happening| match happening {
-            Happening::Started(group) => self.journal.update(|record| {
+            Happening::Started(group) => self.active.update(|record| {
                 record.step = Some(step.name.clone());
                 record.leader = ProcessId::of(group);
             }),
@@ -207,7 +207,7 @@ impl Work<'_> {
             Verdict::Fine => {
                 if let Some(property) = &step.property {
                     match log.last_line() {
-                        Ok(value) => self.journal.update(|record| {
+                        Ok(value) => self.active.update(|record| {
                             record.properties.insert(property.clone(), value);
                         }),
                         Err(why) => reasons.push(format!("the property `{property}` {why}")),

@@ -52,18 +52,18 @@ pub(super) struct Record {
 
 /// A record and the file that holds it.
 #[derive(Debug)]
-pub(super) struct Journal {
+pub(super) struct Active {
     path: Utf8PathBuf,
     pub(super) record: Record,
 }
 
-impl Journal {
+impl Active {
     /// Begins a record in the folder `active`.
     pub(super) fn create(active: &Utf8Path, record: Record) -> io::Result<Self> {
         let path = active.join(format!("{}--{}.json", record.run, record.directory));
-        let journal = Self { path, record };
-        Readers::None.save_json(&journal.path, &journal.record)?;
-        Ok(journal)
+        let active = Self { path, record };
+        Readers::None.save_json(&active.path, &active.record)?;
+        Ok(active)
     }
 
     /// Reads one back; none if it is gone meanwhile.
