@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 
 /// One process, told apart from every later one that gets the same number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ProcessId {
+pub struct ProcessId {
     /// Its number.
-    pub(crate) pid: i32,
+    pub pid: i32,
     /// When it started, in the kernel's ticks since the machine did.
-    pub(crate) start: u64,
+    pub start: u64,
     /// Its session, which a process that daemonises leaves.
-    pub(crate) session: i32,
+    pub session: i32,
     /// Which start of the machine that was.
-    pub(crate) boot: String,
+    pub boot: String,
 }
 
 impl ProcessId {

@@ -90,7 +90,7 @@ fn what_is_kept_of_a_run_is_not_for_everybody() {
     for folder in ["runs", "active"] {
         below(&farm.state().join(folder), &mut kept);
     }
-    for name in ["result.json", "plan.yaml", "steps.jsonl"] {
+    for name in ["result.json", "plan.yaml", "events.jsonl"] {
         assert!(kept.iter().any(|path| path.ends_with(name)), "{name}");
     }
     assert!(kept.iter().any(|path| path.extension().is_some_and(|extension| extension == "log")));

@@ -1,6 +1,7 @@
 //! `farmout run`: build and test on this machine.
 
 use std::io::IsTerminal as _;
+use std::num::NonZeroUsize;
 
 use camino::Utf8PathBuf;
 
@@ -37,9 +38,55 @@ pub(super) struct Arguments {
     /// (separated by commas, or the option repeated); only where the farm has no slave fragments
     #[arg(long, value_name = "MAJOR", value_delimiter = ',')]
     embedded: Vec<String>,
+    #[command(flatten)]
+    options: OptionArguments,
     /// Show the output of every step
     #[arg(short, long)]
     verbose: bool,
+}
+
+/// How builders are run.
+#[derive(Debug, clap::Args)]
+struct OptionArguments {
+    /// How many builders run at a time [default: max_builds of the slave, else 1]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Begin no other builder once one has failed
+    #[arg(long)]
+    fail_fast: bool,
+    /// Run all builders, whatever fails; the opposite of --fail-fast, and the default
+    #[arg(long, overrides_with = "fail_fast")]
+    keep_going: bool,
+    /// Try steps that depend on other machines again when they fail: the fetch, the bootstrap, the buildout
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retries: u32,
+    /// Begin with this step, on what the last run has left; a server or a cluster that it needs is started all the same
+    #[arg(long, value_name = "STEP", conflicts_with = "only")]
+    from: Option<String>,
+    /// Perform this step alone, on what the last run has left (may be repeated)
+    #[arg(long, value_name = "STEP")]
+    only: Vec<String>,
+    /// Keep the testing databases, and say how to reach them; the next run of the builder removes them
+    #[arg(long)]
+    keep_db: bool,
+    /// Leave it to the system when the journal gets to the disk: faster, and a power failure may lose results
+    #[arg(long)]
+    no_sync: bool,
+}
+
+impl OptionArguments {
+    fn options(&self) -> runner::Options {
+        runner::Options {
+            jobs: self.jobs,
+            fail_fast: self.fail_fast,
+            retries: self.retries,
+            from: self.from.clone(),
+            only: self.only.clone(),
+            keep_db: self.keep_db,
+            output: false,
+            sync: !self.no_sync,
+        }
+    }
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -68,7 +115,8 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     let site = site(&compilation, &state, &slave.name, account)?;
     let manner = Manner { verbose: arguments.verbose, interactive: std::io::stdout().is_terminal() };
     let mut report = Terminal::new(anstream::stdout(), manner);
-    let result = runner::run(&plans, &site, &mut |event| report.observe(event))?;
+    let options = runner::Options { output: arguments.verbose, ..arguments.options.options() };
+    let result = runner::run(&plans, &site, &options, &mut |entry| report.observe(entry))?;
     Ok(result.exit())
 }
 

@@ -62,6 +62,7 @@ pub fn bind(procedure: &Procedure, slave: &Slave, declarations: &Declarations) -
         builder: procedure.builder.clone(),
         build: procedure.build.clone(),
         slave: slave.name.clone(),
+        max_builds: slave.max_builds.and_then(|most| usize::try_from(most).ok()),
         manifest: procedure.manifest.clone(),
         category: procedure.category.clone(),
         directory: directory(&procedure.builder),

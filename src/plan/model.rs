@@ -23,6 +23,9 @@ pub struct Plan {
     pub build: String,
     /// The slave it is bound to.
     pub slave: String,
+    /// How many builders the slave runs at a time, where its owner says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_builds: Option<usize>,
     /// The manifest that has the build, as the farm spells it.
     #[schemars(with = "String")]
     pub manifest: Utf8PathBuf,
@@ -95,6 +98,10 @@ pub struct Step {
     /// Name of a lock held while the step runs: exclusive on the slave, across processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
+    /// It fails for reasons that have nothing to do with what is built, such as another machine that does not answer: it is
+    /// worth another attempt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub infrastructure: bool,
     /// Seconds without output after which the step is killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_timeout: Option<u64>,

@@ -1,6 +1,10 @@
-//! The output of a step in, the few lines of it that a report shows out, in bounded memory.
+//! The log of a step in, the few lines of it that a report shows out, in bounded memory.
 
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use camino::Utf8Path;
 
 /// Which lines are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +13,18 @@ pub(super) struct Window {
     pub(super) first: usize,
     /// Lines from the end.
     pub(super) last: usize,
+}
+
+impl Window {
+    const ORDINARY: Self = Self { first: 0, last: 30 };
+    /// Of an analysis every finding counts, the first ones most, and the total is at the end.
+    const ANALYSIS: Self = Self { first: 50, last: 10 };
+
+    /// The lines that matter of a step with this name.
+    pub(super) fn of(step: &str) -> Self {
+        let analysis = step == "analysis" || step.ends_with("-analysis") || step.starts_with("analyse");
+        if analysis { Self::ANALYSIS } else { Self::ORDINARY }
+    }
 }
 
 /// The beginning and the end of a step's output.
@@ -24,6 +40,25 @@ impl Excerpt {
     /// Nothing yet.
     pub(super) fn new(window: Window) -> Self {
         Self { window, first: Vec::new(), last: VecDeque::new(), left_out: 0 }
+    }
+
+    /// The lines of a log that are within the window.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub(super) fn of(log: &Utf8Path, window: Window) -> io::Result<Vec<String>> {
+        let (mut excerpt, mut lines) = (Self::new(window), Lines::default());
+        let (mut file, mut buffer) = (File::open(log)?, vec![0; 64 * 1024]);
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => lines.push(&buffer[..count], |line| excerpt.push(line)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        lines.finish().into_iter().for_each(|line| excerpt.push(line));
+        Ok(excerpt.lines().collect())
     }
 
     /// Takes the next line.

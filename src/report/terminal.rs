@@ -5,10 +5,11 @@ use std::io::Write;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::duration;
 use super::excerpt::{Excerpt, Lines, Window};
-use crate::runner::{Event, Outcome, Stream};
+use crate::runner::{Entry, Event, Outcome, Stream};
 
 /// How much is said, and to whom.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,8 +27,11 @@ pub struct Manner {
 pub struct Terminal<W> {
     out: W,
     manner: Manner,
-    excerpt: Excerpt,
     lines: HashMap<Stream, Lines>,
+    /// The run's folder.
+    run: Utf8PathBuf,
+    /// Where the logs of the builder at work are.
+    folder: Utf8PathBuf,
     /// Steps that were skipped for the same reason, told in one line.
     skipped: Option<(String, Vec<String>)>,
     /// The builders that ended: name, outcome, time, why.
@@ -36,30 +40,32 @@ pub struct Terminal<W> {
     transient: bool,
 }
 
-const ORDINARY: Window = Window { first: 0, last: 30 };
-/// Of an analysis every finding counts, the first ones most, and the total is at the end.
-const ANALYSIS: Window = Window { first: 50, last: 10 };
-
 const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
 
 impl<W: Write> Terminal<W> {
     /// Reports to `out`.
     pub fn new(out: W, manner: Manner) -> Self {
-        let (excerpt, lines) = (Excerpt::new(ORDINARY), HashMap::new());
-        Self { out, manner, excerpt, lines, skipped: None, ended: Vec::new(), transient: false }
+        let (lines, run, folder) = (HashMap::new(), Utf8PathBuf::new(), Utf8PathBuf::new());
+        Self { out, manner, lines, run, folder, skipped: None, ended: Vec::new(), transient: false }
     }
 
     /// Takes the next event.
-    pub fn observe(&mut self, event: &Event) {
-        match event {
-            Event::RunStarted { run, folder, builders } => {
+    pub fn observe(&mut self, entry: &Entry) {
+        match &entry.event {
+            Event::RunStarted { run, folder, builders, .. } => {
+                self.run.clone_from(folder);
                 let count = builders.len();
                 let plural = if count == 1 { "" } else { "s" };
                 self.say(&format!("run {run}: {count} builder{plural}, logs in {folder}"));
             }
-            Event::Recovering { run, builder } => {
+            Event::Recovering { run, builder, folder, kept: false } => {
+                self.folder.clone_from(folder);
                 self.say(&format!("cleaning up {BOLD}{builder}{BOLD:#} of run {run}, whose runner was killed"));
+            }
+            Event::Recovering { run, builder, folder, kept: true } => {
+                self.folder.clone_from(folder);
+                self.say(&format!("removing the database that run {run} kept for {BOLD}{builder}{BOLD:#}"));
             }
             Event::Recovered { run, builder, problem } => {
                 self.flush_skipped();
@@ -74,7 +80,8 @@ impl<W: Write> Terminal<W> {
                 self.say("interrupted: ending this step and cleaning up; once more to kill everything");
             }
             Event::Interrupted { again: true } => self.say("interrupted again: the next run will clean up"),
-            Event::BuilderStarted { builder, index, total } => {
+            Event::BuilderStarted { builder, index, total, folder } => {
+                self.folder.clone_from(folder);
                 self.say(&format!("\n[{index}/{total}] {BOLD}{builder}{BOLD:#}"));
             }
             Event::Waiting { lock, holder, .. } => {
@@ -82,36 +89,48 @@ impl<W: Write> Terminal<W> {
                 self.say(&format!("  {DIM}waiting for the lock `{lock}`{holder}{DIM:#}"));
             }
             Event::StepStarted { step, index, total, .. } => self.step_started(step, *index, *total),
-            Event::Output { builder, stream, bytes, .. } => self.output(builder, *stream, bytes),
-            Event::StepFinished { step, outcome: Outcome::Skipped, reason, .. } => {
-                self.step_skipped(step, reason.as_deref().unwrap_or_default());
+            Event::Output { builder, stream, bytes, .. } if self.manner.verbose => {
+                self.output(builder, *stream, bytes);
             }
-            Event::StepFinished { builder, step, outcome, duration, reason, log } => {
+            Event::StepFinished { result, .. } if result.outcome == Outcome::Skipped => {
+                self.step_skipped(&result.name, result.reason.as_deref().unwrap_or_default());
+            }
+            Event::StepFinished { builder, result } => {
                 self.end_of_output(builder);
-                self.step_finished(step, *outcome, *duration, reason.as_deref());
-                if matches!(outcome, Outcome::Failure | Outcome::Warnings) {
-                    self.show_excerpt();
-                    if let Some(log) = log {
-                        self.say(&format!("    {DIM}log: {log}{DIM:#}"));
-                    }
+                let took = Duration::from_secs_f64(result.seconds);
+                self.step_finished(&result.name, result.outcome, took, result.reason.as_deref());
+                if let (Outcome::Failure | Outcome::Warnings, Some(log)) = (result.outcome, &result.log) {
+                    let log = self.folder.join(log);
+                    self.show_excerpt(&result.name, &log);
+                    self.say(&format!("    {DIM}log: {log}{DIM:#}"));
                 }
             }
-            Event::BuilderFinished { builder, outcome, duration, reason, .. } => {
+            Event::StepRetried { step, attempt, reason, pause, .. } => {
+                let pause = duration(Duration::from_secs_f64(*pause));
+                self.say(&format!("  retry     {step}: {reason}; attempt {attempt} in {pause}"));
+            }
+            Event::DatabaseKept { database, environment, .. } => {
                 self.flush_skipped();
-                self.ended.push((builder.clone(), *outcome, *duration, reason.clone()));
+                let variables = environment.iter().map(|(name, value)| (name.as_str(), shell_words::quote(value)));
+                let variables: String = variables.map(|(name, value)| format!("{name}={value} ")).collect();
+                self.say(&format!("  kept      {variables}psql {}", shell_words::quote(database)));
             }
-            Event::RunFinished { folder, .. } => {
+            Event::BuilderFinished { builder, outcome, seconds, reason, .. } => {
+                self.flush_skipped();
+                let took = Duration::from_secs_f64(*seconds);
+                self.ended.push((builder.clone(), *outcome, took, reason.clone()));
+            }
+            Event::RunFinished { .. } => {
                 self.table();
-                self.say(&format!("\nlogs and result.json: {folder}"));
+                self.say(&format!("\nlogs and result.json: {}", self.run));
             }
+            Event::Output { .. } | Event::ProcessStarted { .. } => {}
         }
         let _ = self.out.flush();
     }
 
     fn step_started(&mut self, step: &str, index: usize, total: usize) {
         self.flush_skipped();
-        let analysis = step == "analysis" || step.ends_with("-analysis") || step.starts_with("analyse");
-        self.excerpt = Excerpt::new(if analysis { ANALYSIS } else { ORDINARY });
         let line = format!("  {DIM}…         {step} ({index} of {total}){DIM:#}");
         if self.manner.interactive && !self.manner.verbose {
             self.transient = write!(self.out, "{line}").is_ok();
@@ -166,16 +185,15 @@ impl<W: Write> Terminal<W> {
     }
 
     fn line(&mut self, builder: &str, line: String) {
-        if self.manner.verbose {
-            self.say(&format!("{DIM}{builder} |{DIM:#} {line}"));
-        } else {
-            self.excerpt.push(line);
-        }
+        self.say(&format!("{DIM}{builder} |{DIM:#} {line}"));
     }
 
-    fn show_excerpt(&mut self) {
-        let lines: Vec<String> = self.excerpt.lines().collect();
-        for line in lines {
+    /// Shows what matters of a log. Where all of it was shown as it came, that was enough.
+    fn show_excerpt(&mut self, step: &str, log: &Utf8Path) {
+        if self.manner.verbose {
+            return;
+        }
+        for line in Excerpt::of(log, Window::of(step)).unwrap_or_default() {
             self.say(&format!("    {DIM}|{DIM:#} {line}"));
         }
     }

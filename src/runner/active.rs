@@ -1,5 +1,5 @@
 //! The record of a builder at work, `active/RUN--DIRECTORY.json`: what a later runner needs to know to clean up after
-//! this one, should it be killed.
+//! this one, should it be killed. Which steps it had come to is in the run's journal.
 
 use std::io;
 
@@ -12,7 +12,7 @@ use super::site::StepUser;
 use crate::group::ProcessId;
 
 /// The version of the records that this farmout writes and reads.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// What is known of a builder at work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,13 +36,12 @@ pub(super) struct Record {
     pub(super) abandoned: bool,
     /// The folder for sockets.
     pub(super) sockets: Option<Utf8PathBuf>,
-    /// The step that runs, or ran last.
-    pub(super) step: Option<String>,
-    /// The leader of that step's process group.
-    pub(super) leader: Option<ProcessId>,
-    /// The templates with clean-up of which a step began: the others have nothing to clean up.
+    /// The templates of which an earlier run left something on purpose, that this run uses and cleans up.
     #[serde(default)]
-    pub(super) begun: Vec<String>,
+    pub(super) inherited: Vec<String>,
+    /// The templates whose clean-up is left to the next run of the builder, because the user wants to look at its database.
+    #[serde(default)]
+    pub(super) kept: Vec<String>,
     /// What steps have reported.
     pub(super) properties: IndexMap<String, String>,
     /// How often cleaning up was tried.
@@ -74,7 +73,8 @@ impl Active {
         };
         let record: Record = serde_json::from_slice(&bytes)?;
         if record.format != FORMAT {
-            return Err(io::Error::other(format!("it has format {}, this farmout reads {FORMAT}", record.format)));
+            let message = format!("it has format {}, and this farmout reads {FORMAT}", record.format);
+            return Err(io::Error::new(io::ErrorKind::Unsupported, message));
         }
         Ok(Some(Self { path: path.to_owned(), record }))
     }

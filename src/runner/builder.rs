@@ -1,17 +1,19 @@
 //! One builder: its lock, its record, its folders, its steps in order, and the tidying after them.
 
-use std::io::Write as _;
 use std::time::Instant;
 
 use camino::Utf8Path;
 use indexmap::IndexMap;
 
 use super::active::{Active, FORMAT, Record};
+use super::before::Before;
+use super::choice::{self, cleans_up_after};
 use super::environment::mentions;
 use super::event::Event;
-use super::lock::Lock;
+use super::kept;
+use super::lock::{Lock, Wish};
+use super::queue::Turn;
 use super::result::{BuilderResult, Outcome, StepResult, seconds};
-use super::save::Readers;
 use super::session::Session;
 use super::step::Work;
 use super::workspace::{Workspace, owner, remove_sockets};
@@ -20,10 +22,10 @@ use crate::group::ProcessId;
 use crate::plan::{OnFailure, Plan, Step};
 
 /// Which steps to perform.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Which {
-    /// All of them, as far as it goes.
-    All,
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Which<'a> {
+    /// As far as it goes, all but those with a reason to leave them out.
+    All(&'a [Option<String>]),
     /// Those that always run; nothing is said of the others.
     AlwaysRun,
 }
@@ -36,30 +38,37 @@ pub(super) struct Place<'a> {
     pub(super) active: &'a Utf8Path,
     /// The builder's folder in the run's, absolute.
     pub(super) folder: &'a Utf8Path,
+    /// What an earlier run kept or left for this one.
+    pub(super) before: &'a Before,
 }
 
 /// Runs one builder from beginning to end. What goes wrong with it is part of its result.
-pub(super) fn run(session: &mut Session<'_>, place: &Place<'_>, plan: &Plan) -> BuilderResult {
+pub(super) fn run(session: &Session<'_>, place: &Place<'_>, plan: &Plan) -> BuilderResult {
     let began = Instant::now();
-    let mut result = BuilderResult::pending(&plan.builder, &plan.directory);
+    let mut result = BuilderResult::pending(&plan.builder, &plan.build, &plan.directory);
+    result.at = session.now();
     let (outcome, reason) = attempt(session, place, plan, &mut result)
         .unwrap_or_else(|problem| (Outcome::Failure, Some(session.masked(&plain(&problem)))));
     result.outcome = Some(outcome);
     result.reason = reason;
-    let took = began.elapsed();
-    result.seconds = seconds(took);
-    session.emit(&Event::BuilderFinished {
-        builder: plan.builder.clone(),
-        outcome,
-        duration: took,
-        reason: result.reason.clone(),
-        folder: Some(place.folder.to_owned()),
-    });
+    result.seconds = seconds(began.elapsed());
+    session.emit_durably(finished(&result));
     result
 }
 
+/// The event of the end of a builder.
+pub(super) fn finished(result: &BuilderResult) -> Event {
+    Event::BuilderFinished {
+        builder: result.builder.clone(),
+        outcome: result.outcome.unwrap_or(Outcome::Interrupted),
+        seconds: result.seconds,
+        reason: result.reason.clone(),
+        properties: result.properties.clone(),
+    }
+}
+
 fn attempt(
-    session: &mut Session<'_>,
+    session: &Session<'_>,
     place: &Place<'_>,
     plan: &Plan,
     result: &mut BuilderResult,
@@ -71,21 +80,37 @@ fn attempt(
     let Some(_lock) = lock(session, place, plan, &workspace)? else {
         return Ok((Outcome::Interrupted, Some("interrupted while another run had its directory".to_owned())));
     };
-    let mut active =
-        begin_record(session, place, plan, &workspace).map_err(|error| told("no record of it can be kept", error))?;
+    let earlier = inherit(session, place, plan, &mut workspace)?;
+    let inherited = earlier.as_ref().map(|earlier| earlier.record.kept.clone()).unwrap_or_default();
+    let mut active = begin_record(session, place, plan, &workspace, inherited)
+        .map_err(|error| told("no record of it can be kept", error))?;
+    // Not before: whoever is killed in between has two records rather than none.
+    earlier.map_or(Ok(()), Active::remove).map_err(|error| told("an earlier record of it is not gone", error))?;
     let prepared = workspace.lay_out().and_then(|()| workspace.tidy()).and_then(|()| {
-        if mentions(plan, "socket-dir") {
+        if mentions(plan, "socket-dir") && workspace.sockets.is_none() {
             let sockets = workspace.make_sockets()?;
             active.update(|record| record.sockets = Some(sockets));
         }
         Ok(())
     });
     let prepared = prepared.map_err(|error| told("its folders cannot be made", error));
+    let mut begun = Vec::new();
     if prepared.is_ok() {
-        let user = site.account.as_ref();
-        let (run, folder) = (place.run, place.folder);
-        let mut work = Work { site, run, plan, workspace: &workspace, folder, suffix: "", active: &mut active, user };
-        perform(session, &mut work, Which::All, &mut result.steps);
+        let left_out = choice::left_out(plan, session.options, &active.record.inherited);
+        let mut work = Work {
+            session,
+            run: place.run,
+            plan,
+            workspace: &workspace,
+            folder: place.folder,
+            suffix: "",
+            begun: active.record.inherited.clone(),
+            active: &mut active,
+            user: site.account.as_ref(),
+            expected: &place.before.steps,
+        };
+        perform(&mut work, Which::All(&left_out), &mut result.steps);
+        begun = work.begun;
     }
     let properties = active.record.properties.iter();
     result.properties = properties.map(|(name, value)| (name.clone(), session.masked(value))).collect();
@@ -97,7 +122,15 @@ fn attempt(
             Some("interrupted before it was cleaned up; the next run does that".to_owned()),
         ));
     }
-    let tidied = tidy(&workspace, active);
+    let mut kept = choice::kept_templates(plan, session.options);
+    kept.retain(|template| begun.contains(template));
+    let tidied = if kept.is_empty() {
+        tidy(&workspace, active)
+    } else {
+        kept::tell(session, plan, &workspace, &active.record.properties, place.run);
+        active.update(|record| record.kept = kept);
+        Ok(())
+    };
     prepared?;
     Ok(match (judge(plan, &result.steps), tidied) {
         ((outcome, None), Err(problem)) => (outcome.and(Outcome::Warnings), Some(problem)),
@@ -105,22 +138,43 @@ fn attempt(
     })
 }
 
-fn lock(
-    session: &mut Session<'_>,
+fn lock<'a>(
+    session: &Session<'a>,
     place: &Place<'_>,
     plan: &Plan,
     workspace: &Workspace,
-) -> Result<Option<Lock>, String> {
+) -> Result<Option<(Lock, Turn<'a>)>, String> {
     let note = format!("pid {}, run {}", std::process::id(), place.run);
-    let interrupts = session.interrupts;
     let mut waiting = |holder| {
         let (builder, lock) = (plan.builder.clone(), format!("builder directory {}", plan.directory));
-        session.emit(&Event::Waiting { builder, lock, holder });
+        session.emit(Event::Waiting { builder, lock, holder });
     };
     workspace
         .builder_locks()
-        .and_then(|locks| Lock::wait(&locks, &plan.directory, &note, workspace.owner(), interrupts, 1, &mut waiting))
+        .and_then(|folder| {
+            let (name, owner) = (plan.directory.as_str(), workspace.owner());
+            let wish = Wish { folder: &folder, name, note: &note, owner, patience: 1 };
+            Lock::wait(&wish, session.queues, session.interrupts, &mut waiting)
+        })
         .map_err(|error| format!("its directory cannot be locked: {error}"))
+}
+
+/// Takes over what an earlier run of the builder kept, where this one goes on with it, or removes it. The record of what was
+/// taken over.
+fn inherit(
+    session: &Session<'_>,
+    place: &Place<'_>,
+    plan: &Plan,
+    workspace: &mut Workspace,
+) -> Result<Option<Active>, String> {
+    let Some(earlier) = kept::find(place.active, &workspace.basedir, &plan.directory) else { return Ok(None) };
+    workspace.sockets.clone_from(&earlier.record.sockets);
+    if session.options.goes_on() {
+        return Ok(Some(earlier));
+    }
+    kept::remove(session, earlier, workspace)?;
+    workspace.sockets = None;
+    Ok(None)
 }
 
 fn begin_record(
@@ -128,7 +182,9 @@ fn begin_record(
     place: &Place<'_>,
     plan: &Plan,
     workspace: &Workspace,
+    inherited: Vec<String>,
 ) -> std::io::Result<Active> {
+    let properties = if session.options.goes_on() { place.before.properties.clone() } else { IndexMap::new() };
     let record = Record {
         format: FORMAT,
         run: place.run.to_owned(),
@@ -139,63 +195,48 @@ fn begin_record(
         account: session.site.account.clone(),
         runner: ProcessId::own()?,
         abandoned: false,
-        sockets: None,
-        step: None,
-        leader: None,
-        begun: Vec::new(),
-        properties: IndexMap::new(),
+        sockets: workspace.sockets.clone(),
+        inherited,
+        kept: Vec::new(),
+        properties,
         attempts: 0,
     };
     Active::create(place.active, record)
 }
 
-/// Performs steps and appends what came of them to `steps` and to `steps.jsonl`.
-pub(super) fn perform(session: &mut Session<'_>, work: &mut Work<'_>, which: Which, steps: &mut Vec<StepResult>) {
+/// Performs steps and appends what came of them to `steps`.
+pub(super) fn perform(work: &mut Work<'_>, which: Which<'_>, steps: &mut Vec<StepResult>) {
     let plan = work.plan;
     let mut halted: Option<String> = None;
     for (index, step) in plan.steps.iter().enumerate() {
-        let requests = session.requests();
+        let requests = work.session.requests();
         let skip = match which {
-            Which::AlwaysRun if !step.always_run || !has_cause(plan, step, &work.active.record.begun) => continue,
+            Which::AlwaysRun if !step.always_run || !has_cause(plan, step, &work.begun) => continue,
             _ if requests >= 2 => Some("interrupted".to_owned()),
-            Which::All if !step.always_run && requests >= 1 => Some("interrupted".to_owned()),
-            Which::All if !step.always_run => halted.clone(),
-            Which::All if !has_cause(plan, step, &work.active.record.begun) => Some("nothing to clean up".to_owned()),
+            Which::All(_) if !step.always_run && requests >= 1 => Some("interrupted".to_owned()),
+            Which::All(left_out) if left_out.get(index).is_some_and(Option::is_some) => left_out[index].clone(),
+            Which::All(_) if !step.always_run => halted.clone(),
+            Which::All(_) if !has_cause(plan, step, &work.begun) => Some("nothing to clean up".to_owned()),
             _ => None,
         };
-        if skip.is_none() && !step.always_run && plan.steps.iter().any(|other| cleans_up_after(other, step)) {
-            // Before it begins: a kill a moment later must not lose what it made.
-            work.active.update(|record| record.begun.push(step.template.clone()));
+        if skip.is_none() && plan.steps.iter().any(|other| cleans_up_after(other, step)) {
+            work.begun.push(step.template.clone());
         }
         let result = match skip {
-            Some(reason) => work.skip(session, step, &reason),
-            None => work.perform(session, index, step),
+            Some(reason) => work.skip(step, &reason),
+            None => work.perform(index, step),
         };
         if result.outcome == Outcome::Failure && step.on_failure == OnFailure::Halt && halted.is_none() {
             halted = Some(format!("step `{}` failed", step.name));
         }
-        note(work.folder, &result, Readers::of(work.user));
         steps.push(result);
     }
-}
-
-fn cleans_up_after(clean_up: &Step, step: &Step) -> bool {
-    clean_up.always_run && !step.always_run && clean_up.template == step.template
 }
 
 /// Whether there can be something to clean up for a step that always runs: an earlier step of its template began, or the
 /// template has no other steps.
 fn has_cause(plan: &Plan, clean_up: &Step, begun: &[String]) -> bool {
     begun.contains(&clean_up.template) || !plan.steps.iter().any(|step| cleans_up_after(clean_up, step))
-}
-
-/// Appends a line to `steps.jsonl`. The same is in `result.json` later, so that nothing is lost if it fails.
-fn note(folder: &Utf8Path, result: &StepResult, readers: Readers) {
-    let file = readers.append(&folder.join("steps.jsonl"));
-    if let (Ok(mut file), Ok(mut line)) = (file, serde_json::to_vec(result)) {
-        line.push(b'\n');
-        let _ = file.write_all(&line);
-    }
 }
 
 /// Leaves nothing behind, and ends the record then.

@@ -21,6 +21,10 @@ pub(super) fn check(plans: &[Plan]) -> Result<(), Failure> {
             ))
             .help("run them one after the other"));
         }
+        if plan.slave != plans[0].slave {
+            let message = format!("these plans are of two slaves, `{}` and `{}`", plans[0].slave, plan.slave);
+            return Err(Failure::misuse(message).help("a machine is one slave: run the plans of each by themselves"));
+        }
     }
     Ok(())
 }

@@ -1,31 +1,75 @@
-//! What the runner tells while it works. The executor makes events and knows nobody who reads them.
-
-use std::time::Duration;
+//! What the runner tells while it works. The executor makes events and knows nobody who reads them; a run's journal keeps
+//! all but output, so that whatever reads events live can read them again later.
 
 use camino::Utf8PathBuf;
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use super::result::Outcome;
+use super::result::{Outcome, StepResult};
+use crate::group::ProcessId;
+
+/// The version of the events that this farmout writes and reads.
+pub const FORMAT: u32 = 1;
 
 /// Which of a step's two outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stream {
-    /// Standard output.
+    /// Standard output, or both where they are not told apart.
     Out,
     /// Standard error.
     Err,
 }
 
+/// An event and when it happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// By the machine's clock, which people may set.
+    pub time: Timestamp,
+    /// Seconds since the run began, which nobody can.
+    pub at: f64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// A builder of a run that begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Planned {
+    /// The builder.
+    pub builder: String,
+    /// The build that it comes from.
+    pub build: String,
+    /// Its folder in the run's.
+    pub directory: String,
+    /// How many steps its plan has.
+    pub steps: usize,
+    /// How long it took before, in seconds, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<f64>,
+}
+
 /// One thing that happened. Builders and steps are named; secrets' values are masked already.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Event {
     /// A run begins; its folder is there.
     RunStarted {
+        /// [`FORMAT`].
+        format: u32,
+        /// The version of farmout.
+        farmout: String,
         /// The run's id.
         run: String,
         /// Where its logs and results go.
         folder: Utf8PathBuf,
-        /// The builders, in the order in which they run.
-        builders: Vec<String>,
+        /// The slave.
+        slave: String,
+        /// How many builders are at work at a time.
+        jobs: usize,
+        /// The builders, in the order in which they are begun.
+        builders: Vec<Planned>,
     },
     /// A builder of an earlier run, whose runner was killed, is being cleaned up. Its always-run steps follow.
     Recovering {
@@ -33,6 +77,10 @@ pub enum Event {
         run: String,
         /// Its builder.
         builder: String,
+        /// Where the builder's logs are.
+        folder: Utf8PathBuf,
+        /// It was not killed, but has kept a database on purpose.
+        kept: bool,
     },
     /// That clean-up ended.
     Recovered {
@@ -41,6 +89,7 @@ pub enum Event {
         /// Its builder.
         builder: String,
         /// Why it did not work, if it did not. It is tried again by later runs unless the text says otherwise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         problem: Option<String>,
     },
     /// The user, or the system, asked the runner to stop.
@@ -52,18 +101,21 @@ pub enum Event {
     BuilderStarted {
         /// The builder.
         builder: String,
-        /// Its place in the run, from 1.
+        /// Its place in the order in which they are begun, from 1.
         index: usize,
         /// How many builders the run has.
         total: usize,
+        /// Where its logs go.
+        folder: Utf8PathBuf,
     },
-    /// Another process has a lock that is needed. Sent once for each wait.
+    /// Somebody else has a lock that is needed. Sent once for each wait.
     Waiting {
         /// The builder that waits.
         builder: String,
         /// The lock's name.
         lock: String,
         /// What the holder noted about itself, such as `pid 4711, run 20261122-181500-k3f9`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         holder: Option<String>,
     },
     /// A step begins. Steps that are skipped never do.
@@ -76,8 +128,23 @@ pub enum Event {
         index: usize,
         /// How many steps the plan has.
         total: usize,
+        /// How long it took before, in seconds, if it did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expected: Option<f64>,
     },
-    /// A piece of a step's output, as it came: not a line, and not always UTF-8.
+    /// A step's command runs.
+    ProcessStarted {
+        /// The builder.
+        builder: String,
+        /// The step.
+        step: String,
+        /// The leader of its process group; none if it was gone before anybody could look.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        leader: Option<ProcessId>,
+    },
+    /// A piece of a step's output, as it came: not a line, and not always UTF-8. Sent only if it was asked for, and in no
+    /// journal: the step's log has it.
+    #[serde(skip)]
     Output {
         /// The builder.
         builder: String,
@@ -88,20 +155,34 @@ pub enum Event {
         /// The bytes.
         bytes: Vec<u8>,
     },
-    /// A step ended, or was skipped.
-    StepFinished {
+    /// A step failed, and is tried again.
+    StepRetried {
         /// The builder.
         builder: String,
         /// The step.
         step: String,
+        /// Which attempt comes next, from 2.
+        attempt: u32,
+        /// Why the last one failed.
+        reason: String,
+        /// Seconds until the next.
+        pause: f64,
+    },
+    /// A step ended, or was skipped.
+    StepFinished {
+        /// The builder.
+        builder: String,
         /// How it ended.
-        outcome: Outcome,
-        /// How long it took, the wait for its lock not counted.
-        duration: Duration,
-        /// Why, where the outcome does not say it all.
-        reason: Option<String>,
-        /// Its log; none for a skipped step.
-        log: Option<Utf8PathBuf>,
+        result: StepResult,
+    },
+    /// The testing database was kept, as the user asked.
+    DatabaseKept {
+        /// The builder.
+        builder: String,
+        /// The database.
+        database: String,
+        /// The variables that a client needs to reach its server.
+        environment: IndexMap<String, String>,
     },
     /// A builder ended.
     BuilderFinished {
@@ -109,22 +190,20 @@ pub enum Event {
         builder: String,
         /// How it ended.
         outcome: Outcome,
-        /// How long it took.
-        duration: Duration,
+        /// How long it took, in seconds.
+        seconds: f64,
         /// Which step decided the outcome and why, unless all went well.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
-        /// Where its logs are; none if it never began.
-        folder: Option<Utf8PathBuf>,
+        /// What its steps reported, such as the revision that was built.
+        #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+        properties: IndexMap<String, String>,
     },
     /// The run ended.
     RunFinished {
-        /// The run's id.
-        run: String,
         /// How it ended.
         outcome: Outcome,
-        /// How long it took.
-        duration: Duration,
-        /// Where everything is.
-        folder: Utf8PathBuf,
+        /// How long it took, in seconds.
+        seconds: f64,
     },
 }

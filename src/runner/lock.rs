@@ -9,10 +9,23 @@ use nix::fcntl::{Flock, FlockArg};
 
 use super::folder::{Folder, Owner};
 use super::interrupt::Interrupts;
+use super::queue::{Queues, Turn};
 
 /// A lock, held until this is dropped, or the process ends however it does.
 #[derive(Debug)]
 pub(super) struct Lock(Flock<File>);
+
+/// Who wants a lock, and how long.
+pub(super) struct Wish<'a> {
+    pub(super) folder: &'a Folder,
+    pub(super) name: &'a str,
+    /// What others are told of who has it.
+    pub(super) note: &'a str,
+    /// Whom the lock's file belongs to.
+    pub(super) owner: Owner,
+    /// How many requests to stop end the wait.
+    pub(super) patience: usize,
+}
 
 /// Between two tries.
 const RETRY: Duration = Duration::from_millis(100);
@@ -43,29 +56,31 @@ impl Lock {
         }
     }
 
-    /// Waits for the lock. `waiting` is told once who has it; none if the wait was cut short by `patience` requests
-    /// to stop.
-    pub(super) fn wait(
-        folder: &Folder,
-        name: &str,
-        note: &str,
-        owner: Owner,
+    /// Waits for the lock, behind the other threads of this process that want it. `waiting` is told once who has it; none
+    /// if the wait was cut short by requests to stop.
+    pub(super) fn wait<'a>(
+        wish: &Wish<'_>,
+        queues: &'a Queues,
         interrupts: &Interrupts,
-        patience: usize,
         waiting: &mut dyn FnMut(Option<String>),
-    ) -> io::Result<Option<Self>> {
+    ) -> io::Result<Option<(Self, Turn<'a>)>> {
         let mut told = false;
-        loop {
-            match Self::attempt(folder, name, note, owner)? {
-                Ok(lock) => return Ok(Some(lock)),
-                Err(holder) if !told => {
-                    waiting(holder);
-                    told = true;
-                }
-                Err(_) => {}
+        let mut waiting = |holder| {
+            if !std::mem::replace(&mut told, true) {
+                waiting(holder);
             }
-            interrupts.pause(RETRY, patience)?;
-            if interrupts.count() >= patience {
+        };
+        let queue = wish.folder.path().join(wish.name);
+        let Some(turn) = queues.enter(queue.as_str(), wish.note, interrupts, wish.patience, &mut waiting)? else {
+            return Ok(None);
+        };
+        loop {
+            match Self::attempt(wish.folder, wish.name, wish.note, wish.owner)? {
+                Ok(lock) => return Ok(Some((lock, turn))),
+                Err(holder) => waiting(holder),
+            }
+            interrupts.pause(RETRY, wish.patience)?;
+            if interrupts.count() >= wish.patience {
                 return Ok(None);
             }
         }

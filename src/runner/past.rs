@@ -1,10 +1,12 @@
-//! What an earlier run kept: a state folder and a run in, its inventories out. Reads only.
+//! What an earlier run kept: a state folder and a run in, its result and its inventories out. Reads only.
 
 use std::io;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
+use super::journal;
 use super::keep::FOLDER;
+use super::replay::replay;
 use super::result::RunResult;
 use crate::diagnostic::{Failure, suggest};
 use crate::model::inventory::{FORMAT, Inventory};
@@ -12,10 +14,9 @@ use crate::model::inventory::{FORMAT, Inventory};
 /// How many runs a message names.
 const NAMED: usize = 5;
 
-/// An earlier run.
+/// An earlier run, or one at work.
 #[derive(Debug)]
 pub struct Past {
-    folder: Utf8PathBuf,
     result: RunResult,
 }
 
@@ -23,23 +24,23 @@ impl Past {
     /// Finds a run by its id, or `latest`.
     ///
     /// # Errors
-    /// There is no such run, or its `result.json` cannot be read.
+    /// There is no such run, or its journal cannot be read.
     pub fn open(state: &Utf8Path, run: &str) -> Result<Self, Failure> {
         let runs = state.join("runs");
         // A link, so that it is what a person sees there.
         let folder = if run == "latest" { state.join(run) } else { runs.join(run) };
         let plain = !run.is_empty() && Utf8Path::new(run).file_name() == Some(run);
-        let path = folder.join("result.json");
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) if plain => text,
-            Err(error) if plain && error.kind() != io::ErrorKind::NotFound => {
-                return Err(Failure::misuse(format!("cannot read {path}: {error}")));
-            }
-            _ => return Err(unknown(&runs, run)),
-        };
-        let result = serde_json::from_str(&text)
-            .map_err(|error| Failure::misuse(format!("{path} is no result of this farmout's: {error}")))?;
-        Ok(Self { folder, result })
+        if !plain || !folder.join(journal::NAME).exists() {
+            return Err(unknown(&runs, run));
+        }
+        let result = read(&folder)?;
+        let folder = runs.join(&result.run);
+        Ok(Self { result: RunResult { folder, ..result } })
+    }
+
+    /// What came of it so far.
+    pub fn result(&self) -> &RunResult {
+        &self.result
     }
 
     /// What a builder was made of in this run.
@@ -53,7 +54,7 @@ impl Past {
             let names = suggest::list(builders.map(|result| result.builder.as_str()));
             Failure::misuse(format!("the run {run} had no builder `{builder}`")).help(format!("it had {names}"))
         })?;
-        let path = self.folder.join(&found.directory).join(FOLDER).join("inventory.json");
+        let path = self.result.folder.join(&found.directory).join(FOLDER).join("inventory.json");
         let text = std::fs::read_to_string(&path).map_err(|error| {
             let failure = Failure::misuse(format!("the run {run} kept no inventory of {builder}"));
             match &found.reason {
@@ -76,6 +77,16 @@ impl Past {
     pub fn builders(&self) -> impl Iterator<Item = &str> {
         self.result.builders.iter().map(|result| result.builder.as_str())
     }
+}
+
+/// What the journal of the run in this folder adds up to.
+///
+/// # Errors
+/// It cannot be read, or does not begin with the beginning of a run.
+pub fn read(folder: &Utf8Path) -> Result<RunResult, Failure> {
+    let path = folder.join(journal::NAME);
+    let entries = journal::read(folder).map_err(|error| Failure::misuse(format!("cannot read {path}: {error}")))?;
+    replay(&entries, folder.to_owned()).ok_or_else(|| Failure::misuse(format!("{path} is no journal of a run")))
 }
 
 fn unknown(runs: &Utf8Path, run: &str) -> Failure {

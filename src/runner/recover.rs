@@ -1,26 +1,33 @@
 //! Cleaning up after runners that were killed: from their records, their stray processes are ended, the steps that
 //! always run are run, and their results say what happened.
 
+use std::collections::HashMap;
 use std::io;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use indexmap::IndexMap;
+use jiff::Timestamp;
 
 use super::active::Active;
-use super::builder::{Which, perform, tidy};
-use super::event::Event;
+use super::builder::{Which, finished, perform, tidy};
+use super::event::{Entry, Event};
 use super::folder::Folder;
+use super::journal::{self, Journal};
 use super::lock::Lock;
 use super::mask::Mask;
-use super::result::{Outcome, RunResult, StepResult};
+use super::options::Options;
+use super::queue::Queues;
+use super::replay::replay;
+use super::result::{Outcome, round};
 use super::save::Readers;
-use super::session::{Session, listen};
+use super::session::{Session, listen, shared};
 use super::site::Site;
 use super::state::State;
 use super::step::Work;
 use super::workspace::{Workspace, owner, remove_sockets};
 use crate::diagnostic::{Failure, plain};
-use crate::group;
+use crate::group::{self, ProcessId};
 use crate::plan::Plan;
 
 /// After as many tries a record is given up: what it needs will not come back.
@@ -36,27 +43,20 @@ const KILLED: &str = "the runner was killed";
 ///
 /// # Errors
 /// The state folder cannot be used.
-pub fn recover(site: &Site, observer: &mut dyn FnMut(&Event)) -> Result<(), Failure> {
+pub fn recover(site: &Site, observer: &mut (dyn FnMut(&Entry) + Send)) -> Result<(), Failure> {
     let state = State::open(&site.state, Readers::of(site.account.as_ref()))?;
-    let (mask, interrupts) = (Mask::new(&site.secrets), listen()?);
-    recover_all(&mut Session::new(site, &mask, &interrupts, observer), &state)
+    let (mask, interrupts, queues) = (Mask::new(&site.secrets), listen()?, Queues::default());
+    let (observer, options) = (shared(observer), Options::default());
+    recover_all(&Session::new(site, &options, &mask, (&interrupts, &queues), &observer), &state)
 }
 
-pub(super) fn recover_all(session: &mut Session<'_>, state: &State) -> Result<(), Failure> {
+pub(super) fn recover_all(session: &Session<'_>, state: &State) -> Result<(), Failure> {
     let unusable =
         |error: io::Error| Failure::error(format!("the records in {} cannot be used: {error}", state.active()));
     let folder = Folder::open(state.folder()).map_err(unusable)?;
     let note = format!("pid {}", std::process::id());
     let Ok(_lock) = Lock::attempt(&folder, "recover", &note, None).map_err(unusable)? else { return Ok(()) };
-    let mut paths: Vec<Utf8PathBuf> = Vec::new();
-    for entry in state.active().read_dir_utf8().map_err(unusable)? {
-        let path = entry.map_err(unusable)?.into_path();
-        if path.extension() == Some("json") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    for path in paths {
+    for path in records(&state.active()).map_err(unusable)? {
         if session.requests() >= 1 {
             break;
         }
@@ -65,7 +65,7 @@ pub(super) fn recover_all(session: &mut Session<'_>, state: &State) -> Result<()
     Ok(())
 }
 
-fn recover_one(session: &mut Session<'_>, state: &State, path: &Utf8Path) {
+fn recover_one(session: &Session<'_>, state: &State, path: &Utf8Path) {
     let mut active = match Active::read(path) {
         Ok(Some(active)) => active,
         Ok(None) => return,
@@ -74,35 +74,44 @@ fn recover_one(session: &mut Session<'_>, state: &State, path: &Utf8Path) {
             let (run, builder) = run.split_once("--").unwrap_or((run, ""));
             let (run, builder) = (run.to_owned(), builder.to_owned());
             let problem = Some(plain(&format!("the record {path} cannot be read: {error}")));
-            return session.emit(&Event::Recovered { run, builder, problem });
+            return session.tell_only(Event::Recovered { run, builder, problem });
         }
     };
     let record = &active.record;
-    if record.runner.is_alive() && !record.abandoned {
+    // What was kept on purpose stays until the builder runs again.
+    if !record.kept.is_empty() || (record.runner.is_alive() && !record.abandoned) {
         return;
     }
-    let (run, builder, directory) = (record.run.clone(), record.builder.clone(), record.directory.clone());
+    let (run, builder) = (record.run.clone(), record.builder.clone());
     let (workspace, _lock) = match open(&active) {
         Ok(Some(opened)) => opened,
         // Somebody works there: another runner in a container of its own, whose processes cannot be seen from here.
         Ok(None) => return,
         Err(problem) => {
             let problem = Some(session.masked(&problem));
-            return session.emit(&Event::Recovered { run, builder, problem });
+            return session.tell_only(Event::Recovered { run, builder, problem });
         }
     };
-    session.emit(&Event::Recovering { run: run.clone(), builder: builder.clone() });
     active.update(|record| record.attempts += 1);
-    let last = active.record.attempts >= ATTEMPTS;
-    let mut steps = Vec::new();
-    let outcome = clean_up(session, state, &mut active, workspace, &mut steps);
+    let folder = state.run(&run);
+    let entries = journal::read(&folder).unwrap_or_default();
+    let readers = Readers::of(active.record.account.as_ref());
+    let journal = replay(&entries, folder.clone()).and_then(|result| {
+        let age = (Timestamp::now() - result.started).total(jiff::Unit::Second).unwrap_or(0.0);
+        Journal::resume(&folder, readers, age.max(result.seconds)).ok()
+    });
+    let with_journal = journal.as_ref().map(|journal| session.with(journal));
+    let session = with_journal.as_ref().unwrap_or(session);
+    session.emit(Event::Recovering { run: run.clone(), builder: builder.clone(), folder: logs(&active), kept: false });
+    let left = Left::behind(&active, &entries);
+    let ended = clean_up(session, &mut active, &workspace, left);
     if session.requests() >= 2 {
         return;
     }
-    let readers = Readers::of(active.record.account.as_ref());
-    let outcome = match outcome {
-        Ok(workspace) => tidy(&workspace, active),
-        Err(problem) if last => {
+    let attempts = active.record.attempts;
+    let outcome = match ended {
+        Ok(()) => tidy(&workspace, active),
+        Err(problem) if attempts >= ATTEMPTS => {
             let sockets = active.record.sockets.clone();
             let gone = sockets.map_or(Ok(()), |sockets| remove_sockets(&sockets)).and_then(|()| active.remove());
             Err(format!(
@@ -112,10 +121,70 @@ fn recover_one(session: &mut Session<'_>, state: &State, path: &Utf8Path) {
         }
         Err(problem) => Err(problem),
     };
-    let noted = note_result(state, readers, &run, &directory, steps)
-        .map_err(|error| format!("the result of run {run} cannot be changed: {error}"));
+    let noted = match &journal {
+        Some(journal) => note_result(session, journal, state, readers, &run, &builder),
+        // A run whose journal is gone has no result to change.
+        None => Ok(()),
+    };
+    let noted = noted.map_err(|error| format!("the result of run {run} cannot be changed: {error}"));
     let problem = outcome.and(noted).err().map(|problem| session.masked(&plain(&problem)));
-    session.emit(&Event::Recovered { run, builder, problem });
+    session.tell_only(Event::Recovered { run, builder, problem });
+}
+
+/// The records in the folder, in the order of their runs.
+///
+/// # Errors
+/// The folder cannot be read.
+pub(super) fn records(active: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
+    let paths = active.read_dir_utf8()?.map(|entry| entry.map(camino::Utf8DirEntry::into_path));
+    let mut paths = paths.collect::<io::Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension() == Some("json"));
+    paths.sort();
+    Ok(paths)
+}
+
+/// Where the logs of the record's builder are.
+fn logs(active: &Active) -> Utf8PathBuf {
+    active.record.plan.parent().map(Utf8Path::to_owned).unwrap_or_default()
+}
+
+/// What a runner has left behind in one builder.
+#[derive(Debug)]
+pub(super) struct Left {
+    /// The templates that have something to clean up.
+    begun: Vec<String>,
+    /// The leader of the group of the step that ran.
+    leader: Option<ProcessId>,
+}
+
+impl Left {
+    /// What is cleaned up by steps of these templates.
+    pub(super) fn of(begun: Vec<String>) -> Self {
+        Self { begun, leader: None }
+    }
+
+    /// What the journal tells of a builder whose runner is dead.
+    fn behind(active: &Active, entries: &[Entry]) -> Self {
+        let record = &active.record;
+        let mut left = Self::of(record.inherited.clone());
+        let templates = read_plan(active).map(|plan| {
+            plan.steps.into_iter().map(|step| (step.name, step.template)).collect::<HashMap<String, String>>()
+        });
+        let templates = templates.unwrap_or_default();
+        for entry in entries {
+            match &entry.event {
+                Event::StepStarted { builder, step, .. } if *builder == record.builder => {
+                    left.begun.extend(templates.get(step).cloned());
+                }
+                Event::ProcessStarted { builder, leader, .. } if *builder == record.builder => {
+                    left.leader.clone_from(leader);
+                }
+                Event::StepFinished { builder, .. } if *builder == record.builder => left.leader = None,
+                _ => {}
+            }
+        }
+        left
+    }
 }
 
 /// Opens the builder's folders and takes its lock; none if somebody has it.
@@ -136,40 +205,40 @@ fn open(active: &Active) -> Result<Option<(Workspace, Lock)>, String> {
     Ok(lock.ok().map(|lock| (workspace, lock)))
 }
 
-/// Ends what is left of the step that ran, then runs the steps that always run.
-fn clean_up(
-    session: &mut Session<'_>,
-    state: &State,
+/// Ends what is left of the step that ran, then runs the steps that always run, with the logs of the record's run.
+///
+/// # Errors
+/// What is not cleaned up, in a sentence.
+pub(super) fn clean_up(
+    session: &Session<'_>,
     active: &mut Active,
-    workspace: Workspace,
-    steps: &mut Vec<StepResult>,
-) -> Result<Workspace, String> {
-    end_strays(session, active).map_err(|error| format!("its processes cannot be ended: {error}"))?;
-    let record = &active.record;
-    let (run, user) = (record.run.clone(), record.account.clone());
-    let told = |error: &dyn std::fmt::Display| format!("its plan {} cannot be read: {error}", record.plan);
-    let text = std::fs::read_to_string(&record.plan).map_err(|error| told(&error))?;
-    let plan: Plan = serde_yaml::from_str(&text).map_err(|error| told(&error))?;
+    workspace: &Workspace,
+    left: Left,
+) -> Result<(), String> {
+    end_strays(session, left.leader.as_ref()).map_err(|error| format!("its processes cannot be ended: {error}"))?;
+    let plan = read_plan(active)?;
     super::check::check(std::slice::from_ref(&plan)).map_err(|failure| failure.message)?;
-    let folder = state.run(&run).join(&record.directory);
+    let (run, user, folder) = (active.record.run.clone(), active.record.account.clone(), logs(active));
     Readers::of(user.as_ref()).make_folder(&folder).map_err(|error| format!("its logs cannot be written: {error}"))?;
     // It may have been killed before it made them. What it had in its temporary directory may be what a step needs to
     // clean up, so that is emptied last.
     workspace.lay_out().map_err(|error| format!("its folders cannot be made: {error}"))?;
-    let site = session.site;
     let mut work = Work {
-        site,
+        session,
         run: &run,
         plan: &plan,
-        workspace: &workspace,
+        workspace,
         folder: &folder,
         suffix: ".recovery",
         active,
         user: user.as_ref(),
+        begun: left.begun,
+        expected: &IndexMap::new(),
     };
-    perform(session, &mut work, Which::AlwaysRun, steps);
+    let mut steps = Vec::new();
+    perform(&mut work, Which::AlwaysRun, &mut steps);
     match steps.iter().find(|step| step.outcome != Outcome::Success) {
-        None => Ok(workspace),
+        None => Ok(()),
         Some(step) => {
             let reason = step.reason.as_deref().unwrap_or_default();
             Err(format!("step `{}`: {reason}; see {}", step.name, folder))
@@ -177,11 +246,16 @@ fn clean_up(
     }
 }
 
+fn read_plan(active: &Active) -> Result<Plan, String> {
+    let path = &active.record.plan;
+    let told = |error: &dyn std::fmt::Display| format!("its plan {path} cannot be read: {error}");
+    let text = std::fs::read_to_string(path).map_err(|error| told(&error))?;
+    serde_yaml::from_str(&text).map_err(|error| told(&error))
+}
+
 /// Ends the process group of the step that ran, if it surely is that one.
-fn end_strays(session: &Session<'_>, active: &Active) -> io::Result<()> {
-    let Some(leader) = active.record.leader.as_ref().filter(|leader| leader.leads_a_live_group()) else {
-        return Ok(());
-    };
+fn end_strays(session: &Session<'_>, leader: Option<&ProcessId>) -> io::Result<()> {
+    let Some(leader) = leader.filter(|leader| leader.leads_a_live_group()) else { return Ok(()) };
     group::terminate(leader.pid);
     wait_for_end(session, leader, session.site.grace)?;
     if leader.leads_a_live_group() {
@@ -200,40 +274,37 @@ fn wait_for_end(session: &Session<'_>, leader: &group::ProcessId, time: Duration
     Ok(())
 }
 
-/// Makes the killed run's result say so. A run whose result is gone has none to change.
+/// Ends the killed run in its journal, as far as nobody is at work on it, and makes its result of that.
 fn note_result(
+    session: &Session<'_>,
+    journal: &Journal,
     state: &State,
     readers: Readers,
     run: &str,
-    directory: &str,
-    recovered: Vec<StepResult>,
+    recovered: &str,
 ) -> io::Result<()> {
     let folder = state.run(run);
-    let path = folder.join("result.json");
-    let bytes = match std::fs::read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        bytes => bytes?,
-    };
-    let mut result: RunResult = serde_json::from_slice(&bytes)?;
-    for builder in &mut result.builders {
-        if builder.directory == directory {
-            if builder.steps.is_empty() {
-                let lines = std::fs::read_to_string(folder.join(directory).join("steps.jsonl")).unwrap_or_default();
-                // The recovered ones are there too.
-                builder.steps = lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-            } else {
-                builder.steps.extend(recovered.iter().cloned());
-            }
-            // One that the user ended says already what happened.
-            if builder.outcome.is_none() {
-                builder.reason = Some(KILLED.to_owned());
-            }
-            builder.outcome = Some(Outcome::Interrupted);
-        } else if builder.outcome.is_none() {
-            builder.outcome = Some(Outcome::Skipped);
-            builder.reason = Some(KILLED.to_owned());
+    let read = || journal::read(&folder).map(|entries| replay(&entries, folder.clone()));
+    let Some(result) = read()? else { return Ok(()) };
+    let at_work: Vec<String> = records(&state.active())?
+        .iter()
+        .filter_map(|path| Active::read(path).ok().flatten())
+        .filter(|active| active.record.run == run)
+        .map(|active| active.record.builder)
+        .collect();
+    for mut builder in result.builders {
+        let began = builder.builder == recovered;
+        if builder.outcome.is_some() || (!began && at_work.contains(&builder.builder)) {
+            continue;
         }
+        builder.outcome = Some(if began { Outcome::Interrupted } else { Outcome::Skipped });
+        builder.reason = Some(KILLED.to_owned());
+        builder.seconds = if began { round(journal.now() - builder.at) } else { 0.0 };
+        session.emit(finished(&builder));
     }
-    result.outcome = Some(Outcome::Interrupted);
-    readers.save_json(&path, &result)
+    if result.outcome.is_none() && at_work.iter().all(|builder| builder == recovered) {
+        session.emit_durably(Event::RunFinished { outcome: Outcome::Interrupted, seconds: result.seconds });
+    }
+    journal.finish().map_err(io::Error::other)?;
+    read()?.map_or(Ok(()), |result| readers.save_json(&folder.join("result.json"), &result))
 }

@@ -1,4 +1,4 @@
-//! What came of a run: the types behind `result.json` and `steps.jsonl`. Data only.
+//! What came of a run: the types behind `result.json`. Data only.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ impl Outcome {
     }
 }
 
-/// One step's line in `steps.jsonl`.
+/// What came of one step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepResult {
     /// The step.
@@ -70,8 +70,17 @@ pub struct StepResult {
     pub reason: Option<String>,
     /// When it began, or was skipped.
     pub started: Timestamp,
-    /// How long it took, in seconds.
+    /// The same in seconds since the run began.
+    #[serde(default)]
+    pub at: f64,
+    /// How long it took, in seconds, the wait for its lock not counted.
     pub seconds: f64,
+    /// How long it waited for its lock before that, in seconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited: f64,
+    /// Earlier attempts, which failed and were worth another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retried: Vec<Attempt>,
     /// The status that its process exited with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<i32>,
@@ -95,11 +104,26 @@ pub struct StepResult {
     pub kept: Option<String>,
 }
 
+/// An attempt at a step that was not the last one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Why it failed.
+    pub reason: String,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// The name of its log in the builder's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+}
+
 /// One builder of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BuilderResult {
     /// The builder.
     pub builder: String,
+    /// The build that it comes from.
+    #[serde(default)]
+    pub build: String,
     /// Its folder in the run's.
     pub directory: String,
     /// How it ended; null while it has not.
@@ -107,6 +131,9 @@ pub struct BuilderResult {
     /// Which step decided the outcome and why, unless all went well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// When it began, in seconds since the run did.
+    #[serde(default)]
+    pub at: f64,
     /// How long it took, in seconds.
     pub seconds: f64,
     /// What its steps reported, such as the revision that was built.
@@ -119,17 +146,10 @@ pub struct BuilderResult {
 
 impl BuilderResult {
     /// A builder that has not begun.
-    pub(super) fn pending(builder: &str, directory: &str) -> Self {
-        let (builder, directory) = (builder.to_owned(), directory.to_owned());
-        Self {
-            builder,
-            directory,
-            outcome: None,
-            reason: None,
-            seconds: 0.0,
-            properties: IndexMap::new(),
-            steps: Vec::new(),
-        }
+    pub(super) fn pending(builder: &str, build: &str, directory: &str) -> Self {
+        let (builder, build, directory) = (builder.to_owned(), build.to_owned(), directory.to_owned());
+        let (properties, steps) = (IndexMap::new(), Vec::new());
+        Self { builder, build, directory, outcome: None, reason: None, at: 0.0, seconds: 0.0, properties, steps }
     }
 }
 
@@ -140,13 +160,19 @@ pub struct RunResult {
     pub run: String,
     /// The run's folder.
     pub folder: Utf8PathBuf,
+    /// The slave.
+    #[serde(default)]
+    pub slave: String,
+    /// How many builders were at work at a time.
+    #[serde(default)]
+    pub jobs: usize,
     /// How it ended; null while it has not.
     pub outcome: Option<Outcome>,
     /// When it began.
     pub started: Timestamp,
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// Its builders, in the order in which they ran.
+    /// Its builders, in the order in which they were begun.
     pub builders: Vec<BuilderResult>,
 }
 
@@ -163,5 +189,14 @@ impl RunResult {
 
 /// Seconds as results keep them: to the millisecond.
 pub(super) fn seconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+    round(duration.as_secs_f64())
+}
+
+/// To the millisecond.
+pub(super) fn round(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
 }

@@ -9,6 +9,9 @@ use jiff::Timestamp;
 use super::save::Readers;
 use crate::diagnostic::{Failure, other_state};
 
+/// The version of the layout that this farmout reads and writes.
+const FORMAT: u32 = 1;
+
 /// An existing state folder.
 #[derive(Debug)]
 pub(super) struct State {
@@ -20,8 +23,9 @@ impl State {
     /// Makes what is missing of the folder. The runs in it are for `readers`, the records for nobody but the runner.
     ///
     /// # Errors
-    /// It cannot be made or written to.
+    /// It cannot be made or written to, or a later farmout has changed its layout.
     pub(super) fn open(path: &Utf8Path, readers: Readers) -> Result<Self, Failure> {
+        check_format(path)?;
         let state = Self { path: path.to_owned(), readers };
         let folders = || {
             Readers::None.make_folder(&state.active())?;
@@ -29,7 +33,8 @@ impl State {
         };
         let made = folders().and_then(|()| {
             // Written every time, which also shows early whether anything can be.
-            Readers::Everybody.save(&path.join(".gitignore"), b"*\n")
+            Readers::Everybody.save(&path.join(".gitignore"), b"*\n")?;
+            readers.save(&path.join("format"), format!("{FORMAT}\n").as_bytes())
         });
         made.map_err(|error| {
             Failure::misuse(format!("cannot keep runs in {path}: {error}")).help(other_state(&error))
@@ -72,6 +77,18 @@ impl State {
         let aside = self.path.join(format!(".latest-{id}"));
         std::os::unix::fs::symlink(Utf8Path::new("runs").join(id), &aside)?;
         std::fs::rename(&aside, self.path.join("latest"))
+    }
+}
+
+/// What this farmout does not know it must not write into.
+fn check_format(path: &Utf8Path) -> Result<(), Failure> {
+    let text = std::fs::read_to_string(path.join("format")).unwrap_or_default();
+    match text.trim().parse::<u32>() {
+        Ok(format) if format > FORMAT => {
+            let message = format!("a later farmout made {path}: it has format {format}, and this one knows {FORMAT}");
+            Err(Failure::misuse(message).help("use that farmout, or name another folder with --state"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -11,17 +11,19 @@ use jiff::Timestamp;
 use nix::sys::signal::Signal;
 
 use super::active::Active;
+use super::choice::cleans_up_after;
 use super::environment::{Environment, Values, differences};
 use super::event::{Event, Stream};
 use super::files;
 use super::keep;
-use super::lock::Lock;
+use super::lock::{Lock, Wish};
 use super::log::StepLog;
 use super::process::{Ended, Happening, Limits, Stopped, supervise};
-use super::result::{Outcome, StepResult, seconds};
+use super::queue::Turn;
+use super::result::{Attempt, Outcome, StepResult, seconds};
 use super::save::Readers;
 use super::session::Session;
-use super::site::{Site, StepUser};
+use super::site::StepUser;
 use super::workspace::Workspace;
 use crate::diagnostic::plain;
 use crate::group::ProcessId;
@@ -29,7 +31,7 @@ use crate::plan::{OnFailure, Plan, Step};
 
 /// A builder at work, as its steps see it.
 pub(super) struct Work<'a> {
-    pub(super) site: &'a Site,
+    pub(super) session: &'a Session<'a>,
     /// The run it belongs to.
     pub(super) run: &'a str,
     pub(super) plan: &'a Plan,
@@ -41,6 +43,10 @@ pub(super) struct Work<'a> {
     pub(super) active: &'a mut Active,
     /// Whom steps run as, if not as the runner's own user.
     pub(super) user: Option<&'a StepUser>,
+    /// The templates of which a step began, or whose work was inherited: the others have nothing to clean up.
+    pub(super) begun: Vec<String>,
+    /// How long the steps took before, in seconds.
+    pub(super) expected: &'a IndexMap<String, f64>,
 }
 
 /// What came of a step, before its `on-failure` is asked.
@@ -58,60 +64,102 @@ struct Prepared {
     environment: Environment,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
     /// A step that does not run.
-    pub(super) fn skip(&self, session: &mut Session<'_>, step: &Step, reason: &str) -> StepResult {
-        let mut result = begun(step);
+    pub(super) fn skip(&self, step: &Step, reason: &str) -> StepResult {
+        let mut result = self.begun(step);
         result.outcome = Outcome::Skipped;
         result.reason = Some(reason.to_owned());
-        self.finished(session, &result, Duration::ZERO);
+        self.finished(&result);
         result
     }
 
-    /// Runs the step, which is the plan's number `index` from 0.
-    pub(super) fn perform(&mut self, session: &mut Session<'_>, index: usize, step: &Step) -> StepResult {
+    /// Runs the step, which is the plan's number `index` from 0, and runs it again where it is worth another attempt.
+    pub(super) fn perform(&mut self, index: usize, step: &Step) -> StepResult {
         let (builder, total) = (self.plan.builder.clone(), self.plan.steps.len());
-        session.emit(&Event::StepStarted { builder, step: step.name.clone(), index: index + 1, total });
-        let mut result = begun(step);
-        let name = format!("{:02}-{}{}.log", index + 1, step.name, self.suffix);
+        let expected = self.expected.get(&step.name).copied();
+        let started = Event::StepStarted { builder, step: step.name.clone(), index: index + 1, total, expected };
+        if self.plan.steps.iter().any(|other| cleans_up_after(other, step)) {
+            // A machine that fails a moment later must not lose what it made.
+            self.session.emit_durably(started);
+        } else {
+            self.session.emit(started);
+        }
+        let mut retried: Vec<Attempt> = Vec::new();
+        let mut result = loop {
+            let result = self.attempt(index, step, retried.len() + 1);
+            let failed = matches!(result.outcome, Outcome::Failure | Outcome::Warnings);
+            if !failed || !step.infrastructure || retried.len() >= self.session.options.retries as usize {
+                break result;
+            }
+            let reason = result.reason.clone().unwrap_or_default();
+            if !self.wait_for_retry(step, retried.len(), &reason) {
+                break result;
+            }
+            retried.push(Attempt { reason, seconds: result.seconds, log: result.log });
+        };
+        result.retried = retried;
+        self.finished(&result);
+        result
+    }
+
+    /// Gives other machines time to recover; whether there is to be another attempt.
+    fn wait_for_retry(&self, step: &Step, before: usize, reason: &str) -> bool {
+        let pause = Duration::from_secs(1 << before.min(5));
+        self.session.emit(Event::StepRetried {
+            builder: self.plan.builder.clone(),
+            step: step.name.clone(),
+            attempt: u32::try_from(before + 2).unwrap_or(u32::MAX),
+            reason: reason.to_owned(),
+            pause: pause.as_secs_f64(),
+        });
+        self.session.interrupts.pause(pause, 1).is_ok() && self.session.requests() == 0
+    }
+
+    fn attempt(&mut self, index: usize, step: &Step, number: usize) -> StepResult {
+        let session = self.session;
+        let mut result = self.begun(step);
+        let attempt = if number == 1 { String::new() } else { format!(".attempt-{number}") };
+        let name = format!("{:02}-{}{attempt}{}.log", index + 1, step.name, self.suffix);
         let mut log =
             StepLog::create(&self.folder.join(&name), Readers::of(self.user), session.mask, step.property.is_some());
         result.log = Some(name);
 
         // An always-run step leaves things behind if it is ended, so that takes a second request.
         let patience = if step.always_run { 2 } else { 1 };
-        let lock = self.lock(session, step, patience);
+        let waits = Instant::now();
+        let lock = self.lock(step, patience);
         let began = Instant::now();
-        result.started = Timestamp::now();
+        result.waited = step.lock.as_ref().map_or(0.0, |_| seconds(began - waits));
+        (result.started, result.at) = (Timestamp::now(), session.now());
         let verdict = match &lock {
             Err(verdict) => Err(verdict.clone()),
             Ok(_) => self.prepare(step).map_err(Verdict::Failed),
         };
         let verdict = match verdict {
             Err(verdict) => verdict,
-            Ok(prepared) => self.execute(session, step, prepared, patience, &mut log, &mut result),
+            Ok(prepared) => self.execute(step, prepared, patience, &mut log, &mut result),
         };
         drop(lock);
         for (stream, bytes) in log.finish() {
-            self.output(session, step, stream, bytes);
+            self.output(step, stream, bytes);
         }
-        let took = began.elapsed();
-        self.judge(session, step, verdict, &mut log, &mut result);
+        result.seconds = seconds(began.elapsed());
+        self.judge(step, verdict, &mut log, &mut result);
         keep::keep(session, step, self.folder, Readers::of(self.user), &mut result);
-        result.seconds = seconds(took);
-        self.finished(session, &result, took);
         result
     }
 
-    fn lock(&self, session: &mut Session<'_>, step: &Step, patience: usize) -> Result<Option<Lock>, Verdict> {
+    fn lock(&self, step: &Step, patience: usize) -> Result<Option<(Lock, Turn<'a>)>, Verdict> {
         let Some(name) = &step.lock else { return Ok(None) };
+        let session = self.session;
         let note = format!("pid {}, run {}, builder {}", std::process::id(), self.run, self.plan.builder);
-        let (builder, lock) = (self.plan.builder.clone(), name.clone());
-        let interrupts = session.interrupts;
-        let mut waiting =
-            |holder| session.emit(&Event::Waiting { builder: builder.clone(), lock: lock.clone(), holder });
-        let lock = self.workspace.locks().and_then(|locks| {
-            Lock::wait(&locks, name, &note, self.workspace.owner(), interrupts, patience, &mut waiting)
+        let mut waiting = |holder| {
+            session.emit(Event::Waiting { builder: self.plan.builder.clone(), lock: name.clone(), holder });
+        };
+        let lock = self.workspace.locks().and_then(|folder| {
+            let wish = Wish { folder: &folder, name, note: &note, owner: self.workspace.owner(), patience };
+            Lock::wait(&wish, session.queues, session.interrupts, &mut waiting)
         });
         match lock {
             Ok(Some(lock)) => Ok(Some(lock)),
@@ -122,7 +170,8 @@ impl Work<'_> {
 
     fn prepare(&self, step: &Step) -> Result<Prepared, String> {
         let properties = &self.active.record.properties;
-        let values = Values { site: self.site, run: self.run, plan: self.plan, workspace: self.workspace, properties };
+        let site = self.session.site;
+        let values = Values { site, run: self.run, plan: self.plan, workspace: self.workspace, properties };
         let run = step.run.iter().map(|argument| values.fill("an argument", argument)).collect::<Result<_, _>>()?;
         let directory = Utf8PathBuf::from(values.fill("the working directory", &step.directory)?);
         let environment = values.environment(step, self.user)?;
@@ -131,20 +180,20 @@ impl Work<'_> {
 
     fn execute(
         &mut self,
-        session: &mut Session<'_>,
         step: &Step,
         prepared: Prepared,
         patience: usize,
         log: &mut StepLog<'_>,
         result: &mut StepResult,
     ) -> Verdict {
+        let session = self.session;
         result.directory = Some(session.masked(prepared.directory.as_str()));
         if step.write {
             return match files::write(self.workspace, &prepared.directory, &self.plan.files) {
                 Ok(lines) => {
                     let text: String = lines.into_iter().map(|line| line + "\n").collect();
                     let shown = log.write(Stream::Out, text.as_bytes());
-                    self.output(session, step, Stream::Out, shown);
+                    self.output(step, Stream::Out, shown);
                     Verdict::Fine
                 }
                 Err(error) => Verdict::Failed(error.to_string()),
@@ -161,13 +210,13 @@ impl Work<'_> {
         };
         let interrupts = session.interrupts;
         let ended = supervise(self.command(&prepared), &limits, interrupts, &mut |happening| match happening {
-            Happening::Started(group) => self.active.update(|record| {
-                record.step = Some(step.name.clone());
-                record.leader = ProcessId::of(group);
-            }),
+            Happening::Started(group) => {
+                let (builder, step) = (self.plan.builder.clone(), step.name.clone());
+                session.emit(Event::ProcessStarted { builder, step, leader: ProcessId::of(group) });
+            }
             Happening::Output(stream, bytes) => {
                 let shown = log.write(stream, bytes);
-                self.output(session, step, stream, shown);
+                self.output(step, stream, shown);
             }
             Happening::Requests(requests) => session.tell(requests),
         });
@@ -194,14 +243,7 @@ impl Work<'_> {
         command
     }
 
-    fn judge(
-        &mut self,
-        session: &Session<'_>,
-        step: &Step,
-        verdict: Verdict,
-        log: &mut StepLog<'_>,
-        result: &mut StepResult,
-    ) {
+    fn judge(&mut self, step: &Step, verdict: Verdict, log: &mut StepLog<'_>, result: &mut StepResult) {
         let mut reasons = Vec::new();
         result.outcome = match verdict {
             Verdict::Fine => {
@@ -232,43 +274,41 @@ impl Work<'_> {
             }
         };
         reasons.extend(log.problem().map(str::to_owned));
-        result.reason = (!reasons.is_empty()).then(|| session.masked(&plain(&reasons.join("; "))));
+        result.reason = (!reasons.is_empty()).then(|| self.session.masked(&plain(&reasons.join("; "))));
     }
 
-    fn output(&self, session: &mut Session<'_>, step: &Step, stream: Stream, bytes: Vec<u8>) {
-        if !bytes.is_empty() {
+    fn output(&self, step: &Step, stream: Stream, bytes: Vec<u8>) {
+        if self.session.options.output && !bytes.is_empty() {
             let (builder, step) = (self.plan.builder.clone(), step.name.clone());
-            session.emit(&Event::Output { builder, step, stream, bytes });
+            self.session.emit(Event::Output { builder, step, stream, bytes });
         }
     }
 
-    fn finished(&self, session: &mut Session<'_>, result: &StepResult, duration: Duration) {
-        session.emit(&Event::StepFinished {
-            builder: self.plan.builder.clone(),
-            step: result.name.clone(),
-            outcome: result.outcome,
-            duration,
-            reason: result.reason.clone(),
-            log: result.log.as_ref().map(|log| self.folder.join(log)),
-        });
+    fn finished(&self, result: &StepResult) {
+        let event = Event::StepFinished { builder: self.plan.builder.clone(), result: result.clone() };
+        // What did not run is not worth the trip to the disk.
+        if result.outcome == Outcome::Skipped { self.session.emit(event) } else { self.session.emit_durably(event) }
     }
-}
 
-fn begun(step: &Step) -> StepResult {
-    StepResult {
-        name: step.name.clone(),
-        phase: step.phase,
-        outcome: Outcome::Success,
-        reason: None,
-        started: Timestamp::now(),
-        seconds: 0.0,
-        exit: None,
-        signal: None,
-        command: Vec::new(),
-        directory: None,
-        environment: IndexMap::new(),
-        log: None,
-        kept: None,
+    fn begun(&self, step: &Step) -> StepResult {
+        StepResult {
+            name: step.name.clone(),
+            phase: step.phase,
+            outcome: Outcome::Success,
+            reason: None,
+            started: Timestamp::now(),
+            at: self.session.now(),
+            seconds: 0.0,
+            waited: 0.0,
+            retried: Vec::new(),
+            exit: None,
+            signal: None,
+            command: Vec::new(),
+            directory: None,
+            environment: IndexMap::new(),
+            log: None,
+            kept: None,
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::syntax::yaml::{self, Decoder, Kind, Node};
 const KEYS: [&str; 9] =
     ["template", "written", "help", "place", "aliases", "options", "steps", "clean-up", "continues"];
 
-const STEP: [&str; 14] = [
+const STEP: [&str; 15] = [
     "name",
     "help",
     "when",
@@ -28,6 +28,7 @@ const STEP: [&str; 14] = [
     "directory",
     "environment",
     "lock",
+    "infrastructure",
     "idle-timeout",
     "timeout",
     "on-failure",
@@ -250,6 +251,7 @@ impl Steps<'_, '_> {
             directory,
             environment: variables.unwrap_or_default(),
             lock: fields.get("lock").and_then(|node| plain(decoder, node)),
+            infrastructure: fields.get("infrastructure").and_then(|node| decoder.boolean(node)).unwrap_or_default(),
             idle_timeout,
             timeout,
             on_failure: fields.get("on-failure").and_then(|node| decoder.choice(node, &FAILURES)),

@@ -205,6 +205,9 @@ pub struct StepTemplate {
     /// The lock that it holds.
     #[schemars(default)]
     pub lock: Option<String>,
+    /// Whether another attempt is worth while when it fails: it depends on other machines.
+    #[schemars(default)]
+    pub infrastructure: bool,
     /// Seconds without output.
     #[schemars(default)]
     pub idle_timeout: Option<Limit>,

@@ -49,7 +49,7 @@ fn after_a_killed_runner_the_next_one_cleans_up() {
     let leader = pid_in(&slave.path("slave/a/build/leader"));
     let sockets = slave.read("slave/a/build/sockets");
     eventually("the step is on record", || {
-        slave.records().first().is_some_and(|name| slave.read(&format!("state/active/{name}")).contains("\"hang\""))
+        slave.read("state/latest/events.jsonl").contains(r#""event":"process-started","builder":"a","step":"hang""#)
     });
     runner.signal(Signal::SIGKILL);
     assert_eq!(runner.wait(), None);
@@ -155,7 +155,7 @@ fn a_clean_up_that_fails_is_told_of_tried_again_and_given_up_at_last() {
     let mut runner = slave.spawn(&[plan_a]);
     let leader = pid_in(&slave.path("slave/a/build/leader"));
     eventually("the step is on record", || {
-        slave.records().first().is_some_and(|name| slave.read(&format!("state/active/{name}")).contains("\"hang\""))
+        slave.read("state/latest/events.jsonl").contains(r#""event":"process-started","builder":"a","step":"hang""#)
     });
     runner.signal(Signal::SIGKILL);
     runner.wait();
@@ -187,14 +187,20 @@ fn a_later_process_with_the_number_of_the_stray_is_spared() {
     let mut runner = slave.spawn(&[hanging()]);
     let leader = pid_in(&slave.path("slave/a/build/leader"));
     eventually("the step is on record", || {
-        slave.records().first().is_some_and(|name| slave.read(&format!("state/active/{name}")).contains("\"hang\""))
+        slave.read("state/latest/events.jsonl").contains(r#""event":"process-started","builder":"a","step":"hang""#)
     });
     runner.signal(Signal::SIGKILL);
     runner.wait();
-    let record = slave.path("state/active").join(&slave.records()[0]);
-    let mut value: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&record).unwrap()).unwrap();
-    value["leader"]["start"] = 1.into();
-    std::fs::write(&record, value.to_string()).unwrap();
+    let journal = slave.path("state/latest/events.jsonl");
+    let change = |line: &str| {
+        let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
+        if value["leader"].is_object() {
+            value["leader"]["start"] = 1.into();
+        }
+        format!("{value}\n")
+    };
+    let changed: String = slave.log("events.jsonl").lines().map(change).collect();
+    std::fs::write(&journal, changed).unwrap();
     let (_, events) = slave.run(&[]);
     assert_eq!(recovered(&events), [None]);
     assert!(runs(leader));

@@ -1,7 +1,7 @@
 //! Locks between processes, and runs at the same time.
 
-use farmout::runner::Event;
 use farmout::runner::Outcome::Success;
+use farmout::runner::{Event, Options};
 
 use crate::support::{Slave, StepExt as _, eventually, plan, step};
 
@@ -19,8 +19,8 @@ fn a_step_waits_for_a_lock_that_another_process_holds() {
     let mut waits = Vec::new();
     let go = slave.path("go");
     let steps = vec![step("before", "test ! -e ${basedir}/../go"), locked("want", "test -e ${basedir}/../go")];
-    let result = farmout::runner::run(&[plan("b", steps)], &slave.site, &mut |event| {
-        if let Event::Waiting { builder, lock, holder } = event {
+    let result = farmout::runner::run(&[plan("b", steps)], &slave.site, &Options::default(), &mut |entry| {
+        if let Event::Waiting { builder, lock, holder } = &entry.event {
             waits.push((builder.clone(), lock.clone(), holder.clone().unwrap()));
             std::fs::write(&go, "").unwrap();
         }
@@ -39,8 +39,8 @@ fn two_runs_never_work_in_one_builders_directory() {
     eventually("the other run is at work", || slave.path("slave/began").exists());
     let (mut waited, go) = (false, slave.path("go"));
     let steps = vec![step("want", "test -e ${basedir}/../go")];
-    let result = farmout::runner::run(&[plan("a", steps)], &slave.site, &mut |event| {
-        if let Event::Waiting { .. } = event {
+    let result = farmout::runner::run(&[plan("a", steps)], &slave.site, &Options::default(), &mut |entry| {
+        if let Event::Waiting { .. } = entry.event {
             waited = true;
             std::fs::write(&go, "").unwrap();
         }

@@ -1,48 +1,71 @@
 //! The terminal report of made-up events.
 
-use std::time::Duration;
+use std::fs;
 
+use camino::Utf8Path;
 use farmout::report::{Manner, Terminal};
-use farmout::runner::{Event, Outcome, Stream};
+use farmout::runner::{Entry, Event, FORMAT, Outcome, Planned, StepResult, Stream};
 
-fn output(builder: &str, step: &str, stream: Stream, bytes: &[u8]) -> Event {
-    Event::Output { builder: builder.to_owned(), step: step.to_owned(), stream, bytes: bytes.to_vec() }
+const RUN: &str = "20261122-181500-k3f9";
+
+/// A step's end, with the log that it leaves if it has one.
+fn result(name: &str, outcome: Outcome, seconds: f64, reason: Option<&str>, log: Option<String>) -> StepResult {
+    let text = format!(
+        r#"{{"name": "{name}", "phase": "buildout", "outcome": "success", "started": "2026-11-22T18:15:00Z", "seconds": {seconds}}}"#
+    );
+    let result: StepResult = serde_json::from_str(&text).unwrap();
+    StepResult { outcome, reason: reason.map(str::to_owned), log, ..result }
 }
 
 fn step(builder: &str, step: &str, index: usize, seconds: f64, outcome: Outcome, reason: Option<&str>) -> [Event; 2] {
+    let log = Some(format!("{index:02}-{step}.log"));
+    let result = result(step, outcome, seconds, reason, log);
     let (builder, step) = (builder.to_owned(), step.to_owned());
-    let started = Event::StepStarted { builder: builder.clone(), step: step.clone(), index, total: 7 };
-    let log = Some(format!(".farmout/runs/20261122-181500-k3f9/{builder}/{index:02}-{step}.log").into());
-    let (duration, reason) = (Duration::from_secs_f64(seconds), reason.map(str::to_owned));
-    [started, Event::StepFinished { builder, step, outcome, duration, reason, log }]
+    let started = Event::StepStarted { builder: builder.clone(), step, index, total: 7, expected: None };
+    [started, Event::StepFinished { builder, result }]
+}
+
+fn output(builder: &str, step: &str, bytes: &[u8]) -> Event {
+    let (builder, step) = (builder.to_owned(), step.to_owned());
+    Event::Output { builder, step, stream: Stream::Out, bytes: bytes.to_vec() }
 }
 
 fn skipped(builder: &str, step: &str, reason: &str) -> Event {
-    let (builder, step, reason) = (builder.to_owned(), step.to_owned(), Some(reason.to_owned()));
-    let (outcome, duration, log) = (Outcome::Skipped, Duration::ZERO, None);
-    Event::StepFinished { builder, step, outcome, duration, reason, log }
+    let result = result(step, Outcome::Skipped, 0.0, Some(reason), None);
+    Event::StepFinished { builder: builder.to_owned(), result }
 }
 
-fn finished(builder: &str, outcome: Outcome, seconds: u64, reason: Option<&str>) -> Event {
-    let (builder, duration, reason) = (builder.to_owned(), Duration::from_secs(seconds), reason.map(str::to_owned));
-    Event::BuilderFinished { builder, outcome, duration, reason, folder: None }
+fn finished(builder: &str, outcome: Outcome, seconds: f64, reason: Option<&str>) -> Event {
+    let (builder, reason, properties) = (builder.to_owned(), reason.map(str::to_owned), indexmap::IndexMap::new());
+    Event::BuilderFinished { builder, outcome, seconds, reason, properties }
 }
 
-fn began(builder: &str, index: usize) -> Event {
-    Event::BuilderStarted { builder: builder.to_owned(), index, total: 4 }
+fn began(folder: &Utf8Path, builder: &str, index: usize) -> Event {
+    Event::BuilderStarted { builder: builder.to_owned(), index, total: 4, folder: folder.join(builder) }
 }
 
-fn events() -> Vec<Event> {
+/// A run in `folder`, with its logs.
+fn events(folder: &Utf8Path) -> Vec<Event> {
     use Outcome::{Failure, Interrupted, Skipped, Success, Warnings};
-    let run = "20261122-181500-k3f9".to_owned();
-    let folder = camino::Utf8PathBuf::from(".farmout/runs/20261122-181500-k3f9");
-    let names = ["crm-7.0-pg15", "crm-7.0-pg16", "doc", "functional"].map(str::to_owned);
+    let planned = |name: &str| {
+        let (builder, build, directory) = (name.to_owned(), name.to_owned(), name.to_owned());
+        Planned { builder, build, directory, steps: 7, expected: None }
+    };
+    let builders = ["crm-7.0-pg15", "crm-7.0-pg16", "doc", "functional"].map(planned).to_vec();
     let (old, lost) = ("20261121-020304-aaaa".to_owned(), "nightly".to_owned());
     let mut events = vec![
-        Event::Recovering { run: old.clone(), builder: lost.clone() },
+        Event::Recovering { run: old.clone(), builder: lost.clone(), folder: folder.join("nightly"), kept: false },
         Event::Recovered { run: old, builder: lost, problem: Some("step `drop-db`: exit status 2".to_owned()) },
-        Event::RunStarted { run: run.clone(), folder: folder.clone(), builders: names.to_vec() },
-        began("crm-7.0-pg15", 1),
+        Event::RunStarted {
+            format: FORMAT,
+            farmout: "0.1.0".to_owned(),
+            run: RUN.to_owned(),
+            folder: folder.to_owned(),
+            slave: "atlas".to_owned(),
+            jobs: 1,
+            builders,
+        },
+        began(folder, "crm-7.0-pg15", 1),
     ];
     events.extend(step("crm-7.0-pg15", "fetch", 1, 0.04, Success, None));
     events.push(Event::Waiting {
@@ -51,48 +74,54 @@ fn events() -> Vec<Event> {
         holder: Some("pid 4711, run 20261122-181459-0a1b, builder sale".to_owned()),
     });
     events.extend(step("crm-7.0-pg15", "buildout", 2, 75.0, Success, None));
-    events.push(finished("crm-7.0-pg15", Success, 76, None));
+    events.push(finished("crm-7.0-pg15", Success, 76.0, None));
 
-    events.push(began("crm-7.0-pg16", 2));
+    events.push(began(folder, "crm-7.0-pg16", 2));
     let [start, end] = step("crm-7.0-pg16", "buildout", 1, 12.3, Failure, Some("exit status 1"));
-    events.push(start);
-    for number in 1..=40 {
-        events.push(output("crm-7.0-pg16", "buildout", Stream::Out, format!("Getting egg {number}.\n").as_bytes()));
-    }
-    events.push(output("crm-7.0-pg16", "buildout", Stream::Out, b"half a "));
-    events.push(output("crm-7.0-pg16", "buildout", Stream::Err, b"\x1b[31mError\x1b[0m: Couldn't \xff find\n"));
-    events.push(output("crm-7.0-pg16", "buildout", Stream::Out, b"line"));
+    let mut log: Vec<u8> = (1..=40).flat_map(|number| format!("Getting egg {number}.\n").into_bytes()).collect();
+    log.extend(b"half a \x1b[31mError\x1b[0m: Couldn't \xff find\nline");
+    events.extend([
+        start,
+        output("crm-7.0-pg16", "buildout", &log[..9]),
+        output("crm-7.0-pg16", "buildout", &log[9..]),
+    ]);
     events.push(end);
+    write(folder, "crm-7.0-pg16/01-buildout.log", &log);
     events.push(skipped("crm-7.0-pg16", "create-db", "step `buildout` failed"));
     events.push(skipped("crm-7.0-pg16", "install", "step `buildout` failed"));
     events.extend(step("crm-7.0-pg16", "drop-db", 7, 0.2, Warnings, Some("exit status 2")));
-    events.push(finished("crm-7.0-pg16", Failure, 13, Some("step `buildout`: exit status 1")));
+    events.push(finished("crm-7.0-pg16", Failure, 13.0, Some("step `buildout`: exit status 1")));
 
-    events.push(began("doc", 3));
+    events.push(began(folder, "doc", 3));
     let [start, end] = step("doc", "analysis", 1, 0.1, Failure, Some("exit status 1"));
-    events.push(start);
-    for number in 1..=70 {
-        events.push(output("doc", "analysis", Stream::Out, format!("test.log:{number}: ERROR: broken\n").as_bytes()));
-    }
-    events.extend([end, Event::Interrupted { again: false }]);
+    let log: String = (1..=70).map(|number| format!("test.log:{number}: ERROR: broken\n")).collect();
+    events.extend([start, output("doc", "analysis", log.as_bytes()), end, Event::Interrupted { again: false }]);
+    write(folder, "doc/01-analysis.log", log.as_bytes());
     events.push(skipped("doc", "build", "interrupted"));
     events.extend(step("doc", "stop-cluster", 3, 1.0, Interrupted, Some("interrupted")));
     events.push(Event::Interrupted { again: true });
-    events.push(finished("doc", Interrupted, 3661, Some("interrupted before step `build`")));
-    events.push(finished("functional", Skipped, 0, Some("interrupted")));
-    events.push(Event::RunFinished { run, outcome: Interrupted, duration: Duration::from_secs(3750), folder });
+    events.push(finished("doc", Interrupted, 3661.0, Some("interrupted before step `build`")));
+    events.push(finished("functional", Skipped, 0.0, Some("interrupted")));
+    events.push(Event::RunFinished { outcome: Interrupted, seconds: 3750.0 });
     events
 }
 
+fn write(folder: &Utf8Path, name: &str, bytes: &[u8]) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
 fn reported(manner: Manner, colour: anstream::ColorChoice) -> String {
-    let mut text = Vec::new();
+    let (keep, mut text) = (tempfile::tempdir().unwrap(), Vec::new());
+    let folder = Utf8Path::from_path(keep.path()).unwrap();
     {
         let mut terminal = Terminal::new(anstream::AutoStream::new(&mut text, colour), manner);
-        for event in events() {
-            terminal.observe(&event);
+        for event in events(folder) {
+            terminal.observe(&Entry { time: jiff::Timestamp::UNIX_EPOCH, at: 0.0, event });
         }
     }
-    String::from_utf8(text).unwrap()
+    String::from_utf8(text).unwrap().replace(folder.as_str(), &format!(".farmout/runs/{RUN}"))
 }
 
 fn check(name: &str, text: &str) {

@@ -2,7 +2,7 @@
 
 use farmout::plan::{OnFailure, PlanFile};
 use farmout::runner::Outcome::{Failure, Skipped, Success, Warnings};
-use farmout::runner::{Event, RunResult, StepResult};
+use farmout::runner::{Entry, Event, Options, RunResult, replay};
 
 use crate::support::{Slave, StepExt as _, account, outcomes, plan, reason, step, write_step};
 
@@ -194,9 +194,13 @@ fn a_run_leaves_its_results() {
     assert_eq!(slave.read("state/.gitignore"), "*\n");
     let kept: RunResult = serde_json::from_str(&slave.log("result.json")).unwrap();
     assert_eq!(kept, result);
-    let lines: Vec<StepResult> =
-        slave.log("a/steps.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines, result.builders[0].steps);
+    let entries: Vec<Entry> =
+        slave.log("events.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = entries.iter().map(|entry| entry.event.clone()).collect();
+    let heard: Vec<_> = events.iter().filter(|event| !matches!(event, Event::Output { .. })).cloned().collect();
+    assert_eq!(told, heard);
+    assert_eq!(replay(&entries, result.folder.clone()), Some(result.clone()));
+    let lines = &result.builders[0].steps;
     assert_eq!(lines[1].exit, Some(4));
     assert_eq!(lines[1].command, ["sh", "-c", "exit 4"]);
     assert_eq!(serde_yaml::from_str::<farmout::plan::Plan>(&slave.log("a/plan.yaml")).unwrap(), original);
@@ -210,7 +214,7 @@ fn plans_that_cannot_be_executed_are_refused_before_anything_is_done() {
     let slave = Slave::new();
     let good = || plan("a", vec![step("one", "true")]);
     let refused = |plans: &[farmout::plan::Plan], what: &str| {
-        let failure = farmout::runner::run(plans, &slave.site, &mut |_| {}).unwrap_err();
+        let failure = farmout::runner::run(plans, &slave.site, &Options::default(), &mut |_| {}).unwrap_err();
         assert!(failure.message.contains(what), "{}", failure.message);
         assert_eq!(failure.exit as i32, 2);
     };
@@ -240,10 +244,10 @@ fn a_state_folder_that_cannot_be_made_is_a_clear_failure() {
     let mut slave = Slave::new();
     std::fs::write(slave.path("file"), "").unwrap();
     slave.site.state = slave.path("file/state");
-    let failure = farmout::runner::run(&[], &slave.site, &mut |_| {}).unwrap_err();
+    let failure = farmout::runner::run(&[], &slave.site, &Options::default(), &mut |_| {}).unwrap_err();
     assert!(failure.message.starts_with(&format!("cannot keep runs in {}/file/state: ", slave.folder)));
     assert_eq!(failure.exit as i32, 2);
     // The kernel lets nobody, not even root, make a folder there.
     slave.site.state = "/proc/farmout".into();
-    assert!(farmout::runner::run(&[], &slave.site, &mut |_| {}).is_err());
+    assert!(farmout::runner::run(&[], &slave.site, &Options::default(), &mut |_| {}).is_err());
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use farmout::plan::{OnFailure, Plan, Step};
-use farmout::runner::{Event, Outcome, RunResult, Site, StepUser};
+use farmout::runner::{Event, Options, Outcome, RunResult, Site, StepUser};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -28,9 +28,14 @@ impl Slave {
 
     /// Runs plans in this process.
     pub fn run(&self, plans: &[Plan]) -> (RunResult, Vec<Event>) {
+        self.run_with(plans, &Options { output: true, ..Options::default() })
+    }
+
+    /// The same, with these options.
+    pub fn run_with(&self, plans: &[Plan], options: &Options) -> (RunResult, Vec<Event>) {
         let mut events = Vec::new();
-        let result = farmout::runner::run(plans, &self.site, &mut |event| events.push(event.clone())).unwrap();
-        (result, events)
+        let run = farmout::runner::run(plans, &self.site, options, &mut |entry| events.push(entry.event.clone()));
+        (run.unwrap(), events)
     }
 
     /// Runs plans in a process of its own.
@@ -128,7 +133,7 @@ fn a_runner_for_other_tests() {
     // Tests that a script runs in the background ignore this one, and a runner would go on ignoring it.
     signal_hook::flag::register(signal_hook::consts::SIGINT, std::sync::Arc::default()).unwrap();
     let plans: Vec<Plan> = serde_yaml::from_str(&std::fs::read_to_string(plans).unwrap()).unwrap();
-    let result = farmout::runner::run(&plans, &site(Utf8Path::new(&folder)), &mut |_| {}).unwrap();
+    let result = farmout::runner::run(&plans, &site(Utf8Path::new(&folder)), &Options::default(), &mut |_| {}).unwrap();
     std::process::exit(result.exit() as i32);
 }
 

@@ -1,0 +1,149 @@
+//! What earlier runs tell about a builder: how long it and its steps took, and what its steps reported. It outlives the runs
+//! themselves, in `history.jsonl` of the state folder, a line for each builder that ended.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+
+use camino::Utf8Path;
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::result::{BuilderResult, Outcome};
+use super::save::Readers;
+
+/// The file's name in the state folder.
+const NAME: &str = "history.jsonl";
+/// What is read of it, from its end: some ten thousand builders.
+const READ: u64 = 8 << 20;
+/// From how many runs a duration is expected.
+const SAMPLE: usize = 5;
+
+/// A builder that ended, as `history.jsonl` has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ended {
+    /// The run.
+    pub run: String,
+    /// The builder.
+    pub builder: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When it did.
+    pub ended: Timestamp,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// How long its steps took that went well, in seconds.
+    #[serde(default)]
+    pub steps: IndexMap<String, f64>,
+    /// What its steps reported.
+    #[serde(default)]
+    pub properties: IndexMap<String, String>,
+}
+
+/// What is known of one builder from before.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Before {
+    /// How long it takes, in seconds, if it ever came to a good end.
+    pub(super) expected: Option<f64>,
+    /// How long its steps take.
+    pub(super) steps: IndexMap<String, f64>,
+    /// What its steps have reported last.
+    pub(super) properties: IndexMap<String, String>,
+}
+
+/// Reads the history, oldest first. Lines that are none are left out.
+///
+/// # Errors
+/// It is there, and cannot be read.
+pub fn history(state: &Utf8Path) -> io::Result<Vec<Ended>> {
+    let mut file = match File::open(state.join(NAME)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        file => file?,
+    };
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(READ)))?;
+    let (mut reader, mut line, mut pasts) = (BufReader::new(file.take(READ)), Vec::new(), Vec::new());
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        pasts.extend(serde_json::from_slice(&line));
+        line.clear();
+    }
+    Ok(pasts)
+}
+
+/// Adds a builder that ended.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn remember(state: &Utf8Path, readers: Readers, run: &str, result: &BuilderResult) -> io::Result<()> {
+    let fine = |outcome| matches!(outcome, Outcome::Success | Outcome::Warnings);
+    let Some(outcome) = result.outcome.filter(|outcome| *outcome != Outcome::Skipped) else { return Ok(()) };
+    let steps = result.steps.iter().filter(|step| fine(step.outcome));
+    let past = Ended {
+        run: run.to_owned(),
+        builder: result.builder.clone(),
+        outcome,
+        ended: Timestamp::now(),
+        seconds: result.seconds,
+        steps: steps.map(|step| (step.name.clone(), step.seconds)).collect(),
+        properties: result.properties.clone(),
+    };
+    let mut line = serde_json::to_vec(&past)?;
+    line.push(b'\n');
+    // In one piece, so that two runs at a time do not mix their lines.
+    readers.append(&state.join(NAME))?.write_all(&line)
+}
+
+/// What a history tells of each of its builders.
+pub(super) fn summary(history: &[Ended]) -> HashMap<&str, Before> {
+    let mut times: HashMap<&str, Vec<f64>> = HashMap::new();
+    let mut summary: HashMap<&str, Before> = HashMap::new();
+    for past in history.iter().rev() {
+        let before = summary.entry(&past.builder).or_default();
+        for (step, seconds) in &past.steps {
+            before.steps.entry(step.clone()).or_insert(*seconds);
+        }
+        for (name, value) in &past.properties {
+            before.properties.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        let times = times.entry(&past.builder).or_default();
+        if matches!(past.outcome, Outcome::Success | Outcome::Warnings) && times.len() < SAMPLE {
+            times.push(past.seconds);
+        }
+    }
+    for (builder, mut times) in times {
+        times.sort_by(f64::total_cmp);
+        if let (Some(before), Some(median)) = (summary.get_mut(builder), times.get(times.len() / 2)) {
+            before.expected = Some(*median);
+        }
+    }
+    summary
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn past(builder: &str, outcome: Outcome, seconds: f64, steps: &[(&str, f64)]) -> Ended {
+        let steps = steps.iter().map(|(name, seconds)| ((*name).to_owned(), *seconds)).collect();
+        let properties = IndexMap::from([("revision".to_owned(), seconds.to_string())]);
+        let (run, ended, builder) = (String::new(), Timestamp::UNIX_EPOCH, builder.to_owned());
+        Ended { run, builder, outcome, ended, seconds, steps, properties }
+    }
+
+    #[test]
+    fn what_went_well_is_expected_again() {
+        let history = [
+            past("a", Outcome::Success, 99.0, &[("fetch", 9.0), ("old", 1.0)]),
+            past("a", Outcome::Success, 10.0, &[("fetch", 1.0)]),
+            past("a", Outcome::Warnings, 12.0, &[("fetch", 2.0)]),
+            past("a", Outcome::Failure, 1.0, &[("fetch", 3.0)]),
+            past("b", Outcome::Failure, 1.0, &[]),
+        ];
+        let summary = summary(&history);
+        assert_eq!(summary["a"].expected, Some(12.0));
+        assert_eq!(summary["a"].steps, IndexMap::from([("fetch".to_owned(), 3.0), ("old".to_owned(), 1.0)]));
+        assert_eq!(summary["a"].properties["revision"], "1");
+        assert_eq!(summary["b"].expected, None);
+    }
+}

@@ -1,0 +1,57 @@
+//! Testing databases that the user wanted to keep: told of at the end of the run that keeps one, found again and removed by
+//! the next run of the builder.
+
+use camino::Utf8Path;
+use indexmap::IndexMap;
+
+use super::active::Active;
+use super::builder::tidy;
+use super::environment::Values;
+use super::event::Event;
+use super::recover::{Left, clean_up, records};
+use super::session::Session;
+use super::workspace::Workspace;
+use crate::plan::Plan;
+
+/// The record of what was kept of the builder that works in `directory`. One that cannot be read is none: whoever recovers
+/// tells of it.
+pub(super) fn find(active: &Utf8Path, basedir: &Utf8Path, directory: &str) -> Option<Active> {
+    let records = records(active).unwrap_or_default();
+    let mut records = records.iter().filter_map(|path| Active::read(path).ok().flatten());
+    records.find(|active| {
+        let record = &active.record;
+        !record.kept.is_empty() && record.basedir == basedir && record.directory == directory
+    })
+}
+
+/// Tells the user how to get to the database.
+pub(super) fn tell(
+    session: &Session<'_>,
+    plan: &Plan,
+    workspace: &Workspace,
+    properties: &IndexMap<String, String>,
+    run: &str,
+) {
+    let values = Values { site: session.site, run, plan, workspace, properties };
+    let of_libpq = plan.environment.iter().filter(|(name, _)| name.starts_with("PG"));
+    let filled = of_libpq.filter_map(|(name, value)| Some((name.clone(), values.fill(name, value).ok()?)));
+    let environment = filled.filter(|(_, value)| !value.is_empty());
+    let environment = environment.map(|(name, value)| (name, session.masked(&value))).collect();
+    let (builder, database) = (plan.builder.clone(), plan.database.clone());
+    session.emit(Event::DatabaseKept { builder, database, environment });
+}
+
+/// Removes what was kept.
+///
+/// # Errors
+/// It is there still, and why, in a sentence.
+pub(super) fn remove(session: &Session<'_>, mut active: Active, workspace: &Workspace) -> Result<(), String> {
+    let record = &active.record;
+    let (run, builder, folder) = (record.run.clone(), record.builder.clone(), record.plan.parent());
+    let folder = folder.map(Utf8Path::to_owned).unwrap_or_default();
+    session.tell_only(Event::Recovering { run: run.clone(), builder: builder.clone(), folder, kept: true });
+    let left = Left::of(record.kept.clone());
+    let removed = clean_up(&session.silent(), &mut active, workspace, left).and_then(|()| tidy(workspace, active));
+    session.tell_only(Event::Recovered { run, builder, problem: None });
+    removed.map_err(|problem| format!("the database that an earlier run kept is not gone: {problem}"))
+}
