@@ -2,10 +2,12 @@
 //! earnest.
 
 mod account;
+mod choice;
 mod killed;
 mod limits;
 mod locks;
 mod output;
+mod parallel;
 mod report;
 mod steps;
 mod support;
