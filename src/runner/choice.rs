@@ -9,26 +9,40 @@ use crate::plan::{Phase, Plan, Step};
 /// Why each step of the plan is left out, if it is, whatever happens while it runs.
 ///
 /// A step that a later one cleans up after makes what the run needs and its end takes away: a server, a cluster, a port. It
-/// is performed even before the first step that was asked for, unless it is one of `inherited`, which are there still.
+/// is performed even before the first step that was asked for, unless it is one of `inherited`, which are there still. So is
+/// one that makes way for such a step.
 pub(super) fn left_out(plan: &Plan, options: &Options, inherited: &[String]) -> Vec<Option<String>> {
+    let mut reasons: Vec<_> = (0..plan.steps.len()).map(|index| reason(plan, options, inherited, index)).collect();
+    for index in 0..reasons.len() {
+        let step = &plan.steps[index];
+        let follows = |later: usize| {
+            let other = &plan.steps[later];
+            reasons[later].is_none() && other.template == step.template && !other.always_run
+        };
+        if step.makes_way && (index + 1..reasons.len()).any(follows) {
+            reasons[index] = None;
+        }
+    }
+    reasons
+}
+
+fn reason(plan: &Plan, options: &Options, inherited: &[String], index: usize) -> Option<String> {
+    let step = &plan.steps[index];
+    if step.always_run {
+        return kept(plan, options, step).then(|| "the testing database is kept".to_owned());
+    }
     let from = options.from.as_ref().and_then(|name| plan.steps.iter().position(|step| step.name == *name));
     let last = plan.steps.iter().rposition(|step| options.only.contains(&step.name));
-    let reason = |(index, step): (usize, &Step)| {
-        if step.always_run {
-            return kept(plan, options, step).then(|| "the testing database is kept".to_owned());
-        }
-        let provides = plan.steps.iter().any(|other| cleans_up_after(other, step));
-        let is_there = inherited.contains(&step.template);
-        if let Some(first) = from.filter(|&first| index < first && (!provides || is_there)) {
-            return Some(format!("before step `{}`", plan.steps[first].name));
-        }
-        if options.only.is_empty() || options.only.contains(&step.name) {
-            return None;
-        }
-        let needed = provides && !is_there && last.is_some_and(|last| index < last);
-        (!needed).then(|| "not asked for".to_owned())
-    };
-    plan.steps.iter().enumerate().map(reason).collect()
+    let provides = plan.steps.iter().any(|other| cleans_up_after(other, step));
+    let is_there = inherited.contains(&step.template);
+    if let Some(first) = from.filter(|&first| index < first && (!provides || is_there)) {
+        return Some(format!("before step `{}`", plan.steps[first].name));
+    }
+    if options.only.is_empty() || options.only.contains(&step.name) {
+        return None;
+    }
+    let needed = provides && !is_there && last.is_some_and(|last| index < last);
+    (!needed).then(|| "not asked for".to_owned())
 }
 
 /// The templates whose clean-up is left out so that the testing database can be looked at.

@@ -1,7 +1,8 @@
 //! A whole run: recovery first, then the builders, as many at a time as there is room for, and the result at the end.
 
 use std::collections::HashMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -25,6 +26,9 @@ use super::state::State;
 use super::{check, choice, recover};
 use crate::diagnostic::{Failure, other_state};
 use crate::plan::Plan;
+
+/// The name of a plan in its builder's folder.
+const PLAN: &str = "plan.yaml";
 
 /// Runs plans on this machine, all of the same slave, and tells `observer` what happens, from whatever thread it happens in.
 ///
@@ -58,6 +62,9 @@ pub fn run(
     let id = state.begin(began.1).map_err(told)?;
     let folder = state.run(&id);
     let journal = Journal::create(&folder, readers, options.sync).map_err(told)?;
+    for plan in plans {
+        keep_plan(&folder.join(&plan.directory), plan, readers).map_err(told)?;
+    }
     let session = session.with(&journal);
     // Without it everything takes as long as it takes.
     let history = history(&site.state).unwrap_or_default();
@@ -202,8 +209,9 @@ impl Run<'_> {
             total: self.plans.len(),
             folder: folder.clone(),
         });
-        if let Err(error) = keep_plan(&folder, plan, self.readers) {
-            return ended(Outcome::Failure, format!("its plan cannot be kept: {error}"));
+        // Whoever cleans up after this one needs it, whatever becomes of the machine.
+        if let Err(error) = File::open(folder.join(PLAN)).and_then(|plan| plan.sync_all()) {
+            return ended(Outcome::Failure, format!("its plan is not kept: {error}"));
         }
         let none = Before::default();
         let before = self.befores.get(plan.builder.as_str()).unwrap_or(&none);
@@ -214,5 +222,5 @@ impl Run<'_> {
 fn keep_plan(folder: &Utf8Path, plan: &Plan, readers: Readers) -> io::Result<()> {
     readers.make_folder(folder)?;
     let text = serde_yaml::to_string(plan).map_err(io::Error::other)?;
-    readers.save(&folder.join("plan.yaml"), text.as_bytes())
+    readers.create(&folder.join(PLAN))?.write_all(text.as_bytes())
 }

@@ -1,10 +1,13 @@
 //! The folders of one builder on the slave: made before its steps, tidied after them. Everything is below the slave's
 //! base directory, but for the short folder for sockets.
 
+use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use nix::unistd::Uid;
+use sha2::{Digest as _, Sha256};
 
 use super::folder::{Folder, Owner};
 use super::site::StepUser;
@@ -100,17 +103,35 @@ impl Workspace {
         self.owner
     }
 
-    /// Makes the folder for sockets.
+    /// Makes the folder for sockets. It has the same path in each run, because builds write it into their configuration,
+    /// and a later run may go on with them; unless somebody else has taken that path.
     pub(super) fn make_sockets(&mut self) -> io::Result<Utf8PathBuf> {
-        let mut making = tempfile::Builder::new();
-        let mode = std::fs::Permissions::from_mode(0o700);
-        let made = making.prefix(SOCKETS_PREFIX).rand_bytes(6).permissions(mode).tempdir_in(SOCKETS)?.keep();
-        let made = Utf8PathBuf::try_from(made).map_err(io::Error::other)?;
+        let digest = Sha256::digest(self.builder.as_str());
+        let name: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let own = Utf8Path::new(SOCKETS).join(format!("{SOCKETS_PREFIX}{name}"));
+        let left = own.symlink_metadata().is_ok_and(|metadata| {
+            let uid = self.owner.map_or_else(|| Uid::effective().as_raw(), |(user, _)| user);
+            metadata.is_dir() && metadata.uid() == uid
+        });
+        if left {
+            remove_sockets(&own)?;
+        }
+        let made = match DirBuilder::new().mode(0o700).create(&own) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.make_other_sockets()?,
+            made => made.map(|()| own)?,
+        };
         if let Some((user, group)) = self.owner {
             std::os::unix::fs::lchown(&made, Some(user), Some(group))?;
         }
         self.sockets = Some(made.clone());
         Ok(made)
+    }
+
+    fn make_other_sockets(&self) -> io::Result<Utf8PathBuf> {
+        let mut making = tempfile::Builder::new();
+        let mode = std::fs::Permissions::from_mode(0o700);
+        let made = making.prefix(SOCKETS_PREFIX).rand_bytes(6).permissions(mode).tempdir_in(SOCKETS)?.keep();
+        Utf8PathBuf::try_from(made).map_err(io::Error::other)
     }
 }
 
@@ -129,5 +150,5 @@ pub(super) fn remove_sockets(path: &Utf8Path) -> io::Result<()> {
 
 /// Whom files are given to: the account, if the runner can give anything away.
 pub(super) fn owner(user: Option<&StepUser>) -> Owner {
-    user.filter(|_| nix::unistd::Uid::effective().is_root()).map(|user| (user.uid, user.gid))
+    user.filter(|_| Uid::effective().is_root()).map(|user| (user.uid, user.gid))
 }

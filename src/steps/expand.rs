@@ -154,6 +154,7 @@ impl Expansion<'_> {
                 .map_or_else(|| Ok(self.directory.to_owned()), |text| self.text(text))?,
             environment: environment.collect::<Result<_, minijinja::Error>>()?,
             lock: step.lock.clone(),
+            makes_way: step.makes_way,
             infrastructure: step.infrastructure,
             // A limit on the whole time that is no longer needs no other.
             idle_timeout: idle.or((!step.write && timeout.is_none_or(|total| total > IDLE)).then_some(IDLE)),

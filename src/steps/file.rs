@@ -18,7 +18,7 @@ use crate::syntax::yaml::{self, Decoder, Kind, Node};
 const KEYS: [&str; 9] =
     ["template", "written", "help", "place", "aliases", "options", "steps", "clean-up", "continues"];
 
-const STEP: [&str; 15] = [
+const STEP: [&str; 16] = [
     "name",
     "help",
     "when",
@@ -28,6 +28,7 @@ const STEP: [&str; 15] = [
     "directory",
     "environment",
     "lock",
+    "makes-way",
     "infrastructure",
     "idle-timeout",
     "timeout",
@@ -251,6 +252,7 @@ impl Steps<'_, '_> {
             directory,
             environment: variables.unwrap_or_default(),
             lock: fields.get("lock").and_then(|node| plain(decoder, node)),
+            makes_way: fields.get("makes-way").and_then(|node| decoder.boolean(node)).unwrap_or_default(),
             infrastructure: fields.get("infrastructure").and_then(|node| decoder.boolean(node)).unwrap_or_default(),
             idle_timeout,
             timeout,

@@ -205,6 +205,10 @@ pub struct StepTemplate {
     /// The lock that it holds.
     #[schemars(default)]
     pub lock: Option<String>,
+    /// Whether it takes out of the way what an earlier run has left: it goes before the later steps of its template, also
+    /// where a run begins with one of them.
+    #[schemars(default)]
+    pub makes_way: bool,
     /// Whether another attempt is worth while when it fails: it depends on other machines.
     #[schemars(default)]
     pub infrastructure: bool,

@@ -19,7 +19,12 @@ fn steps() -> Vec<Step> {
         step("fetch", "echo r1").with(|step| step.property = Some("revision".to_owned())),
         step("create", "echo x >> ${builder-dir}/database").with(of("database", Phase::Db)),
         step("install", "touch ${builder-dir}/installed"),
-        step("test", "echo ${property.revision}; cat ${builder-dir}/server ${builder-dir}/database; test ! -e broken"),
+        step("forget", "rm -f log").with(of("test", Phase::PostBuildout)).with(|step| step.makes_way = true),
+        step(
+            "test",
+            "echo ${property.revision}; cat ${builder-dir}/server ${builder-dir}/database; echo 1 >> log; cat log",
+        )
+        .with(of("test", Phase::PostBuildout)),
         step("drop", "rm ${builder-dir}/database").with(of("database", Phase::CleanUp)).always(),
         step("stop", "rm ${builder-dir}/server").with(of("server", Phase::CleanUp)).always(),
     ]
@@ -41,9 +46,9 @@ fn a_run_begins_with_a_step_on_what_was_left() {
     let plan = plan("a", steps());
     assert_eq!(slave.run(std::slice::from_ref(&plan)).0.outcome, Some(Success));
     // What the end of the last run took away is made again; the rest is there.
-    let all = ["server success", "create success", "test success", "drop success", "stop success"];
+    let all = ["server success", "create success", "forget success", "test success", "drop success", "stop success"];
     assert_eq!(performed(&slave, &plan, &from("test")), all);
-    assert_eq!(slave.log("a/05-test.log"), "r1\nup\nx\n");
+    assert_eq!(slave.log("a/06-test.log"), "r1\nup\nx\n1\n");
     // And again: what the first run reported is not forgotten by the second.
     assert_eq!(performed(&slave, &plan, &from("test")), all);
 }
@@ -85,15 +90,15 @@ fn a_database_is_kept_and_gone_on_with_and_removed_by_the_next_run() {
 
     // Going on with it makes neither the server nor the database anew.
     let options = Options { keep_db: true, ..from("test") };
-    assert_eq!(performed(&slave, &plan, &options), ["test success"]);
-    assert_eq!(slave.log("a/05-test.log"), "r1\nup\nx\n");
+    assert_eq!(performed(&slave, &plan, &options), ["forget success", "test success"]);
+    assert_eq!(slave.log("a/06-test.log"), "r1\nup\nx\n1\n");
     assert!(sockets.is_dir());
     assert_eq!(slave.records().len(), 1);
 
     let (result, events) = slave.run(std::slice::from_ref(&plan));
     assert_eq!(result.outcome, Some(Success));
     assert!(events.iter().any(|event| matches!(event, Event::Recovering { kept: true, .. })));
-    assert_eq!(slave.log("a/05-test.log"), "r1\nup\nx\n");
+    assert_eq!(slave.log("a/06-test.log"), "r1\nup\nx\n1\n");
     assert!(!sockets.exists() && slave.records().is_empty());
     assert!(!slave.path("slave/a/database").exists());
 }
@@ -103,7 +108,10 @@ fn going_on_without_keeping_cleans_up_what_was_kept() {
     let slave = Slave::new();
     let plan = plan("a", steps());
     slave.run_with(std::slice::from_ref(&plan), &Options { keep_db: true, ..Options::default() });
-    assert_eq!(performed(&slave, &plan, &from("test")), ["test success", "drop success", "stop success"]);
+    assert_eq!(
+        performed(&slave, &plan, &from("test")),
+        ["forget success", "test success", "drop success", "stop success"]
+    );
     assert!(slave.records().is_empty());
 }
 

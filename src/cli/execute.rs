@@ -1,0 +1,139 @@
+//! Plans to a run of this machine's: whom steps run as, where, with which secrets, and how. For the commands that build.
+
+use std::io::IsTerminal as _;
+use std::num::NonZeroUsize;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::Exit;
+use super::compile::print;
+use crate::diagnostic::Failure;
+use crate::host::{Account, account, environment, place};
+use crate::model::Secrets;
+use crate::plan::Plan;
+use crate::render::preview;
+use crate::report::{Manner, Terminal};
+use crate::runner::{self, Site, StepUser};
+
+/// How builders are run.
+#[derive(Debug, clap::Args)]
+pub(super) struct ExecuteArguments {
+    /// Where builds, logs and downloads are kept [default: .farmout in the farm's directory]
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: Option<Utf8PathBuf>,
+    /// The user that servers and steps run as, where root starts them
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// How many builders run at a time [default: max_builds of the slave, else 1]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Begin no other builder once one has failed
+    #[arg(long)]
+    fail_fast: bool,
+    /// Run all builders, whatever fails: the opposite of --fail-fast, and the default
+    #[arg(long, overrides_with = "fail_fast")]
+    keep_going: bool,
+    /// Try steps that depend on other machines again when they fail: the fetch, the bootstrap, the buildout
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retries: u32,
+    /// Begin with this step, on what the last run has left; a server or a cluster that it needs is started all the same
+    #[arg(long, value_name = "STEP", conflicts_with = "only")]
+    from: Option<String>,
+    /// Perform this step alone, on what the last run has left (may be repeated)
+    #[arg(long, value_name = "STEP")]
+    only: Vec<String>,
+    /// Keep the testing databases, and say how to reach them; the next run of the builder removes them
+    #[arg(long)]
+    keep_db: bool,
+    /// Leave it to the system when the journal gets to the disk: faster, and a power failure may lose results
+    #[arg(long)]
+    no_sync: bool,
+    /// Say what would be done, in which order, and do nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Show the output of every step
+    #[arg(short, long, conflicts_with = "dry_run")]
+    verbose: bool,
+}
+
+impl ExecuteArguments {
+    fn options(&self) -> runner::Options {
+        runner::Options {
+            jobs: self.jobs,
+            fail_fast: self.fail_fast,
+            retries: self.retries,
+            from: self.from.clone(),
+            only: self.only.clone(),
+            keep_db: self.keep_db,
+            output: self.verbose,
+            sync: !self.no_sync,
+        }
+    }
+
+    /// The account that steps run as, made known.
+    pub(super) fn choose(&self) -> Result<Option<Account>, Failure> {
+        let account = account::choose(self.user.as_deref())?;
+        account.as_ref().inspect(|account| introduce(account));
+        Ok(account)
+    }
+
+    /// Runs plans, all of the same slave, or says what would be done.
+    pub(super) fn execute(
+        &self,
+        plans: &[Plan],
+        secrets: Secrets,
+        state: &Utf8Path,
+        account: Option<Account>,
+    ) -> Result<Exit, Failure> {
+        let options = self.options();
+        // What is wrong with the plans is said before anything is made for them.
+        let previewed = runner::preview(plans, state, &options)?;
+        if self.dry_run {
+            print(&preview(plans, &previewed))?;
+            return Ok(Exit::Fine);
+        }
+        let slave = plans.first().map_or("", |plan| plan.slave.as_str());
+        let longest = plans.iter().map(|plan| plan.directory.as_str()).max_by_key(|directory| directory.len());
+        place::check(state, slave, longest.unwrap_or_default(), account.as_ref())?;
+        let site = site(secrets, state, slave, account)?;
+        let manner = Manner { verbose: self.verbose, interactive: std::io::stdout().is_terminal() };
+        let mut report = Terminal::new(anstream::stdout(), manner);
+        let result = runner::run(plans, &site, &options, &mut |entry| report.observe(entry))?;
+        Ok(result.exit())
+    }
+}
+
+fn introduce(account: &Account) {
+    let made =
+        if account.created { format!(", made just now; `userdel {}` removes it", account.name) } else { String::new() };
+    anstream::println!(
+        "running as root: servers and steps run as the user {} (uid {}{made})",
+        account.name,
+        account.uid
+    );
+}
+
+/// Where and as whom the plans run.
+fn site(secrets: Secrets, state: &Utf8Path, slave: &str, account: Option<Account>) -> Result<Site, Failure> {
+    let place = place::basedir(state, slave, account.as_ref())?;
+    if let Some(account) = account.as_ref().filter(|_| place.moved) {
+        let closed = place::closed(state, account);
+        anstream::println!(
+            "the user {} cannot enter {closed}, so builds are in {} instead of {state}",
+            account.name,
+            place.basedir
+        );
+    }
+    let program = place::program(&place, account.as_ref())?;
+    let mut site = Site::new(state, place.basedir.clone());
+    site.environment = environment::clean(account.as_ref());
+    site.program = program;
+    site.secrets = secrets;
+    site.account = account.map(|account| StepUser {
+        name: account.name.clone(),
+        uid: account.uid,
+        gid: account.gid,
+        home: place.home(),
+    });
+    Ok(site)
+}
