@@ -93,6 +93,9 @@ fn write_step(text: &mut String, number: usize, step: &Step) -> std::fmt::Result
         }
         .to_owned(),
     );
+    if step.infrastructure {
+        facts.push("--retries tries it again".to_owned());
+    }
     if step.always_run {
         facts.push("always run".to_owned());
     }
