@@ -86,6 +86,7 @@ pub fn run(
         jobs: room.jobs,
         builders: order.iter().map(planned).collect(),
     });
+    state.point_at(&id).map_err(told)?;
     let run = Run { session: &session, state: &state, readers, id: &id, plans, order: &order, befores: &befores, room };
     let results = run.perform()?;
     let interrupted = session.requests() >= 1;

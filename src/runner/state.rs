@@ -57,23 +57,21 @@ impl State {
         self.path.join("runs").join(id)
     }
 
-    /// Begins a run: its id, whose folder is made and is the `latest` one.
+    /// Makes the folder of a new run: its id.
     pub(super) fn begin(&self, now: Timestamp) -> io::Result<String> {
         let mut attempt = 0;
         loop {
             let id = format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), suffix());
             match self.readers.make_new_folder(&self.run(&id)) {
-                Ok(()) => {
-                    self.point_at(&id)?;
-                    return Ok(id);
-                }
+                Ok(()) => return Ok(id),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 100 => attempt += 1,
                 Err(error) => return Err(error),
             }
         }
     }
 
-    fn point_at(&self, id: &str) -> io::Result<()> {
+    /// Makes a run, whose journal has begun, the `latest` one.
+    pub(super) fn point_at(&self, id: &str) -> io::Result<()> {
         let aside = self.path.join(format!(".latest-{id}"));
         std::os::unix::fs::symlink(Utf8Path::new("runs").join(id), &aside)?;
         std::fs::rename(&aside, self.path.join("latest"))

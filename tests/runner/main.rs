@@ -3,6 +3,7 @@
 
 mod account;
 mod choice;
+mod faults;
 mod killed;
 mod limits;
 mod locks;
