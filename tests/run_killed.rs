@@ -40,7 +40,7 @@ fn kill_in(farm: &Farm, step: &str) {
     // Held first, so that it cannot go on to another step between the look and the kill.
     runner.signal(Signal::SIGSTOP);
     assert!(runner.is_running());
-    assert_eq!(farm.records()[0]["step"], step, "the step was over before the runner could be killed");
+    assert_eq!(farm.steps_at_work(), [step], "the step was over before the runner could be killed");
     runner.signal(Signal::SIGKILL);
     assert_eq!(runner.wait().signal, Some(9));
 
@@ -159,5 +159,37 @@ fn who_is_impatient_leaves_the_rest_to_the_next_run() {
     relent(&farm);
     farm.run(&["run"]).exits(0).says("cleaning up");
     eventually("all processes are gone", || running(farm.directory.path()).is_empty());
+    farm.is_tidy();
+}
+
+/// The server of the build goes away in the middle of a test, and comes back in time or never.
+#[test]
+fn a_server_that_dies_in_a_test_fails_it_and_leaves_nothing() {
+    let farm = Farm::demo();
+    farm.write(
+        "buildouts/demo/test.sh",
+        "bin/test_openerp \"$@\" & kill -9 $(head -1 ../cluster/postmaster.pid); sleep 1; wait\n",
+    );
+    farm.edit("buildouts/MANIFEST.cfg", "[demo]\n", "[demo]\ntest-command = sh demo/test.sh\n");
+    farm.run(&["run"]).exits(1).says("failed    analyze-test-log");
+    farm.is_tidy();
+}
+
+#[test]
+fn a_database_on_a_server_that_went_away_is_dropped_by_the_next_run() {
+    let server = Server::trusting();
+    let farm = Farm::sample().with_slave("here", &server.capability());
+    hang(&farm);
+    let runner = Runner::start(farm.farmout(&["run"]));
+    farm.await_step("test");
+    server.stop();
+    relent(&farm);
+    std::fs::remove_file(farm.slave_file(&format!("here/{}/build/demo/hang", builder()))).unwrap();
+    runner.wait().exits(1).says("failed    analyze-test-log").says("warning   drop-database");
+    server.go_on();
+    assert_eq!(server.databases(), format!("openerp-buildbot-{}\n", builder()));
+    let ran = farm.run(&["run"]).exits(0).says(&format!("cleaning up {} of run ", builder()));
+    ran.says("whose own clean-up failed");
+    assert_eq!(server.databases(), "");
     farm.is_tidy();
 }

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::duration;
 use super::excerpt::{Excerpt, Lines, Window};
-use crate::runner::{Entry, Event, Outcome, Stream};
+use crate::runner::{Cause, Entry, Event, Outcome, Stream};
 
 /// How much is said, and to whom.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,13 +59,14 @@ impl<W: Write> Terminal<W> {
                 let plural = if count == 1 { "" } else { "s" };
                 self.say(&format!("run {run}: {count} builder{plural}, logs in {folder}"));
             }
-            Event::Recovering { run, builder, folder, kept: false } => {
+            Event::Recovering { run, builder, folder, cause } => {
                 self.folder.clone_from(folder);
-                self.say(&format!("cleaning up {BOLD}{builder}{BOLD:#} of run {run}, whose runner was killed"));
-            }
-            Event::Recovering { run, builder, folder, kept: true } => {
-                self.folder.clone_from(folder);
-                self.say(&format!("removing the database that run {run} kept for {BOLD}{builder}{BOLD:#}"));
+                let builder = format!("{BOLD}{builder}{BOLD:#}");
+                self.say(&match cause {
+                    Cause::Killed => format!("cleaning up {builder} of run {run}, whose runner was killed"),
+                    Cause::Failed => format!("cleaning up {builder} of run {run}, whose own clean-up failed"),
+                    Cause::Kept => format!("removing the database that run {run} kept for {builder}"),
+                });
             }
             Event::Recovered { run, builder, problem } => {
                 self.flush_skipped();

@@ -42,6 +42,9 @@ pub(super) struct Record {
     /// The templates whose clean-up is left to the next run of the builder, because the user wants to look at its database.
     #[serde(default)]
     pub(super) kept: Vec<String>,
+    /// The templates whose clean-up failed: the next run tries it again.
+    #[serde(default)]
+    pub(super) left: Vec<String>,
     /// What steps have reported.
     pub(super) properties: IndexMap<String, String>,
     /// How often cleaning up was tried.

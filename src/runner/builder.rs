@@ -19,7 +19,7 @@ use super::step::Work;
 use super::workspace::{Workspace, owner, remove_sockets};
 use crate::diagnostic::plain;
 use crate::group::ProcessId;
-use crate::plan::{OnFailure, Plan, Step};
+use crate::plan::{OnFailure, Phase, Plan, Step};
 
 /// Which steps to perform.
 #[derive(Debug, Clone, Copy)]
@@ -124,12 +124,16 @@ fn attempt(
     }
     let mut kept = choice::kept_templates(plan, session.options);
     kept.retain(|template| begun.contains(template));
-    let tidied = if kept.is_empty() {
-        tidy(&workspace, active)
-    } else {
+    let left = not_cleaned_up(plan, &result.steps);
+    let tidied = if !left.is_empty() {
+        active.update(|record| (record.left, record.abandoned) = (left, true));
+        Ok(())
+    } else if !kept.is_empty() {
         kept::tell(session, plan, &workspace, &active.record.properties, place.run);
         active.update(|record| record.kept = kept);
         Ok(())
+    } else {
+        tidy(&workspace, active)
     };
     prepared?;
     Ok(match (judge(plan, &result.steps), tidied) {
@@ -198,6 +202,7 @@ fn begin_record(
         sockets: workspace.sockets.clone(),
         inherited,
         kept: Vec::new(),
+        left: Vec::new(),
         properties,
         attempts: 0,
     };
@@ -237,6 +242,26 @@ pub(super) fn perform(work: &mut Work<'_>, which: Which<'_>, steps: &mut Vec<Ste
 /// template has no other steps.
 fn has_cause(plan: &Plan, clean_up: &Step, begun: &[String]) -> bool {
     begun.contains(&clean_up.template) || !plan.steps.iter().any(|step| cleans_up_after(clean_up, step))
+}
+
+/// The templates whose clean-up went wrong, so that something is left.
+fn not_cleaned_up(plan: &Plan, steps: &[StepResult]) -> Vec<String> {
+    let of_phase = |clean_up: &Step, phase: Phase| {
+        plan.steps.iter().any(|step| step.phase == phase && cleans_up_after(clean_up, step))
+    };
+    let ended = |outcomes: &[Outcome], phase: Option<Phase>| -> Vec<&Step> {
+        let ended = plan.steps.iter().filter(|step| {
+            let result = steps.iter().find(|result| result.name == step.name);
+            step.always_run && result.is_some_and(|result| outcomes.contains(&result.outcome))
+        });
+        ended.filter(|step| phase.is_none_or(|phase| of_phase(step, phase))).collect()
+    };
+    let mut left = ended(&[Outcome::Failure, Outcome::Warnings], None);
+    if !ended(&[Outcome::Success], Some(Phase::Prepare)).is_empty() {
+        // A database that could not be dropped is gone with the private cluster that it was in.
+        left.retain(|step| !of_phase(step, Phase::Db));
+    }
+    left.into_iter().map(|step| step.template.clone()).collect()
 }
 
 /// Leaves nothing behind, and ends the record then.

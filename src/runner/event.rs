@@ -50,6 +50,18 @@ pub struct Planned {
     pub expected: Option<f64>,
 }
 
+/// Why a run left something behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Its runner was killed, or told to end at once.
+    Killed,
+    /// Its clean-up failed, as where a server was away.
+    Failed,
+    /// It was told to keep the testing database.
+    Kept,
+}
+
 /// One thing that happened. Builders and steps are named; secrets' values are masked already.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
@@ -71,7 +83,7 @@ pub enum Event {
         /// The builders, in the order in which they are begun.
         builders: Vec<Planned>,
     },
-    /// A builder of an earlier run, whose runner was killed, is being cleaned up. Its always-run steps follow.
+    /// What a builder of an earlier run has left behind is being cleaned up. Its always-run steps follow.
     Recovering {
         /// The earlier run.
         run: String,
@@ -79,8 +91,8 @@ pub enum Event {
         builder: String,
         /// Where the builder's logs are.
         folder: Utf8PathBuf,
-        /// It was not killed, but has kept a database on purpose.
-        kept: bool,
+        /// Why it left something behind.
+        cause: Cause,
     },
     /// That clean-up ended.
     Recovered {

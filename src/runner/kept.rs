@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::active::Active;
 use super::builder::tidy;
 use super::environment::Values;
-use super::event::Event;
+use super::event::{Cause, Event};
 use super::recover::{Left, clean_up, records};
 use super::session::Session;
 use super::workspace::Workspace;
@@ -49,7 +49,7 @@ pub(super) fn remove(session: &Session<'_>, mut active: Active, workspace: &Work
     let record = &active.record;
     let (run, builder, folder) = (record.run.clone(), record.builder.clone(), record.plan.parent());
     let folder = folder.map(Utf8Path::to_owned).unwrap_or_default();
-    session.tell_only(Event::Recovering { run: run.clone(), builder: builder.clone(), folder, kept: true });
+    session.tell_only(Event::Recovering { run: run.clone(), builder: builder.clone(), folder, cause: Cause::Kept });
     let left = Left::of(record.kept.clone());
     let removed = clean_up(&session.silent(), &mut active, workspace, left).and_then(|()| tidy(workspace, active));
     session.tell_only(Event::Recovered { run, builder, problem: None });

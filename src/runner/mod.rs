@@ -38,7 +38,7 @@ mod step;
 mod workspace;
 
 pub use before::{Ended, history};
-pub use event::{Entry, Event, FORMAT, Planned, Stream};
+pub use event::{Cause, Entry, Event, FORMAT, Planned, Stream};
 pub use options::Options;
 pub use past::{Past, read};
 pub use preview::{Preview, Previewed, preview};

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::active::Active;
 use super::builder::{Which, finished, perform, tidy};
-use super::event::{Entry, Event};
+use super::event::{Cause, Entry, Event};
 use super::folder::Folder;
 use super::journal::{self, Journal};
 use super::lock::Lock;
@@ -102,7 +102,8 @@ fn recover_one(session: &Session<'_>, state: &State, path: &Utf8Path) {
     });
     let with_journal = journal.as_ref().map(|journal| session.with(journal));
     let session = with_journal.as_ref().unwrap_or(session);
-    session.emit(Event::Recovering { run: run.clone(), builder: builder.clone(), folder: logs(&active), kept: false });
+    let cause = if active.record.left.is_empty() { Cause::Killed } else { Cause::Failed };
+    session.emit(Event::Recovering { run: run.clone(), builder: builder.clone(), folder: logs(&active), cause });
     let left = Left::behind(&active, &entries);
     let ended = clean_up(session, &mut active, &workspace, left);
     if session.requests() >= 2 {
@@ -166,6 +167,9 @@ impl Left {
     /// What the journal tells of a builder whose runner is dead.
     fn behind(active: &Active, entries: &[Entry]) -> Self {
         let record = &active.record;
+        if !record.left.is_empty() {
+            return Self::of(record.left.clone());
+        }
         let mut left = Self::of(record.inherited.clone());
         let templates = read_plan(active).map(|plan| {
             plan.steps.into_iter().map(|step| (step.name, step.template)).collect::<HashMap<String, String>>()

@@ -133,8 +133,21 @@ impl Farm {
     /// Waits until a step is at work.
     #[track_caller]
     pub fn await_step(&self, step: &str) {
-        let works = |record: &Value| record["step"] == step && !record["leader"].is_null();
-        eventually(&format!("step {step} is at work"), || self.records().iter().any(works));
+        eventually(&format!("step {step} is at work"), || self.steps_at_work().iter().any(|at_work| at_work == step));
+    }
+
+    /// The steps whose processes run, as the journal of the latest run has it.
+    pub fn steps_at_work(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.state().join("latest/events.jsonl")).unwrap_or_default();
+        let mut steps: Vec<String> = Vec::new();
+        for entry in text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+            match entry["event"].as_str() {
+                Some("process-started") => steps.push(entry["step"].as_str().unwrap().to_owned()),
+                Some("step-finished") => steps.retain(|step| entry["result"]["name"] != step.as_str()),
+                _ => {}
+            }
+        }
+        steps
     }
 
     /// Demands that nothing is left of any run: no process, no record, no private cluster, no folder for sockets, no
@@ -165,7 +178,7 @@ impl Farm {
     fn socket_directories(&self) -> Vec<String> {
         let mut found = Vec::new();
         for run in fs::read_dir(self.state().join("runs")).into_iter().flatten().flatten() {
-            let text = fs::read_to_string(run.path().join("result.json")).unwrap_or_default();
+            let text = fs::read_to_string(run.path().join("events.jsonl")).unwrap_or_default();
             let sockets = text.split('"').filter(|text| text.starts_with("/tmp/fo-"));
             found.extend(sockets.map(ToOwned::to_owned));
         }

@@ -49,6 +49,13 @@ impl Server {
             initdb.arg("--pwfile").arg(&file);
         }
         run(&mut initdb);
+        server.go_on();
+        server
+    }
+
+    /// Starts the server, for the first time or again.
+    pub fn go_on(&self) {
+        let server = self;
         let settings = format!("-k {} -p {} -c listen_addresses= -c fsync=off", server.host(), Self::PORT);
         let mut start = server.program("pg_ctl");
         // To a log, as the server would hold a pipe open.
@@ -59,7 +66,12 @@ impl Server {
             .arg(server.data().join("log"))
             .arg("start");
         assert!(start.stdout(std::process::Stdio::null()).status().unwrap().success());
-        server
+    }
+
+    /// Stops the server, whoever is connected.
+    pub fn stop(&self) {
+        let stopped = self.program("pg_ctl").arg("-D").arg(self.data()).args(["-m", "fast", "-w", "stop"]).output();
+        assert!(stopped.unwrap().status.success());
     }
 
     /// The directory of the socket.

@@ -2,7 +2,7 @@
 
 use farmout::plan::{Phase, Plan, Step};
 use farmout::runner::Outcome::{Failure, Skipped, Success};
-use farmout::runner::{Event, Options};
+use farmout::runner::{Cause, Event, Options};
 
 use crate::support::{Slave, StepExt as _, outcomes, plan, reason, step};
 
@@ -97,7 +97,7 @@ fn a_database_is_kept_and_gone_on_with_and_removed_by_the_next_run() {
 
     let (result, events) = slave.run(std::slice::from_ref(&plan));
     assert_eq!(result.outcome, Some(Success));
-    assert!(events.iter().any(|event| matches!(event, Event::Recovering { kept: true, .. })));
+    assert!(events.iter().any(|event| matches!(event, Event::Recovering { cause: Cause::Kept, .. })));
     assert_eq!(slave.log("a/06-test.log"), "r1\nup\nx\n1\n");
     assert!(!sockets.exists() && slave.records().is_empty());
     assert!(!slave.path("slave/a/database").exists());

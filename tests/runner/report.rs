@@ -4,7 +4,7 @@ use std::fs;
 
 use camino::Utf8Path;
 use farmout::report::{Manner, Terminal};
-use farmout::runner::{Entry, Event, FORMAT, Outcome, Planned, StepResult, Stream};
+use farmout::runner::{Cause, Entry, Event, FORMAT, Outcome, Planned, StepResult, Stream};
 
 const RUN: &str = "20261122-181500-k3f9";
 
@@ -54,7 +54,12 @@ fn events(folder: &Utf8Path) -> Vec<Event> {
     let builders = ["crm-7.0-pg15", "crm-7.0-pg16", "doc", "functional"].map(planned).to_vec();
     let (old, lost) = ("20261121-020304-aaaa".to_owned(), "nightly".to_owned());
     let mut events = vec![
-        Event::Recovering { run: old.clone(), builder: lost.clone(), folder: folder.join("nightly"), kept: false },
+        Event::Recovering {
+            run: old.clone(),
+            builder: lost.clone(),
+            folder: folder.join("nightly"),
+            cause: Cause::Killed,
+        },
         Event::Recovered { run: old, builder: lost, problem: Some("step `drop-db`: exit status 2".to_owned()) },
         Event::RunStarted {
             format: FORMAT,
