@@ -15,8 +15,8 @@ use crate::resolve::{TYPES, environment};
 use crate::source::{SourceId, Sources, Span, Text};
 use crate::syntax::yaml::{self, Decoder, Kind, Node};
 
-const KEYS: [&str; 9] =
-    ["template", "written", "help", "place", "aliases", "options", "steps", "clean-up", "continues"];
+const KEYS: [&str; 10] =
+    ["template", "written", "help", "place", "aliases", "needs", "options", "steps", "clean-up", "continues"];
 
 const STEP: [&str; 16] = [
     "name",
@@ -66,6 +66,8 @@ pub(super) struct Written {
     pub place: Span,
     /// The places of its `use:`, in their order.
     pub uses: Vec<Span>,
+    /// The places of what it needs, in their order.
+    pub needs: Vec<Span>,
     /// Where its options are declared, in their order.
     pub options: Vec<Span>,
     /// The options that its expressions read.
@@ -101,6 +103,7 @@ pub(super) fn read(
         Some((decoder.choice(node, &choices)?, node.span))
     });
     let aliases = fields.texts(decoder, "aliases", "a list of names");
+    let needs = fields.texts(decoder, "needs", "a list of step templates");
     let mut checker = Checker { environment, reads: Reads::default(), item: false };
     let mut declared = Vec::new();
     let options = fields.get("options").map(|node| {
@@ -131,6 +134,7 @@ pub(super) fn read(
                 help,
                 place,
                 aliases: aliases.iter().map(|text| text.to_string()).collect(),
+                needs: needs.iter().map(|text| text.to_string()).collect(),
                 options: options.unwrap_or_default(),
                 steps: items.unwrap_or_default(),
                 clean_up: clean_up.unwrap_or_default(),
@@ -138,6 +142,7 @@ pub(super) fn read(
             },
             place: place_span,
             uses,
+            needs: needs.iter().map(Text::whole).collect(),
             options: declared,
             reads: checker.reads,
         }),
@@ -157,17 +162,20 @@ fn option_name(name: &Text, decoder: &mut Decoder<'_>) {
 }
 
 fn option(decoder: &mut Decoder<'_>, node: &Node, checker: &mut Checker<'_>) -> Option<Declared> {
-    let fields = decoder.fields(node, "an option", &["type", "help", "default", "aliases", "choices", "required"])?;
+    let known = ["type", "help", "default", "aliases", "choices", "required", "minimum"];
+    let fields = decoder.fields(node, "an option", &known)?;
     let kind: Option<OptionType> = fields.required(decoder, "type").and_then(|node| decoder.choice(node, &TYPES));
     let help = fields.words(decoder, "help");
+    let minimum = fields.get("minimum").and_then(|node| minimum(decoder, node, kind));
     let default = fields.get("default").and_then(|node| Some((node, decoder.text(node)?)));
     if let Some((node, default)) = default {
         if default.contains("{{") || default.contains("{%") {
             checker.default(default, decoder);
         } else if let Some(kind) = kind
-            && kind.read(default).is_none()
+            && kind.read(default).is_none_or(|value| !value.is_at_least(minimum))
         {
-            decoder.unexpected::<()>(&format!("{}, as its type says", kind.expected()), node);
+            let expected = kind.expected_from(minimum);
+            decoder.unexpected::<()>(&format!("{expected}, as its type says"), node);
         }
     }
     let aliases = fields.texts(decoder, "aliases", "a list of names");
@@ -188,7 +196,21 @@ fn option(decoder: &mut Decoder<'_>, node: &Node, checker: &mut Checker<'_>) -> 
         aliases: aliases.iter().map(|text| text.to_string()).collect(),
         required,
         choices,
+        minimum,
     })
+}
+
+/// The least that an option may be, which only whole numbers have.
+fn minimum(decoder: &mut Decoder<'_>, node: &Node, kind: Option<OptionType>) -> Option<u64> {
+    let minimum = decoder.number(node, 0, "a whole number");
+    if let Some(kind) = kind
+        && !matches!(kind, OptionType::Integer | OptionType::Port | OptionType::Seconds)
+    {
+        let expected = "`minimum` beside the type `integer`, `port` or `seconds` only".to_owned();
+        let found = format!("for an option that is {}", kind.expected());
+        decoder.error(problem::Farm::Value { expected, found, help: None }, node.span);
+    }
+    minimum
 }
 
 struct Steps<'c, 'e> {
