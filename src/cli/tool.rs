@@ -161,6 +161,9 @@ struct KeepOutput {
     /// The file
     #[arg(long, value_name = "FILE")]
     into: PathBuf,
+    /// The option of the manifest that names the command, for messages
+    #[arg(long)]
+    option: Option<String>,
     /// The command
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
@@ -313,7 +316,7 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
             pg::Cluster { bin, data, socket_dir, port, superuser }.start()?;
         }
         Command::Pg(Pg::StopCluster(StopCluster { bin, data })) => pg::stop(&bin, &data)?,
-        Command::KeepOutput(KeepOutput { into, command }) => output::keep(&command, &into)?,
+        Command::KeepOutput(KeepOutput { into, option, command }) => output::keep(&command, option.as_deref(), &into)?,
         Command::ReleasePort(arguments) => arguments.run()?,
         Command::ReservePort(arguments) => arguments.run()?,
         Command::Server(command) => command.run()?,

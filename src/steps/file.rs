@@ -18,12 +18,13 @@ use crate::syntax::yaml::{self, Decoder, Kind, Node};
 const KEYS: [&str; 10] =
     ["template", "written", "help", "place", "aliases", "needs", "options", "steps", "clean-up", "continues"];
 
-const STEP: [&str; 16] = [
+const STEP: &[&str] = &[
     "name",
     "help",
     "when",
     "each",
     "run",
+    "program",
     "write",
     "directory",
     "environment",
@@ -236,7 +237,7 @@ impl Steps<'_, '_> {
     }
 
     fn step(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<StepTemplate> {
-        let fields = decoder.fields(node, "a step", &STEP)?;
+        let fields = decoder.fields(node, "a step", STEP)?;
         let always = fields.get("when").is_none();
         let name = fields.required(decoder, "name").and_then(|node| self.name(decoder, node, always));
         let help = fields.words(decoder, "help");
@@ -257,6 +258,10 @@ impl Steps<'_, '_> {
             let place = ["write", "run", "name"].iter().find_map(|key| fields.key(key)).unwrap_or(fields.span());
             decoder.error(problem, place);
         }
+        let program = fields.get("program").and_then(|node| decoder.word(node, "the name of an option"));
+        if let Some(option) = program {
+            self.checker.reads.options.push((option.trim().to_owned(), option.whole()));
+        }
         let directory = fields.get("directory").and_then(|node| self.text(decoder, node));
         let variables = fields
             .get("environment")
@@ -270,6 +275,7 @@ impl Steps<'_, '_> {
             when,
             each,
             run: run.unwrap_or_default(),
+            program: program.map(|option| option.trim().to_owned()),
             write,
             directory,
             environment: variables.unwrap_or_default(),

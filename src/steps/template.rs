@@ -198,6 +198,9 @@ pub struct StepTemplate {
     /// The command.
     #[schemars(default)]
     pub run: Vec<Argument>,
+    /// The option that names the command's program: a message that there is no such program tells of it.
+    #[schemars(default)]
+    pub program: Option<String>,
     /// Write the files of the build.
     #[schemars(default)]
     pub write: bool,
