@@ -4,6 +4,7 @@ mod expand;
 mod expression;
 mod file;
 mod link;
+mod option;
 mod properties;
 mod template;
 
