@@ -42,7 +42,7 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
     }
     let options = CoreOptions::builtin();
     let declarations = steps::declarations(&files.farm.capabilities);
-    let templates = Templates::load(&sources, &files.templates, files.incomplete, &mut diagnostics);
+    let templates = Templates::load(&sources, &files.templates, files.lacks_templates, &mut diagnostics);
     templates.check_variants(&files.variants, &mut diagnostics);
 
     let names = options.manifest.keys().map(String::as_str).chain(templates.option_names()).collect();

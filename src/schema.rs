@@ -3,11 +3,12 @@
 
 use schemars::transform::{RecursiveTransform, Transform as _};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::plan::Plan;
 use crate::resolve::FarmFile;
 use crate::steps::TemplateFile;
+use crate::tool::analyze::RulesFile;
 
 /// Of `farm.yaml`.
 pub fn farm() -> Schema {
@@ -17,6 +18,19 @@ pub fn farm() -> Schema {
 /// Of plans.
 pub fn plan() -> Schema {
     root::<Plan>("plan", "What farmout does for one builder on one slave.")
+}
+
+/// Of files of log rules.
+pub fn rules() -> Schema {
+    let description =
+        "What farmout looks for in the log of a server. Regular expressions are those of https://docs.rs/regex.";
+    let mut schema = written::<RulesFile>("log rules", description);
+    // With none of these every log would be fine.
+    let there = |key: &str| json!({ "required": [key] });
+    let some = |key: &str| json!({ "required": [key], "properties": { key: { "minItems": 1 } } });
+    let finds = vec![there("extends"), some("rules"), some("required"), there("ending")];
+    schema.insert("anyOf".to_owned(), Value::from(finds));
+    schema
 }
 
 /// Of step templates.

@@ -175,10 +175,45 @@ fn a_template_can_use_another() {
 }
 
 #[test]
-fn folders_and_manifests_that_are_missing_are_all_told() {
+fn manifests_that_are_missing_are_all_told() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("farm.yaml"), "manifests: [one.cfg, two.cfg]\ntemplates: [nowhere]\n").unwrap();
+    fs::write(folder.path().join("farm.yaml"), "manifests: [one.cfg, two.cfg]\n").unwrap();
     let output = farmout(&["compile"]).current_dir(folder.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     snapshot!("farm-file-missing", text(&output.stderr));
+}
+
+/// What the folders should have had is not known: neither are the steps that they may have, nor these steps' options.
+#[test]
+fn folders_of_templates_that_are_missing_are_told_at_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(Path::new("fixtures/own"), folder.path());
+    let farm = fs::read_to_string(folder.path().join("farm.yaml")).unwrap();
+    assert!(farm.contains("templates: [steps]"));
+    let farm = farm.replace("templates: [steps]", "templates: [stpes, buildouts/MANIFEST.cfg]");
+    fs::write(folder.path().join("farm.yaml"), farm).unwrap();
+    let output = farmout(&["compile"]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    snapshot!("farm-file-folders", text(&output.stderr));
+}
+
+/// The keys of a template's file that are about other templates and about numbers.
+#[test]
+fn what_a_template_needs_and_the_least_of_its_options_are_checked() {
+    let steps = "template: publish
+help: Publish.
+place: post-buildout-steps
+needs: [packagin, git]
+options:
+  publish.copies: {type: integer, minimum: 2, default: 1, help: How many.}
+  publish.name: {type: text, minimum: 1, help: Under which name.}
+  publish.path: {type: text-with-properties, default: x/$(tag, help: Where.}
+steps:
+  - name: publish
+    help: Publish.
+    run: [echo, \"{{ option['publish.copies'] }}{{ option['publish.name'] }}{{ option['publish.path'] }}\"]
+";
+    let needs = "template: publish\nhelp: h\nplace: post-buildout-steps\nneeds: [packagin, git]\n";
+    let told = [steps, needs].map(|steps| with(&[("steps/publish.yaml", steps)]));
+    snapshot!("farm-file-needs", told.join("\n"));
 }

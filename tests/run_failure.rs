@@ -137,3 +137,22 @@ fn steps_connect_as_the_user_they_run_as() {
     assert_eq!(farm.log(&builder, "test"), format!("{} in openerp-buildbot-{builder}\n", step_user()));
     assert_eq!(server.databases(), "");
 }
+
+/// What counts as a failure in the logs of a build is the build's to say.
+#[test]
+fn a_build_has_rules_of_its_own_for_its_logs() {
+    let farm = Farm::demo();
+    let builder = format!("demo-pg{}", postgresql().0);
+    farm.edit("buildouts/MANIFEST.cfg", "[demo]\n", "[demo]\nlog-rules = demo/log-rules.yaml\n");
+    farm.run(&["run"]).exits(1).says("cannot read the rules demo/log-rules.yaml");
+    let known = "extends: server\nrules:\n  - {label: Known, regex: 'Modules loaded', severity: SEVERITY}\n";
+    farm.write("buildouts/demo/log-rules.yaml", &known.replace("SEVERITY", "error"));
+    farm.run(&["run"]).exits(1).says("step `analyze-test-log`");
+    let log = farm.log(&builder, "analyze-test-log");
+    assert!(log.contains("error: Known (1)") && log.contains("Modules loaded."), "{log}");
+    farm.write("buildouts/demo/log-rules.yaml", &known.replace("SEVERITY", "severe"));
+    farm.run(&["run"]).exits(1);
+    let log = farm.log(&builder, "analyze-test-log");
+    assert!(log.contains("demo/log-rules.yaml:3:") && log.contains("`severe`"), "{log}");
+    farm.is_tidy();
+}

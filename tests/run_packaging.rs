@@ -165,7 +165,11 @@ fn what_a_build_changed_is_committed_and_pushed() {
     fs::create_dir(&bare).unwrap();
     case.give(&bare);
     case.git(&["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
-    case.farm.run(&["run"]).exits(1).says("there is no program").says("bin/autocommit_openerp");
+    case.farm
+        .run(&["run"])
+        .exits(1)
+        .says("there is no program")
+        .says("; `autocommit.script` of [demo] is `bin/autocommit_openerp`, its default");
 
     case.farm.edit(
         "buildouts/MANIFEST.cfg",

@@ -43,7 +43,10 @@ fn a_program_makes_the_database() {
     let major = postgresql().0;
     // What an earlier copy left is no obstacle.
     server.query(&format!("CREATE DATABASE \"openerp-buildbot-option-pg{major}\""));
-    farm.run(&["run"]).exits(1).says("there is no program").says("tools/nothing");
+    farm.run(&["run"])
+        .exits(1)
+        .says("there is no program")
+        .says("; [gone] has `pg_remote_copy.executable = tools/nothing`");
     for (build, told) in [("option", true), ("positional", false)] {
         let log = farm.log(&format!("{build}-pg{major}"), "copy-remote-database");
         assert_eq!(log.contains("with the option"), told, "{log}");

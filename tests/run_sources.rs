@@ -150,3 +150,19 @@ fn an_archive() {
     let given = ["--property", "release-dir=demo", "--property", "release=demo-1.0"];
     source.builds(&given, sum.split(' ').next().unwrap());
 }
+
+/// Not only the buildout is built with the versions of then, but the environment in which zc.buildout runs.
+#[test]
+fn a_locked_run_has_the_setuptools_of_then() {
+    let farm = Farm::demo();
+    farm.run(&["run"]).exits(0);
+    let builder = format!("demo-pg{}", postgresql().0);
+    farm.edit("buildouts/demo.cfg", "setuptools = 75.3.2", "setuptools = 75.8.2");
+    let ran = farm.run(&["run", "--locked", "latest"]).exits(0);
+    let log = farm.log(&builder, "bootstrap");
+    assert!(log.contains("setuptools 75.3.2 is asked for, and the configuration pins 75.8.2"), "{log}");
+    // What is there is what the inventory of then says: the step `inventory` would warn.
+    assert!(ran.out.contains(&format!("\n{builder}  success")), "{}", ran.out);
+    let kept = std::fs::read_to_string(farm.latest().join(&builder).join("kept/inventory.json")).unwrap();
+    assert!(kept.contains(r#""setuptools": "75.3.2""#), "{kept}");
+}

@@ -99,6 +99,26 @@ fn servers_are_stopped_whatever_happens() {
     snapshot!("run-templates-servers", all.replace(&slave, "SLAVE"), filters);
 }
 
+/// Whoever reads of a program that is not there learns which line of the manifest to look at.
+#[test]
+fn a_program_that_is_not_there_is_traced_to_its_option() {
+    let farm = stand_in();
+    farm.write(
+        "buildouts/MANIFEST.cfg",
+        "[absent]\nbuildout = standalone stand-in.cfg with=stand-in\nbuild-for =\ndb-steps =\n\
+         post-buildout-steps = install-modules-test\n    openerpcommand-initialize-tests\n    functional\n    update-openerp\n\
+         test-command = bin/tset_openerp --log-level test\nfunctional.commands = bin/aks 'the server'\n",
+    );
+    farm.run(&["run"]).exits(1);
+    let result = farm.result();
+    let reason = |step: &str| format!("{step}: {}\n", outcome(&result, "absent", step));
+    let mut all: String = ["test", "functional", "update-by-script"].map(reason).concat();
+    all += &farm.log("absent", "initialize-tests");
+    let slave = farm.slave_file("here").display().to_string();
+    snapshot!("run-templates-absent", all.replace(&slave, "SLAVE"));
+    is_over(&farm);
+}
+
 #[test]
 fn the_server_of_an_ended_runner_is_stopped() {
     let farm = stand_in();

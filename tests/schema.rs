@@ -50,14 +50,17 @@ fn root(path: &str) -> PathBuf {
 
 #[test]
 fn what_farmout_reads_is_valid() {
-    let (farm, template) = (schema("farm"), schema("template"));
+    let (farm, template, rules) = (schema("farm"), schema("template"), schema("rules"));
     let mut count = 0;
-    for path in [files(&root("src/steps/builtin")), files(&root("fixtures"))].concat() {
+    let builtin = ["src/steps/builtin", "src/tool/analyze/builtin"].map(|folder| files(&root(folder))).concat();
+    for path in [builtin, files(&root("fixtures"))].concat() {
         let name = path.display().to_string();
         let schema = if path.ends_with("farm.yaml") {
             &farm
         } else if name.contains("/steps/builtin/") || (name.contains("/steps/") && name.contains("fixtures/own")) {
             &template
+        } else if name.contains("/analyze/builtin/") || name.contains("fixtures/logs/") {
+            &rules
         } else {
             continue;
         };
@@ -101,10 +104,46 @@ fn slips_in_the_form_are_found_as_farmout_finds_them() {
     }
 }
 
+#[test]
+fn slips_in_rules_are_found_as_farmout_finds_them() {
+    let rules = schema("rules");
+    let right = fs::read_to_string(root("fixtures/logs/own-rules.yaml")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.yaml");
+    let takes = |text: &str| {
+        fs::write(&file, text).unwrap();
+        let arguments = ["tool", "analyze-log", "--rules", file.to_str().unwrap(), "fixtures/logs/odoo18_ok.log"];
+        farmout(&arguments).output().unwrap().status.code() != Some(2)
+    };
+    assert!(takes(&right));
+    for (from, to) in [
+        ("extends: server", "extends: client"),
+        ("rules:", "rulse:"),
+        ("    regex: '^Failed", "    rgeex: '^Failed"),
+        ("severity: ignore", "severity: none"),
+        ("levels: [ERROR]", "levels: {ERROR: 1}"),
+    ] {
+        let wrong = right.replace(from, to);
+        assert_ne!(right, wrong, "{from}");
+        assert!(!takes(&wrong), "{to}");
+        assert_ne!(mistakes(&rules, &wrong), [""; 0], "{to}");
+    }
+    for (text, fine) in [
+        ("{}", false),
+        ("{rules: []}", false),
+        ("{entries: ['(?<level>A)(?<logger>B)(?<message>C)']}", false),
+        ("{extends: server}", true),
+        ("{required: [{label: 1, regex: 2, severity: error, block: line}]}", true),
+        ("{ending: {label: It ends, severity: warning}}", true),
+    ] {
+        assert_eq!((takes(text), mistakes(&rules, text).is_empty()), (fine, fine), "{text}");
+    }
+}
+
 /// An editor shows what a key is for: everything has a description.
 #[test]
 fn keys_are_described() {
-    for file in ["farm", "template", "plan"] {
+    for file in ["farm", "template", "plan", "rules"] {
         let schema: Value = serde_json::from_str(&said(&["schema", file])).unwrap();
         let definitions = schema["$defs"].as_object().unwrap().values();
         for definition in definitions.chain([&schema]) {

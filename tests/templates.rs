@@ -84,9 +84,68 @@ fn mistakes_in_options_are_told_when_the_farm_is_compiled() {
 }
 
 #[test]
-fn a_property_that_cannot_be_read_is_told_when_it_is_planned() {
-    let farm = farm("post-buildout-steps = doc\ndoc.upload-dir = shop\ndoc.version = $(buildout-tag\n");
-    let output = run(&farm, "plan");
+fn properties_that_are_none_are_told_at_their_places() {
+    let farm = farm(
+        "post-buildout-steps = doc\n    nose\nproject = shop\ndoc.upload-dir = %(project)s/$(buildername\n\
+         doc.version = $(buildout-tag:-current)s\nnose.upload-path = nose/$(buildername)s/$(buildout tag)s\n",
+    );
+    let output = run(&farm, "compile");
     assert_eq!(output.status.code(), Some(1));
     snapshot!("templates-property", text(&output.stderr));
+}
+
+/// A template of a farm's own may take properties in any text: what is none is told when it is filled in.
+#[test]
+fn a_property_in_a_plain_text_is_told_when_it_is_planned() {
+    let farm = farm("post-buildout-steps = say\nsay.text = $(buildout-tag\n");
+    fs::create_dir(farm.path().join("steps")).unwrap();
+    fs::write(farm.path().join("farm.yaml"), "templates: [steps]\n").unwrap();
+    fs::write(
+        farm.path().join("steps/say.yaml"),
+        "template: say\nhelp: Say something.\nplace: post-buildout-steps\noptions: {say.text: {type: text, help: What.}}\n\
+         steps: [{name: say, help: Say it., run: [echo, \"{{ option['say.text'] | properties }}\"]}]\n",
+    )
+    .unwrap();
+    let output = run(&farm, "plan");
+    assert_eq!(output.status.code(), Some(1));
+    snapshot!("templates-property-planned", text(&output.stderr));
+}
+
+#[test]
+fn numbers_that_are_too_small_are_told_at_their_places() {
+    let mut said = String::new();
+    for wrong in ["odoo.http-port-step = 0", "odoo.http-port-step = -5", "odoo.http-port-step = five"] {
+        let output = run(&farm(&format!("{wrong}\n")), "compile");
+        assert_eq!(output.status.code(), Some(1), "{wrong}");
+        said += &text(&output.stderr);
+    }
+    let output =
+        run(&farm("db-steps = pg_remote_copy\npg_remote_copy.arguments = x\npg_remote_copy.timeout = 0\n"), "compile");
+    assert_eq!(output.status.code(), Some(1));
+    snapshot!("templates-too-small", said + &text(&output.stderr));
+    assert_eq!(run(&farm("odoo.http-port-step = 1\n"), "compile").status.code(), Some(0));
+}
+
+#[test]
+fn a_step_is_not_without_the_one_that_it_needs() {
+    let options = "packaging.prefix = shop\npackaging.root-dir = /srv\npackaging.upload-dir = shop\n";
+    let output = run(&farm(&format!("post-buildout-steps = packaging\n{options}")), "compile");
+    assert_eq!(output.status.code(), Some(1));
+    snapshot!("templates-needs", text(&output.stderr));
+    // An archive that is made and tested, but not published, is a check of what a release would be.
+    let made = "post-dl-steps = packaging\npackaging.parts = openerp\n";
+    let output = run(&farm(&format!("{made}packaging.prefix = shop\n")), "compile");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let output = run(&farm(&format!("{made}post-buildout-steps = packaging\n{options}")), "compile");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    // A template that does all that the other one does will do.
+    let own = farm(&format!(
+        "post-dl-steps = release\npackaging.parts = openerp\npost-buildout-steps = packaging\n{options}"
+    ));
+    fs::create_dir(own.path().join("steps")).unwrap();
+    fs::write(own.path().join("farm.yaml"), "templates: [steps]\n").unwrap();
+    let template = "template: release\nhelp: h\nplace: post-dl-steps\nsteps: [{use: packaging}]\n";
+    fs::write(own.path().join("steps/release.yaml"), template).unwrap();
+    let output = run(&own, "compile");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }

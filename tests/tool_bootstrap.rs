@@ -84,6 +84,30 @@ fn an_environment_is_made_once_and_bin_buildout_works() {
     assert!(output.status.success() && text(&output).contains("Making"), "{}", text(&output));
 }
 
+#[test]
+fn the_setuptools_that_is_asked_for_is_the_one_that_is_used() {
+    let case = Case::new("[buildout]\nparts =\n[versions]\nzc.buildout = 4.1.12\nsetuptools = 75.8.2\n");
+    let version = |program: &str| {
+        let output = Command::new(case.root.join(program))
+            .args(["-c", "import setuptools; print(setuptools.__version__)"])
+            .current_dir(&case.root)
+            .output();
+        text(&output.unwrap()).trim().to_owned()
+    };
+    let output = case.run(&python(), &["--setuptools", "75.3.2"]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(
+        text(&output).contains("setuptools 75.3.2 is asked for, and the configuration pins 75.8.2"),
+        "{}",
+        text(&output)
+    );
+    assert_eq!(version("env/bin/python"), "75.3.2");
+    // Without it the pin counts again.
+    let output = case.run(&python(), &[]);
+    assert!(output.status.success() && text(&output).contains("Making"), "{}", text(&output));
+    assert_eq!(version("env/bin/python"), "75.8.2");
+}
+
 /// A develop egg, and a part that needs it.
 fn with_egg(case: &Case, versions: &str) {
     let setup = "from setuptools import setup\nsetup(name='own', version='1.0', py_modules=['own'])\n";
@@ -208,6 +232,9 @@ fn errors_say_what_did_not_fit() {
     all += &said(case.run(&python(), &[]), 1);
     fs::write(case.root.join("b.cfg"), "[buildout]\nparts =\n[versions]\nzc.buildout = 1.7.1\n").unwrap();
     all += &said(case.run(&python(), &[]), 1);
+    fs::write(case.root.join("b.cfg"), "[buildout]\nparts =\n").unwrap();
+    all += &said(case.run(&python(), &["--version", "4.1.12", "--setuptools", "82.0.0"]), 1);
+    all += &said(case.run(&python(), &["--setuptools", ">=70"]), 2);
     fs::write(case.root.join("b.cfg"), "[buildout]\nextends = gone.cfg\n").unwrap();
     all += &said(case.run(&python(), &[]), 2);
     fs::write(case.root.join("b.cfg"), "[buildout\nparts =\n").unwrap();

@@ -263,4 +263,7 @@ fn output_is_kept_and_passed_on() {
     assert_eq!(fs::read_to_string(case.path("kept.log")).unwrap(), "again\n");
     keep(&["bin/openerp_command"]).exits(1).says("`bin/openerp_command` cannot be run: No such file or directory");
     assert!(Path::new(&case.path("kept.log")).exists());
+    case.farmout(&["keep-output", "--into", "kept.log", "--option", "buildout-part", "--", "bin/openerp_command"])
+        .exits(1)
+        .says("its name comes from the option `buildout-part`");
 }

@@ -18,6 +18,8 @@ enum File {
     Farm,
     /// A plan, as `farmout plan --format yaml` writes it
     Plan,
+    /// Rules for the analysis of logs
+    Rules,
     /// A step template of a farm's own
     Template,
 }
@@ -26,6 +28,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     let schema = match arguments.file {
         File::Farm => schema::farm(),
         File::Plan => schema::plan(),
+        File::Rules => schema::rules(),
         File::Template => schema::template(),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(|error| Failure::misuse(error.to_string()))?;

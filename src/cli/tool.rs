@@ -36,7 +36,9 @@ enum Command {
     /// Makes a private virtual environment for a Python, never the caller's, with zc.buildout and setuptools in it, and
     /// bin/buildout in the current directory. An environment made from the same inputs is used again.
     ///
-    /// The version of zc.buildout is --version, else the configuration's own pin, else the newest that works with the Python.
+    /// The version of zc.buildout is --version, else the configuration's own pin, else the newest that works with the Python;
+    /// that of setuptools is --setuptools, else the pin, else one that is known to fit. What cannot work is refused with the
+    /// reason.
     /// What --dists or an egg in --eggs-directory has is not asked of the package index; the PIP_* variables of the environment count.
     Bootstrap(Bootstrap),
     /// Put what a repository or an archive has into a directory
@@ -121,6 +123,9 @@ struct Bootstrap {
     /// The version of zc.buildout
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
+    /// The version of setuptools
+    #[arg(long, value_name = "VERSION", value_parser = release)]
+    setuptools: Option<String>,
     /// Given to zc.buildout as buildout:eggs-directory
     #[arg(long, value_name = "DIR")]
     eggs_directory: Option<PathBuf>,
@@ -156,6 +161,9 @@ struct KeepOutput {
     /// The file
     #[arg(long, value_name = "FILE")]
     into: PathBuf,
+    /// The option of the manifest that names the command, for messages
+    #[arg(long)]
+    option: Option<String>,
     /// The command
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
@@ -245,6 +253,13 @@ struct Upload {
     url: Option<String>,
 }
 
+/// A version, and no requirement such as `>=70`.
+fn release(text: &str) -> Result<String, &'static str> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || ".!+-_".contains(c);
+    let is = text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(fine);
+    if is { Ok(text.to_owned()) } else { Err("write one version, such as 75.8.2") }
+}
+
 pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
     crate::tool::exit_on_signals().map_err(|error| Failure::error(format!("cannot listen for signals: {error}")))?;
     match arguments.command {
@@ -265,13 +280,22 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
                 virtualenv,
                 site_packages,
                 version,
+                setuptools,
                 eggs_directory,
                 dists,
             } = arguments;
             let program = Some(virtualenv).filter(|program| program != "auto");
             let manner = bootstrap::Manner { program, site_packages };
-            let wanted =
-                bootstrap::Bootstrap { python, configuration, environment, manner, version, eggs_directory, dists };
+            let wanted = bootstrap::Bootstrap {
+                python,
+                configuration,
+                environment,
+                manner,
+                version,
+                setuptools,
+                eggs_directory,
+                dists,
+            };
             bootstrap::bootstrap(&wanted)?;
         }
         Command::Fetch(command) => fetch::main(command)?,
@@ -292,7 +316,7 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
             pg::Cluster { bin, data, socket_dir, port, superuser }.start()?;
         }
         Command::Pg(Pg::StopCluster(StopCluster { bin, data })) => pg::stop(&bin, &data)?,
-        Command::KeepOutput(KeepOutput { into, command }) => output::keep(&command, &into)?,
+        Command::KeepOutput(KeepOutput { into, option, command }) => output::keep(&command, option.as_deref(), &into)?,
         Command::ReleasePort(arguments) => arguments.run()?,
         Command::ReservePort(arguments) => arguments.run()?,
         Command::Server(command) => command.run()?,

@@ -175,7 +175,7 @@ fn compare_steps(old: &[Step], new: &[Step], details: &mut Vec<Detail>) {
             continue;
         };
         compare_commands(&what, &before.run, &step.run, details);
-        let rest = |step: &Step| without(step, &["name", "run", "help"]);
+        let rest = |step: &Step| without(step, &["name", "run", "help", "named-by"]);
         compare_values(&what, &rest(before), &rest(step), details);
     }
     let common = |steps: &[Step], other: &[Step]| -> Vec<String> {

@@ -53,7 +53,7 @@ fn option(name: &str, what: &str, declared: &Declared, places: &str, writer: &mu
 /// What the value of an option is.
 fn expected(declared: &Declared) -> String {
     match declared.choices.as_slice() {
-        [] => declared.kind.expected().to_owned(),
+        [] => declared.kind.expected_from(declared.minimum),
         choices => super::one_of(choices),
     }
 }

@@ -14,6 +14,7 @@ pub(super) fn explain(knowledge: &Knowledge, name: &str, writer: &mut Writer) {
     writer.fact("written", template.written.as_deref().unwrap_or_default());
     writer.fact("old names", &template.aliases.join(", "));
     writer.fact("uses", &template.uses.join(", "));
+    writer.fact("needs", &template.needs.join(", "));
     for (index, (option, declared)) in template.options.iter().enumerate() {
         let default = match &declared.default {
             Some(default) => format!(" (default: {default})"),

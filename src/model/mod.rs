@@ -23,7 +23,7 @@ pub use configuration::{Configuration, ConfigurationOption, ConfigurationSection
 pub use farm::Farm;
 pub use filter::{Criterion, Filter, Operator, satisfiable};
 pub use option::{Declared, DeclaredOptions, OptionType, Value};
-pub use property::is_property;
+pub use property::{Reference, is_property, no_reference, references};
 pub use secret::{Secret, Secrets, credentials, without_credentials};
 pub use slave::{Priority, Slave};
 pub use version::Version;

@@ -4,6 +4,8 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::no_reference;
+
 /// What the value of an option is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -27,6 +29,8 @@ pub enum OptionType {
     /// Anything.
     #[default]
     Text,
+    /// Anything, in which `$(name)s` and `$(name:-default)s` stand for properties.
+    TextWithProperties,
     /// Words of a command, quoted as in a shell.
     Words,
 }
@@ -44,8 +48,15 @@ impl OptionType {
             Self::Port => "a port, 1 to 65535",
             Self::Seconds => "a number of seconds",
             Self::Text => "a text",
+            Self::TextWithProperties => "a text, in which `$(name)s` is a property",
             Self::Words => "words of a command, as in a shell",
         }
+    }
+
+    /// What to write where there is a least number.
+    pub fn expected_from(self, minimum: Option<u64>) -> String {
+        let least = minimum.map_or(String::new(), |minimum| format!(", {minimum} or more"));
+        format!("{}{least}", self.expected())
     }
 
     /// Reads a value; none if `text` is not one of this type.
@@ -64,6 +75,7 @@ impl OptionType {
             }
             Self::Port => Value::Integer(trimmed.parse::<u16>().ok().filter(|port| *port > 0)?.into()),
             Self::Text => Value::Text(trimmed.to_owned()),
+            Self::TextWithProperties => no_reference(trimmed).is_none().then(|| Value::Text(trimmed.to_owned()))?,
             Self::Commands => {
                 let commands = split(text.lines());
                 let fine = commands.iter().all(|command| shell_words::split(command).is_ok());
@@ -95,6 +107,14 @@ pub enum Value {
 }
 
 impl Value {
+    /// Whether it is no number that is less.
+    pub fn is_at_least(&self, minimum: Option<u64>) -> bool {
+        match self {
+            Self::Integer(number) => minimum.is_none_or(|minimum| *number >= minimum),
+            Self::Boolean(_) | Self::List(_) | Self::Text(_) => true,
+        }
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         match self {
@@ -126,6 +146,9 @@ pub struct Declared {
     /// The values that it may have; empty if any will do.
     #[serde(default)]
     pub choices: Vec<String>,
+    /// The least that it may be, if it is a number without fraction.
+    #[serde(default)]
+    pub minimum: Option<u64>,
 }
 
 impl Declared {
@@ -157,5 +180,6 @@ mod tests {
         assert_eq!(OptionType::Commands.read("a 'b c'\n\n d"), list(&["a 'b c'", "d"]));
         assert_eq!(OptionType::Commands.read("a\nb 'c"), None);
         assert_eq!(OptionType::Number.read("NaN"), None);
+        assert_eq!(OptionType::TextWithProperties.read("$(a"), None);
     }
 }

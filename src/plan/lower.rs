@@ -219,7 +219,8 @@ impl Lowering {
         let context = surroundings.context(location);
         let directory = format!("${{build-dir}}{}", super::placeholder::escape(&location.subdir));
         let templates = &surroundings.compilation.templates;
-        let expansion = Expansion { templates, template, context: &context, directory: &directory };
+        let options = &surroundings.build.options;
+        let expansion = Expansion { templates, template, options, context: &context, directory: &directory };
         let conditional = |step| ProcedureStep { step, only_if: only_if.clone() };
         self.steps.extend(expansion.steps()?.into_iter().map(conditional));
         self.clean_up.push(expansion.clean_up()?.into_iter().map(conditional).collect());

@@ -13,4 +13,4 @@ mod properties;
 pub(crate) use bind::{AT_RUN_TIME, LONGEST_DATABASE};
 pub use bind::{bind, database};
 pub use lower::{Condition, LowerError, Procedure, ProcedureStep, lower};
-pub use model::{FORMAT, OnFailure, Phase, Plan, PlanFile, Step};
+pub use model::{FORMAT, NamedBy, OnFailure, Phase, Plan, PlanFile, Step};

@@ -124,6 +124,22 @@ pub struct Step {
     /// A file that the step leaves in its directory, of at most 4 MiB: it is kept with the run's logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<String>,
+    /// What of the manifest names the step's program, for whoever has to find out why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named_by: Option<NamedBy>,
+}
+
+/// The option that names the program of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct NamedBy {
+    /// The option.
+    pub option: String,
+    /// Its value, or that line of it which names the program, literally.
+    pub value: String,
+    /// Whether that is the option's default.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub default: bool,
 }
 
 fn build_directory() -> String {

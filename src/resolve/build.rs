@@ -144,6 +144,7 @@ impl Reading<'_> {
         };
         if let Some(buildout) = &build.buildout {
             build.steps = self.steps(buildout);
+            self.needs(&build.steps);
             let options = self.options(&build.steps);
             if **self.shared != options {
                 *self.shared = Arc::new(options);
@@ -172,7 +173,7 @@ impl Reading<'_> {
     fn value(&mut self, option: &str) -> Option<Value> {
         let declared = self.knowledge.options.manifest.get(option)?;
         match self.text(option) {
-            Some(text) => typed(option, declared.kind, &text, text.whole(), self.diagnostics),
+            Some(text) => typed(option, declared.kind, declared.minimum, &text, self.diagnostics),
             None => declared.default.as_deref().and_then(|default| declared.kind.read(default)),
         }
     }
@@ -288,6 +289,24 @@ impl Reading<'_> {
         steps
     }
 
+    /// Reports the steps that make no sense without another one before them.
+    fn needs(&mut self, steps: &[StepUse]) {
+        if self.unclear.contains(self.name) {
+            return;
+        }
+        let templates = self.knowledge.templates;
+        for (at, step) in steps.iter().enumerate() {
+            let Some(template) = templates.find(&step.template) else { continue };
+            let before = |needed: &str| steps[..at].iter().any(|step| templates.includes(&step.template, needed));
+            for needed in template.needs.iter().filter(|needed| !before(needed)) {
+                let Some(needed) = templates.find(needed) else { continue };
+                let (needs, option) = (needed.written().to_owned(), needed.place.option().unwrap_or_default());
+                let problem = problem::Step::Needs { step: template.written().to_owned(), needs, option };
+                self.diagnostics.push(problem, step.span);
+            }
+        }
+    }
+
     /// The values of the options that the build's step templates declare, and of the manifest's own that they may use.
     fn options(&mut self, steps: &[StepUse]) -> IndexMap<String, Value> {
         let templates = self.knowledge.templates;
@@ -313,7 +332,7 @@ impl Reading<'_> {
                 let value = match first {
                     Some(found) => {
                         let Some(text) = found.value else { continue };
-                        let value = typed(name, declared.kind, &text, text.whole(), self.diagnostics);
+                        let value = typed(name, declared.kind, declared.minimum, &text, self.diagnostics);
                         if value.as_ref().is_some_and(|value| !declared.allows(value)) {
                             let (option, choices) = (name.clone(), declared.choices.clone());
                             self.diagnostics.push(problem::Setting::Choice { option, choices }, text.whole());

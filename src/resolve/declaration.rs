@@ -21,7 +21,7 @@ const KEYS: [&str; 9] = [
 ];
 
 /// The types of options, as files name them.
-pub(crate) const TYPES: [(&str, OptionType); 10] = [
+pub(crate) const TYPES: [(&str, OptionType); 11] = [
     ("boolean", OptionType::Boolean),
     ("commands", OptionType::Commands),
     ("integer", OptionType::Integer),
@@ -31,6 +31,7 @@ pub(crate) const TYPES: [(&str, OptionType); 10] = [
     ("port", OptionType::Port),
     ("seconds", OptionType::Seconds),
     ("text", OptionType::Text),
+    ("text-with-properties", OptionType::TextWithProperties),
     ("words", OptionType::Words),
 ];
 

@@ -66,6 +66,8 @@ pub struct FarmReading {
     pub broken: bool,
     /// The slave fragments that it names, and where.
     pub fragments: Vec<(String, Span)>,
+    /// The folders of step templates that it names, and where.
+    pub folders: Vec<(Utf8PathBuf, Span)>,
     /// The templates that its capabilities bring, and where they are named.
     pub templates: Vec<(String, Span)>,
 }
@@ -100,7 +102,9 @@ impl FarmReading {
             self.fragments = patterns.iter().map(|text| (text.to_string(), text.whole())).collect();
             farm.slaves = patterns.iter().map(|text| text.to_string()).collect();
         }
-        farm.templates = paths(fields.texts(decoder, "templates", "a list of folders"));
+        let folders = fields.texts(decoder, "templates", "a list of folders");
+        self.folders = folders.iter().map(|text| (Utf8PathBuf::from(&**text), text.whole())).collect();
+        farm.templates = paths(folders);
         if let Some(node) = fields.get("tree-stable-timer") {
             let seconds = decoder.number(node, 0, "a whole number of seconds");
             farm.tree_stable_timer = seconds.unwrap_or(farm.tree_stable_timer);

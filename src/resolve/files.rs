@@ -48,6 +48,8 @@ pub struct Files {
     pub fragments: Vec<(SourceId, Option<Utf8PathBuf>)>,
     /// The step templates of the farm's own.
     pub templates: Vec<SourceId>,
+    /// Whether it has, or may have, more of them.
+    pub lacks_templates: bool,
 }
 
 impl Files {
@@ -59,11 +61,14 @@ impl Files {
         let manifests = FarmFile::default().manifests;
         let mut reading = Reading { layout, sources, diagnostics, manifests, failures: Vec::new() };
         let mut files = Self::default();
+        let mut folders = Vec::new();
         if let Some(id) = layout.path("farm.yaml").exists().then(|| reading.file("farm.yaml".into())).flatten() {
             let read = FarmFile::parse(reading.sources, id, reading.diagnostics);
             (files.farm, files.incomplete, files.variants) = (read.farm, read.broken, read.templates);
+            files.lacks_templates = files.incomplete;
             reading.manifests.clone_from(&files.farm.manifests);
             reading.missing(&read.fragments);
+            folders = read.folders;
         }
         let own: Vec<_> = files.farm.slaves.iter().flat_map(|pattern| reading.matching(pattern)).collect();
         let (manifests, mut fragments) = reading.named(&layout.manifests, &own);
@@ -98,10 +103,13 @@ impl Files {
                 }
             }
         }
-        for folder in files.farm.templates.clone() {
-            if !layout.path(&folder).is_dir() {
-                let failure = Failure::misuse(format!("{} is no directory", layout.path(&folder)));
-                reading.failures.push(failure.help("`templates` in farm.yaml names folders of step templates"));
+        for (folder, place) in folders {
+            let path = layout.path(&folder);
+            if !path.is_dir() {
+                let problem = problem::Farm::Folder { folder: path.to_string(), file: path.is_file() };
+                reading.diagnostics.push(problem, place);
+                files.lacks_templates = true;
+                continue;
             }
             for template in reading.matching(folder.join("*.yaml").as_str()) {
                 let id = reading.file(template);

@@ -93,8 +93,9 @@ impl Reading<'_> {
     /// The value of an option by its declared type. `None` is how old fragments write that it is unset.
     fn value(&mut self, option: &str) -> Option<Value> {
         let text = self.text(option).filter(|text| !text.trim().is_empty() && !text.eq_ignore_ascii_case("none"))?;
-        let kind = self.options.get(option).map_or(OptionType::Text, |declared| declared.kind);
-        typed(option, kind, &text, text.whole(), self.diagnostics)
+        let declared = self.options.get(option);
+        let kind = declared.map_or(OptionType::Text, |declared| declared.kind);
+        typed(option, kind, declared.and_then(|declared| declared.minimum), &text, self.diagnostics)
     }
 
     fn integer(&mut self, option: &str) -> Option<u64> {
@@ -216,7 +217,7 @@ impl Reading<'_> {
                     .push(problem::Setting::Choice { option: key.to_owned(), choices: choices.clone() }, span);
                 return None;
             }
-            typed(key, declared.kind, text, span, self.diagnostics)?;
+            typed(key, declared.kind, None, &Text::derived(text, span), self.diagnostics)?;
             if let Some(why) = &declared.unused {
                 let problem = problem::Setting::Unused { option: key.to_owned(), why: why.clone() };
                 self.diagnostics.push(problem, span);

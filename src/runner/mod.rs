@@ -21,6 +21,7 @@ mod lock;
 mod log;
 mod mask;
 mod options;
+mod origin;
 mod past;
 mod preview;
 mod process;

@@ -18,6 +18,7 @@ use super::files;
 use super::keep;
 use super::lock::{Lock, Wish};
 use super::log::StepLog;
+use super::origin::origin;
 use super::process::{Ended, Happening, Limits, Stopped, supervise};
 use super::queue::Turn;
 use super::result::{Attempt, Outcome, StepResult, seconds};
@@ -226,7 +227,9 @@ impl<'a> Work<'a> {
                 result.signal = ended.status.and_then(|status| status.signal());
                 verdict(&ended, step)
             }
-            Err(error) => Verdict::Failed(why_not_started(&error, &prepared, self.user)),
+            Err(error) => Verdict::Failed(
+                why_not_started(&error, &prepared, self.user) + &origin(self.plan, step, &prepared.directory),
+            ),
         }
     }
 

@@ -8,7 +8,7 @@ use super::Templates;
 use super::properties;
 use super::template::{Argument, Limit, LinkedStep, StepTemplate, Template};
 use crate::model::Value;
-use crate::plan::{OnFailure, Phase, Step, placeholder};
+use crate::plan::{NamedBy, OnFailure, Phase, Step, placeholder};
 
 /// Steps have a default limit, so that nothing hangs for ever: an hour without output.
 const IDLE: u64 = 3600;
@@ -87,6 +87,8 @@ pub struct Expansion<'a> {
     pub templates: &'a Templates,
     /// The template.
     pub template: &'a Template,
+    /// The values of the build's options.
+    pub options: &'a IndexMap<String, Value>,
     /// What its expressions see.
     pub context: &'a minijinja::Value,
     /// Where its steps run unless they say otherwise, with placeholders.
@@ -163,7 +165,24 @@ impl Expansion<'_> {
             always_run: clean_up,
             property: step.property.clone(),
             keep: step.keep.clone(),
+            named_by: step.program.as_deref().and_then(|option| self.named_by(option)),
         }))
+    }
+
+    /// What names the program of a step: an option, and the line of it that the step is there for.
+    fn named_by(&self, option: &str) -> Option<NamedBy> {
+        let value = self.options.get(option)?;
+        let declared = self.template.options.get(option);
+        let default = declared.and_then(|declared| self.templates.default(declared, self.options).ok().flatten());
+        let item = self.context.get_attr("item").ok();
+        let item = item.as_ref().and_then(minijinja::Value::as_str);
+        let written = match (value, item) {
+            (Value::List(_), Some(item)) => item.to_owned(),
+            (Value::List(words), None) => shell_words::join(words),
+            (Value::Text(text), _) => text.clone(),
+            (Value::Boolean(_) | Value::Integer(_), _) => return None,
+        };
+        Some(NamedBy { option: option.to_owned(), value: written, default: default.as_ref() == Some(value) })
     }
 
     fn text(&self, text: &str) -> Result<String, minijinja::Error> {

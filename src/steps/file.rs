@@ -7,23 +7,25 @@ use indexmap::IndexMap;
 use minijinja::Environment;
 
 use super::expression::{Checker, Reads};
+use super::option::{option, option_name};
 use super::template::{Argument, Continues, Every, Item, Limit, StepTemplate, TemplateFile, Use};
 use crate::diagnostic::{Diagnostics, problem};
-use crate::model::{Declared, OptionType};
+use crate::model::Declared;
 use crate::plan::OnFailure;
-use crate::resolve::{TYPES, environment};
+use crate::resolve::environment;
 use crate::source::{SourceId, Sources, Span, Text};
 use crate::syntax::yaml::{self, Decoder, Kind, Node};
 
-const KEYS: [&str; 9] =
-    ["template", "written", "help", "place", "aliases", "options", "steps", "clean-up", "continues"];
+const KEYS: [&str; 10] =
+    ["template", "written", "help", "place", "aliases", "needs", "options", "steps", "clean-up", "continues"];
 
-const STEP: [&str; 16] = [
+const STEP: &[&str] = &[
     "name",
     "help",
     "when",
     "each",
     "run",
+    "program",
     "write",
     "directory",
     "environment",
@@ -66,6 +68,8 @@ pub(super) struct Written {
     pub place: Span,
     /// The places of its `use:`, in their order.
     pub uses: Vec<Span>,
+    /// The places of what it needs, in their order.
+    pub needs: Vec<Span>,
     /// Where its options are declared, in their order.
     pub options: Vec<Span>,
     /// The options that its expressions read.
@@ -101,6 +105,7 @@ pub(super) fn read(
         Some((decoder.choice(node, &choices)?, node.span))
     });
     let aliases = fields.texts(decoder, "aliases", "a list of names");
+    let needs = fields.texts(decoder, "needs", "a list of step templates");
     let mut checker = Checker { environment, reads: Reads::default(), item: false };
     let mut declared = Vec::new();
     let options = fields.get("options").map(|node| {
@@ -131,6 +136,7 @@ pub(super) fn read(
                 help,
                 place,
                 aliases: aliases.iter().map(|text| text.to_string()).collect(),
+                needs: needs.iter().map(|text| text.to_string()).collect(),
                 options: options.unwrap_or_default(),
                 steps: items.unwrap_or_default(),
                 clean_up: clean_up.unwrap_or_default(),
@@ -138,57 +144,13 @@ pub(super) fn read(
             },
             place: place_span,
             uses,
+            needs: needs.iter().map(Text::whole).collect(),
             options: declared,
             reads: checker.reads,
         }),
         _ => None,
     };
     Reading { name, aliases, written }
-}
-
-/// The name of an option: manifests spell it, and theirs are in lower case.
-fn option_name(name: &Text, decoder: &mut Decoder<'_>) {
-    let odd = |c: char| c.is_uppercase() || c.is_whitespace() || matches!(c, '=' | ':' | '[' | ']' | '#' | ';' | '%');
-    if name.is_empty() || name.contains(odd) {
-        let expected = "the name of an option, in lower case and without blanks, as manifests write it".to_owned();
-        let found = format!("`{}`", &**name);
-        decoder.error(problem::Farm::Value { expected, found, help: None }, name.whole());
-    }
-}
-
-fn option(decoder: &mut Decoder<'_>, node: &Node, checker: &mut Checker<'_>) -> Option<Declared> {
-    let fields = decoder.fields(node, "an option", &["type", "help", "default", "aliases", "choices", "required"])?;
-    let kind: Option<OptionType> = fields.required(decoder, "type").and_then(|node| decoder.choice(node, &TYPES));
-    let help = fields.words(decoder, "help");
-    let default = fields.get("default").and_then(|node| Some((node, decoder.text(node)?)));
-    if let Some((node, default)) = default {
-        if default.contains("{{") || default.contains("{%") {
-            checker.default(default, decoder);
-        } else if let Some(kind) = kind
-            && kind.read(default).is_none()
-        {
-            decoder.unexpected::<()>(&format!("{}, as its type says", kind.expected()), node);
-        }
-    }
-    let aliases = fields.texts(decoder, "aliases", "a list of names");
-    aliases.iter().for_each(|alias| option_name(alias, decoder));
-    let choices: Vec<String> =
-        fields.texts(decoder, "choices", "a list of values").iter().map(|text| text.to_string()).collect();
-    if let Some((node, default)) = default
-        && !choices.is_empty()
-        && !choices.iter().any(|choice| **choice == **default)
-    {
-        decoder.unexpected::<()>("one of `choices`", node);
-    }
-    let required = fields.get("required").and_then(|node| decoder.boolean(node)).unwrap_or_default();
-    Some(Declared {
-        kind: kind?,
-        default: default.map(|(_, text)| text.to_string()),
-        help: help?,
-        aliases: aliases.iter().map(|text| text.to_string()).collect(),
-        required,
-        choices,
-    })
 }
 
 struct Steps<'c, 'e> {
@@ -214,7 +176,7 @@ impl Steps<'_, '_> {
     }
 
     fn step(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<StepTemplate> {
-        let fields = decoder.fields(node, "a step", &STEP)?;
+        let fields = decoder.fields(node, "a step", STEP)?;
         let always = fields.get("when").is_none();
         let name = fields.required(decoder, "name").and_then(|node| self.name(decoder, node, always));
         let help = fields.words(decoder, "help");
@@ -235,6 +197,10 @@ impl Steps<'_, '_> {
             let place = ["write", "run", "name"].iter().find_map(|key| fields.key(key)).unwrap_or(fields.span());
             decoder.error(problem, place);
         }
+        let program = fields.get("program").and_then(|node| decoder.word(node, "the name of an option"));
+        if let Some(option) = program {
+            self.checker.reads.options.push((option.trim().to_owned(), option.whole()));
+        }
         let directory = fields.get("directory").and_then(|node| self.text(decoder, node));
         let variables = fields
             .get("environment")
@@ -248,6 +214,7 @@ impl Steps<'_, '_> {
             when,
             each,
             run: run.unwrap_or_default(),
+            program: program.map(|option| option.trim().to_owned()),
             write,
             directory,
             environment: variables.unwrap_or_default(),

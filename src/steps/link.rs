@@ -143,6 +143,7 @@ impl<'a> Linking<'a> {
             place: file.place,
             aliases: file.aliases.clone(),
             uses: Vec::new(),
+            needs: file.needs.clone(),
             options: IndexMap::new(),
             steps: Vec::new(),
             clean_up: Vec::new(),
@@ -164,6 +165,7 @@ impl<'a> Linking<'a> {
                         template.options.entry(option.clone()).or_insert_with(|| declared.clone());
                     }
                     template.uses.push(used.name.clone());
+                    template.needs.extend(used.needs.iter().cloned());
                     template.steps.extend(used.steps.iter().cloned());
                     clean_up.push(used);
                 }
@@ -174,6 +176,7 @@ impl<'a> Linking<'a> {
                 return None;
             }
         }
+        fine &= self.needs(written);
         if fine {
             fine = self.options(written, &template.options);
         }
@@ -183,6 +186,25 @@ impl<'a> Linking<'a> {
         let of_used = clean_up.iter().rev().find_map(|used| used.continues.clone());
         template.continues = file.continues.clone().or(of_used);
         fine.then_some(template)
+    }
+
+    /// Looks at the templates that one needs before it. Whether all are there.
+    fn needs(&mut self, written: &Written) -> bool {
+        let mut fine = true;
+        for (name, place) in written.file.needs.iter().zip(&written.needs) {
+            let listed = |other: &&Written| other.file.place.option().is_some();
+            if self.shelf.written().filter(listed).any(|other| other.file.name == *name)
+                || self.shelf.broken.contains(name)
+            {
+                continue;
+            }
+            let mut known: Vec<_> = self.shelf.written().filter(listed).map(|other| other.file.name.clone()).collect();
+            known.sort();
+            known.dedup();
+            self.diagnostics.push(problem::Step::NeedsUnknown { template: name.clone(), known }, *place);
+            fine = false;
+        }
+        fine
     }
 
     /// Looks at the options that a template's expressions read, and those that nothing reads. `used` are those of the

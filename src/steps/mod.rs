@@ -4,6 +4,7 @@ mod expand;
 mod expression;
 mod file;
 mod link;
+mod option;
 mod properties;
 mod template;
 
@@ -147,6 +148,14 @@ impl Templates {
         self.of(place).find(|template| template.written() == line).or_else(alias)
     }
 
+    /// Whether a template is another one, or does all that it does.
+    pub fn includes(&self, name: &str, other: &str) -> bool {
+        name == other
+            || self.find(name).is_some_and(|template| {
+                template.name == other || template.uses.iter().any(|used| used != name && self.includes(used, other))
+            })
+    }
+
     /// Whether there is, or may be, a template of this name that could not be read, which has been reported.
     pub fn is_broken(&self, name: &str) -> bool {
         self.broken.contains(name) || (self.incomplete && self.find(name).is_none())
@@ -206,13 +215,13 @@ impl Templates {
                 OptionType::Commands | OptionType::Lines | OptionType::List | OptionType::Words => {
                     Some(Value::List(Vec::new()))
                 }
-                OptionType::Text => Some(Value::Text(String::new())),
+                OptionType::Text | OptionType::TextWithProperties => Some(Value::Text(String::new())),
                 _ => None,
             });
         };
         let text = expand::default(&self.environment, default, values)?;
-        let wrong = || format!("its default `{text}` is not {}", declared.kind.expected());
-        declared.kind.read(&text).map(Some).ok_or_else(wrong)
+        let wrong = || format!("its default `{text}` is not {}", declared.kind.expected_from(declared.minimum));
+        declared.kind.read(&text).filter(|value| value.is_at_least(declared.minimum)).map(Some).ok_or_else(wrong)
     }
 
     /// The environment in which the templates' expressions are evaluated.
@@ -257,7 +266,8 @@ mod tests {
                     && declared.default == other.default
                     && declared.required == other.required
                     && declared.aliases == other.aliases
-                    && declared.choices == other.choices;
+                    && declared.choices == other.choices
+                    && declared.minimum == other.minimum;
                 assert!(same, "`{name}` of {first} and of {}", template.name);
             }
         }

@@ -1,38 +1,30 @@
-//! Properties in the values of options, as Buildbot's users write them: `$(name)s` and `$(name:-default)s`, the `%(name)s` of
-//! Buildbot with the `%` kept from the INI file's own interpolation. A value comes in, a text with placeholders goes out.
-
-use std::sync::LazyLock;
+//! Properties in the values of options, as Buildbot's users write them (see [`references`]). A value comes in, a text with
+//! placeholders goes out.
 
 use minijinja::value::Value;
 use minijinja::{Error, ErrorKind, State};
-use regex::{Captures, Regex};
 
+use crate::model::references;
 use crate::plan::placeholder;
-
-/// A property: its name, and how and what else to take. Anything that only begins like one matches too, without a name.
-static PROPERTY: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\$\((?:([A-Za-z0-9._-]+)(?::([-~])([^)}]*))?\)s)?").expect("a constant that the tests below use")
-});
 
 /// The filter `properties`. Its result is safe: the placeholders in it are meant as such, and nothing else is one.
 pub(super) fn fill_in(state: &State<'_, '_>, text: &str) -> Result<Value, Error> {
     let mut result = String::new();
     let mut end = 0;
-    for found in PROPERTY.captures_iter(text) {
-        let whole = found.get(0).map_or(0..0, |whole| whole.range());
-        result.push_str(&placeholder::escape(&text[end..whole.start]));
-        let Some(name) = found.get(1) else {
+    for found in references(text) {
+        result.push_str(&placeholder::escape(&text[end..found.range.start]));
+        let Some((name, default)) = found.property else {
             let message = format!("`{text}`: write a property as `$(name)s`, or `$(name:-default)s`");
             return Err(Error::new(ErrorKind::InvalidOperation, message));
         };
-        result.push_str(&property(state, name.as_str(), &found));
-        end = whole.end;
+        result.push_str(&property(state, name, default));
+        end = found.range.end;
     }
     result.push_str(&placeholder::escape(&text[end..]));
     Ok(Value::from_safe_string(result))
 }
 
-fn property(state: &State<'_, '_>, name: &str, found: &Captures<'_>) -> String {
+fn property(state: &State<'_, '_>, name: &str, default: Option<&str>) -> String {
     // What Buildbot itself sets, by any of the names that it has had there.
     let name = match name {
         "buildername" => return placeholder::escape(&state.lookup("builder").unwrap_or_default().to_string()),
@@ -42,8 +34,8 @@ fn property(state: &State<'_, '_>, name: &str, found: &Captures<'_>) -> String {
         "got_revision" => "property.revision",
         other => &format!("property.{other}"),
     };
-    match found.get(3) {
-        Some(default) => format!("${{{name}:-{}}}", placeholder::escape(default.as_str())),
+    match default {
+        Some(default) => format!("${{{name}:-{}}}", placeholder::escape(default)),
         None => format!("${{{name}}}"),
     }
 }

@@ -28,6 +28,9 @@ pub struct TemplateFile {
     /// Names that it had once: they are read, with a notice.
     #[schemars(default)]
     pub aliases: Vec<String>,
+    /// Templates without which it makes no sense: the build must list them before it.
+    #[schemars(default)]
+    pub needs: Vec<String>,
     /// The options that it reads.
     #[schemars(default)]
     pub options: DeclaredOptions,
@@ -80,6 +83,8 @@ pub struct Template {
     pub aliases: Vec<String>,
     /// The templates that it uses itself, in order.
     pub uses: Vec<String>,
+    /// Templates that must be listed before it, those that the templates it uses need included.
+    pub needs: Vec<String>,
     /// The options that it reads, and those of the templates that it uses; of two declarations of one, its own.
     pub options: DeclaredOptions,
     /// Its steps.
@@ -193,6 +198,9 @@ pub struct StepTemplate {
     /// The command.
     #[schemars(default)]
     pub run: Vec<Argument>,
+    /// The option that names the command's program: a message that there is no such program tells of it.
+    #[schemars(default)]
+    pub program: Option<String>,
     /// Write the files of the build.
     #[schemars(default)]
     pub write: bool,

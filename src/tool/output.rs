@@ -27,6 +27,8 @@ pub enum Error {
         program: String,
         /// Why.
         error: io::Error,
+        /// The option of the manifest that names it.
+        option: Option<String>,
     },
     /// The file cannot be made.
     #[error("cannot write {file}: {error}")]
@@ -38,16 +40,19 @@ pub enum Error {
     },
 }
 
-/// Runs the command; what it writes to both its streams is in `file` then, and nothing else is.
+/// Runs the command, of which messages say that `option` of the manifest names it; what it writes to both its streams is in `file` then, and nothing else is.
 ///
 /// # Errors
 /// See [`Error`].
-pub fn keep(command: &[String], file: &Path) -> Result<(), Error> {
+pub fn keep(command: &[String], option: Option<&str>, file: &Path) -> Result<(), Error> {
     let (program, arguments) = command.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     let unwritable = |error| Error::Write { file: file.display().to_string(), error };
     let mut copy = File::create(file).map_err(unwritable)?;
-    let status = process::tee(Command::new(program).args(arguments), &mut copy)
-        .map_err(|error| Error::Run { program: program.to_owned(), error })?;
+    let status = process::tee(Command::new(program).args(arguments), &mut copy).map_err(|error| Error::Run {
+        program: program.to_owned(),
+        error,
+        option: option.map(str::to_owned),
+    })?;
     if status.success() {
         return Ok(());
     }
@@ -56,6 +61,12 @@ pub fn keep(command: &[String], file: &Path) -> Result<(), Error> {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::error(error.to_string())
+        let message = error.to_string();
+        match error {
+            Error::Run { option: Some(option), .. } => {
+                Self::error(message).help(format!("its name comes from the option `{option}`"))
+            }
+            Error::Run { option: None, .. } | Error::Failed { .. } | Error::Write { .. } => Self::error(message),
+        }
     }
 }

@@ -1,10 +1,14 @@
 //! The order of steps, what failures do, what steps are given, and what is kept of them.
 
-use farmout::plan::{OnFailure, PlanFile};
+use farmout::plan::{NamedBy, OnFailure, PlanFile};
 use farmout::runner::Outcome::{Failure, Skipped, Success, Warnings};
 use farmout::runner::{Entry, Event, Options, RunResult, replay};
 
 use crate::support::{Slave, StepExt as _, account, outcomes, plan, reason, step, write_step};
+
+fn named_by(default: bool) -> NamedBy {
+    NamedBy { option: "test-command".to_owned(), value: "bin/no-such-program -v".to_owned(), default }
+}
 
 #[test]
 fn a_halt_skips_what_follows_but_for_what_always_runs() {
@@ -68,9 +72,15 @@ fn what_cannot_be_started_is_explained() {
         flunk("secret", &["echo", "${secret.pw}"]),
         flunk("program", &["no-such-program"]),
         flunk("path", &["bin/no-such-program"]),
+        flunk("named", &["bin/no-such-program"]).with(|step| step.named_by = Some(named_by(false))),
+        flunk("default", &["bin/no-such-program"]).with(|step| step.named_by = Some(named_by(true))),
         flunk("script", &["sh", "-c", "printf '#!/no/such\\n' > bad; chmod +x bad"]),
         flunk("interpreter", &["./bad"]),
         flunk("directory", &["true"]).with(|step| step.directory = "${build-dir}/nowhere".to_owned()),
+        flunk("named-directory", &["true"]).with(|step| {
+            step.directory = "${build-dir}/nowhere".to_owned();
+            step.named_by = Some(named_by(false));
+        }),
         flunk("syntax", &["true", "${"]),
     ];
     let (result, _) = slave.run(&[plan("a", steps)]);
@@ -81,7 +91,11 @@ fn what_cannot_be_started_is_explained() {
     );
     assert!(said("secret").ends_with("the farm has no secret `pw`"), "{}", said("secret"));
     assert_eq!(said("program"), "there is no program `no-such-program` in PATH=/usr/bin:/bin");
-    assert_eq!(said("path"), "there is no program /slave/a/build/bin/no-such-program");
+    let none = "there is no program /slave/a/build/bin/no-such-program";
+    assert_eq!(said("path"), none);
+    assert_eq!(said("named"), format!("{none}; [b] has `test-command = bin/no-such-program -v`"));
+    assert_eq!(said("default"), format!("{none}; `test-command` of [b] is `bin/no-such-program -v`, its default"));
+    assert_eq!(said("named-directory"), said("directory"));
     assert!(said("interpreter").contains("interpreter that its first line names"), "{}", said("interpreter"));
     assert_eq!(said("directory"), "the working directory /slave/a/build/nowhere does not exist");
     assert!(said("syntax").contains("begins a placeholder"), "{}", said("syntax"));

@@ -66,6 +66,9 @@ pub(super) struct StartServer {
     /// Where its output goes
     #[arg(long, value_name = "FILE")]
     log: PathBuf,
+    /// The option of the manifest that names the command, for messages
+    #[arg(long)]
+    option: Option<String>,
     /// The command
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
@@ -134,8 +137,8 @@ impl Server {
 
 impl StartServer {
     fn server(self) -> server::Server {
-        let Self { pid_file, log, command } = self;
-        server::Server { pid_file, log, command }
+        let Self { pid_file, log, option, command } = self;
+        server::Server { pid_file, log, option, command }
     }
 }
 

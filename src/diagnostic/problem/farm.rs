@@ -8,6 +8,7 @@ use super::{Wording, did_you_mean, names, word};
 #[allow(missing_docs, reason = "the wording below says what each is")]
 pub enum Farm {
     DuplicateKey { key: String },
+    Folder { folder: String, file: bool },
     Group { group: &'static str },
     Key { key: String, what: &'static str, known: Vec<String> },
     Missing { file: String },
@@ -36,6 +37,13 @@ impl Farm {
                 &format!("`{key}` is there twice"),
                 "and again here",
                 "keep one of the two",
+            ),
+            Self::Folder { folder, file } => word(
+                "farm::folder",
+                Error,
+                &format!("the folder of step templates {folder} {}", if *file { "is a file" } else { "does not exist" }),
+                if *file { "not a folder" } else { "no such folder" },
+                "name the folder that the templates are in, by its path from farm.yaml; or remove it",
             ),
             Self::Group { group } => word(
                 "farm::value",

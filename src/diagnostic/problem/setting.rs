@@ -10,12 +10,13 @@ pub enum Setting {
     Choice { option: String, choices: Vec<String> },
     Length { most: usize },
     OfOtherTemplate { option: String, section: String, readers: Vec<String> },
+    Property { option: String },
     Required { option: String, template: String },
     Shadowed { option: String },
     TwoSpellings { option: String },
     Unread { option: String, near: Option<String> },
     Unused { option: String, why: String },
-    Value { option: String, expected: &'static str },
+    Value { option: String, expected: String },
 }
 
 impl Setting {
@@ -42,6 +43,13 @@ impl Setting {
                 &format!("nothing in `[{section}]` reads `{option}`"),
                 "has no effect",
                 &format!("it is an option of {}, which is not among the steps of this build", names(readers)),
+            ),
+            Self::Property { option } => word(
+                "option::property",
+                Error,
+                &format!("`$(` begins a property in `{option}`, but none follows"),
+                "not a property",
+                "write `$(name)s`, or `$(name:-default)s` for one that may have no value",
             ),
             Self::Required { option, template } => word(
                 "option::required",

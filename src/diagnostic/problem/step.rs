@@ -11,6 +11,8 @@ pub enum Step {
     Duplicate { template: String },
     Expression { message: String },
     Name { name: String, known: Vec<String> },
+    Needs { step: String, needs: String, option: &'static str },
+    NeedsUnknown { template: String, known: Vec<String> },
     NoCommand,
     Option { option: String, known: Vec<String> },
     Replaces { template: String, place: &'static str },
@@ -53,6 +55,21 @@ impl Step {
                 &format!("expressions know no `{name}` here"),
                 "stands for nothing",
                 &did_you_mean(name, known).unwrap_or_else(|| format!("they know {}", names(known))),
+            ),
+            Self::Needs { step, needs, option } => word(
+                "steps::needs",
+                Error,
+                &format!("`{step}` here needs `{needs}` before it, in `{option}`"),
+                "works with what that one makes",
+                &format!("add `{needs}` to `{option}`, or remove this line"),
+            ),
+            Self::NeedsUnknown { template, known } => word(
+                "steps::needs",
+                Error,
+                &format!("there is no step template `{template}` that a list of steps can have"),
+                "not known here",
+                &did_you_mean(template, known)
+                    .unwrap_or_else(|| format!("`needs` names one of {}", names(known))),
             ),
             Self::NoCommand => word(
                 "steps::command",

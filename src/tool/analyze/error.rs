@@ -49,7 +49,9 @@ impl From<Error> for Failure {
             Error::UnreadableLog { .. } => {
                 "a step that writes its log elsewhere, or that died before it began one, leaves nothing to analyse: see the output of the step before"
             }
-            Error::UnreadableRules { .. } => "give a file, or `server` for the built-in rules",
+            Error::UnreadableRules { .. } => {
+                "give a file, by its path from the directory of the step, or `server` for the built-in rules"
+            }
             Error::WrongRules { .. } => "a rule needs `label`, `regex` and `severity` (error, warning or ignore)",
         };
         Self::misuse(error.to_string()).help(help)

@@ -1,6 +1,7 @@
 //! `farmout tool analyze-log`: a log and rules in, findings out. Reads one file, writes to standard output only.
 
 mod error;
+mod file;
 mod findings;
 mod lines;
 mod needles;
@@ -13,9 +14,10 @@ use std::fs::File;
 use std::path::Path;
 
 pub use error::{Error, Mistakes};
+pub use file::{Base, Block, Ending, RuleFile, RulesFile, Severity};
 pub use findings::{Finding, Findings};
 pub use report::Report;
-pub use rules::{Block, Line, Rule, Rules, Severity};
+pub use rules::{Line, Rule, Rules};
 pub use scan::scan;
 
 /// Looks through the log at `log` with the rules called `rules` (`server`, or a file) and returns what to print.

@@ -1,8 +1,8 @@
-//! The file of rules: YAML to [`Rules`], each mistake reported at its place.
+//! The file of rules: YAML to a [`RulesFile`], each mistake reported at its place.
 
 use regex::Regex;
 
-use super::rules::{Block, Rule, Rules, Severity};
+use super::file::{Base, Block, Ending, RuleFile, RulesFile, Severity};
 use crate::diagnostic::{Diagnostics, problem};
 use crate::source::{SourceId, Sources};
 use crate::syntax::yaml::{self, Decoder, Fields, Node};
@@ -12,52 +12,44 @@ const SEVERITIES: [(&str, Severity); 3] =
 
 const BLOCKS: [(&str, Block); 3] = [("line", Block::Line), ("entry", Block::Entry), ("test", Block::Test)];
 
-/// Reads rules; those of `server` stand for themselves where a file extends them. What has a mistake is left out.
-pub(super) fn read(
-    sources: &Sources,
-    id: SourceId,
-    diagnostics: &mut Diagnostics,
-    server: impl FnOnce() -> Rules,
-) -> Rules {
+/// Reads rules. What has a mistake is left out.
+pub(super) fn read(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> RulesFile {
     let document = yaml::parse(sources, id, diagnostics);
     let mut decoder = Decoder::new(diagnostics);
     let decoder = &mut decoder;
     let known = ["extends", "entries", "rules", "required", "ending"];
-    let Some(fields) = decoder.fields(&document.root, "a file of log rules", &known) else { return Rules::default() };
-    let extends = fields.get("extends").and_then(|node| decoder.choice(node, &[("server", ())]));
-    let base = extends.map_or_else(Rules::default, |()| server());
+    let Some(fields) = decoder.fields(&document.root, "a file of log rules", &known) else {
+        return RulesFile::default();
+    };
     let list = |decoder: &mut Decoder<'_>, key: &str| {
         fields.get(key).map(|node| decoder.list(node, "a list of rules", rule)).unwrap_or_default()
     };
-    let (mut rules, mut required) = (list(decoder, "rules"), list(decoder, "required"));
+    let extends = fields.get("extends").and_then(|node| decoder.choice(node, &[("server", Base::Server)]));
+    let (rules, required) = (list(decoder, "rules"), list(decoder, "required"));
     let entries = fields.get("entries").map(|node| decoder.list(node, "a list of regular expressions", entry));
-    let mut entries = entries.unwrap_or_default();
     let ending = fields.get("ending").and_then(|node| {
         let fields = decoder.fields(node, "the ending", &["label", "severity"])?;
         let (label, severity) = (fields.words(decoder, "label"), severity(decoder, &fields));
-        Some((label?, severity?))
+        Some(Ending { label: label?, severity: severity? })
     });
     if decoder.errors() == 0 && extends.is_none() && rules.is_empty() && required.is_empty() && ending.is_none() {
         decoder.error(problem::Farm::NothingToFind, document.root.span);
     }
-    rules.extend(base.rules);
-    required.extend(base.required);
-    entries.extend(base.entries);
-    Rules { rules, required, ending: ending.or(base.ending), entries }
+    RulesFile { extends, entries: entries.unwrap_or_default(), rules, required, ending }
 }
 
-fn rule(decoder: &mut Decoder<'_>, node: &Node) -> Option<Rule> {
+fn rule(decoder: &mut Decoder<'_>, node: &Node) -> Option<RuleFile> {
     let known = ["label", "regex", "severity", "levels", "loggers", "except", "block"];
     let fields = decoder.fields(node, "a rule", &known)?;
     let label = fields.words(decoder, "label");
     let wanted = fields.required(decoder, "regex").and_then(|node| regex(decoder, node));
     let severity = severity(decoder, &fields);
     let levels = fields.texts(decoder, "levels", "a list of levels");
+    let levels = levels.iter().map(|level| level.to_string()).collect();
     let mut optional = |key: &str| fields.get(key).and_then(|node| regex(decoder, node));
     let (loggers, except) = (optional("loggers"), optional("except"));
     let block = fields.get("block").and_then(|node| decoder.choice(node, &BLOCKS)).unwrap_or_default();
-    let levels = levels.iter().map(|level| level.to_string()).collect();
-    Some(Rule::new((label?, severity?, block), wanted?, levels, loggers, except))
+    Some(RuleFile { label: label?, regex: wanted?, severity: severity?, levels, loggers, except, block })
 }
 
 fn severity(decoder: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<Severity> {

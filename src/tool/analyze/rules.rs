@@ -4,6 +4,7 @@ use std::path::Path;
 
 use regex::Regex;
 
+use super::file::{Base, Block, Ending, RuleFile, RulesFile, Severity};
 use super::needles::{self, Needles};
 use super::{Error, Mistakes, read};
 use crate::diagnostic::Diagnostics;
@@ -17,29 +18,6 @@ pub(super) const TRACEBACK: &str = "Traceback (most recent call last):";
 
 /// Levels that nearly every line of a log has.
 const COMMON: [&str; 3] = ["DEBUG", "INFO", "TEST"];
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// The build fails.
-    Error,
-    /// It is shown, and that is all.
-    Warning,
-    /// The line is passed over.
-    Ignore,
-}
-
-/// What is shown with a line that a rule matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Block {
-    /// The line alone.
-    Line,
-    /// The lines that continue its log entry.
-    #[default]
-    Entry,
-    /// The lines of a test in unittest's report, although each of them may be an entry of its own.
-    Test,
-}
 
 /// One thing to look for.
 #[derive(Debug)]
@@ -97,7 +75,7 @@ impl Rules {
     fn server() -> Self {
         let mut sources = Sources::default();
         let id = sources.add("server", SERVER);
-        read::read(&sources, id, &mut Diagnostics::default(), Self::default)
+        read::read(&sources, id, &mut Diagnostics::default()).into()
     }
 
     /// Compiles the rules in `text`; `name` is for messages.
@@ -107,12 +85,12 @@ impl Rules {
     pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
         let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
         let id = sources.add(name, text);
-        let rules = read::read(&sources, id, &mut diagnostics, Self::server);
+        let file = read::read(&sources, id, &mut diagnostics);
         if diagnostics.has_errors() {
             let mistakes = Box::new(Mistakes { sources, diagnostics });
             return Err(Error::WrongRules { rules: name.to_owned(), mistakes });
         }
-        Ok(rules)
+        Ok(file.into())
     }
 
     /// What a line has that any rule matches, or that begins a traceback; none where that may be any line.
@@ -137,15 +115,24 @@ impl Rules {
     }
 }
 
-impl Rule {
+impl From<RulesFile> for Rules {
+    /// Compiles rules; those that they extend come after them.
+    fn from(file: RulesFile) -> Self {
+        let base = file.extends.map_or_else(Self::default, |Base::Server| Self::server());
+        let compiled = |own: Vec<RuleFile>| own.into_iter().map(Rule::from);
+        Self {
+            rules: compiled(file.rules).chain(base.rules).collect(),
+            required: compiled(file.required).chain(base.required).collect(),
+            ending: file.ending.map(|Ending { label, severity }| (label, severity)).or(base.ending),
+            entries: file.entries.into_iter().chain(base.entries).collect(),
+        }
+    }
+}
+
+impl From<RuleFile> for Rule {
     /// A rule; the expressions are about the message, the name of the logger, and again the message.
-    pub(super) fn new(
-        (label, severity, block): (String, Severity, Block),
-        regex: Regex,
-        levels: Vec<String>,
-        loggers: Option<Regex>,
-        except: Option<Regex>,
-    ) -> Self {
+    fn from(file: RuleFile) -> Self {
+        let RuleFile { label, regex, severity, levels, loggers, except, block } = file;
         let rare = !levels.is_empty() && !levels.iter().any(|level| COMMON.contains(&level.as_str()));
         let head = rare.then(|| levels.iter().map(|level| level.clone().into()).collect());
         // Names of loggers have much in common with each other: what else the rule asks for is rarer.
@@ -153,7 +140,9 @@ impl Rule {
             .or_else(|| needles::rarest([needles::of_regex(loggers.as_ref()?.as_str())]));
         Self { label, severity, block, regex, levels, loggers, except, needles }
     }
+}
 
+impl Rule {
     /// Whether the rule takes this line.
     pub fn matches(&self, line: Line<'_>) -> bool {
         let head = match line.head {

@@ -142,6 +142,20 @@ pub enum Error {
         /// The line's text.
         text: String,
     },
+    /// A setuptools that is known not to work there.
+    #[error("setuptools {setuptools} cannot work with zc.buildout {buildout} on Python {python}: {why}")]
+    Unfit {
+        /// What was asked for.
+        setuptools: String,
+        /// zc.buildout's version.
+        buildout: String,
+        /// The Python's version.
+        python: String,
+        /// Why.
+        why: String,
+        /// The setuptools that is known to fit.
+        fits: Option<String>,
+    },
     /// The network.
     #[error("{wanted} is not there yet, and the package index cannot be reached: {said}")]
     Unreachable {
@@ -183,6 +197,15 @@ impl From<Error> for Failure {
             )),
             Error::OldPython { .. } => Self::misuse(message),
             Error::Renew { .. } => Self::error(message).help("remove that directory: it is made anew"),
+            Error::Unfit { fits, .. } => {
+                let failure = Self::error(message);
+                match fits {
+                    None => failure,
+                    Some(fits) => failure.help(format!(
+                        "setuptools {fits} is known to fit: ask for that (`--setuptools`), or pin it in the configuration's [versions]"
+                    )),
+                }
+            }
             Error::Unreachable { .. } => Self::error(message).help(
                 "what a build on this slave installed is kept for the next ones; else pip's own settings say how the index is reached (PIP_INDEX_URL, PIP_PROXY)",
             ),

@@ -34,6 +34,8 @@ pub struct Bootstrap {
     pub manner: Manner,
     /// The version of zc.buildout, if the caller has an opinion.
     pub version: Option<String>,
+    /// The version of setuptools, if the caller has an opinion.
+    pub setuptools: Option<String>,
     /// What `buildout:eggs-directory` is to be.
     pub eggs_directory: Option<PathBuf>,
     /// Where the distributions are kept that builds have in common.
@@ -55,12 +57,18 @@ pub fn bootstrap(wanted: &Bootstrap) -> Result<(), Error> {
             "zc.buildout {version} is asked for, and the configuration pins {pin}: it will replace itself"
         ));
     }
-    let versions = Versions::choose(&python, wanted.version.clone(), &pins);
+    if let (Some(version), Some(pin)) = (&wanted.setuptools, &pins.setuptools)
+        && version != pin
+    {
+        say(format_args!("setuptools {version} is asked for, and the configuration pins {pin}"));
+    }
+    let versions = Versions::choose(&python, wanted.version.clone(), wanted.setuptools.clone(), &pins);
     versions.check(&python)?;
     say(format_args!("Python {} ({})", python.version_text(), python.executable.display()));
     say(&versions);
-    if let (Some(tried), Some(pinned)) = (&versions.tried, &pins.setuptools) {
-        say(format_args!("setuptools {pinned} is pinned; what is known to work with this zc.buildout is {tried}"));
+    if let (Some(tried), Some(chosen)) = (&versions.tried, &versions.setuptools) {
+        let by = if wanted.setuptools.is_some() { "asked for" } else { "pinned" };
+        say(format_args!("setuptools {chosen} is {by}; what is known to work with this zc.buildout is {tried}"));
     }
     if !versions.advice.is_empty() {
         say(format_args!("Not pinned by the configuration's [{}]: {}", pins.section, versions.advice.join(", ")));
@@ -89,6 +97,9 @@ pub fn bootstrap(wanted: &Bootstrap) -> Result<(), Error> {
     }
     if let Some(version) = &wanted.version {
         command.arg(format!("{}:zc.buildout={version}", pins.section));
+    }
+    if let Some(version) = &wanted.setuptools {
+        command.arg(format!("{}:setuptools={version}", pins.section));
     }
     let ran = process::stream(command.arg("bootstrap"), str::to_owned).map_err(error::file("run", &directory))?;
     if !ran.status.success() {

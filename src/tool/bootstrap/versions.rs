@@ -25,7 +25,7 @@ pub struct Versions {
     /// Where the version of zc.buildout comes from, for people.
     #[serde(skip)]
     pub reason: &'static str,
-    /// The setuptools that was tried with that zc.buildout and that Python, where the configuration pins another.
+    /// The setuptools that was tried with that zc.buildout and that Python, where another is chosen.
     #[serde(skip)]
     pub tried: Option<String>,
 }
@@ -36,6 +36,7 @@ struct Table {
     buildout: Vec<Newest>,
     setuptools: Vec<Companions>,
     impossible: Vec<Impossible>,
+    unfit: Vec<Unfit>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -65,6 +66,15 @@ struct Impossible {
     instead: String,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unfit {
+    python: [String; 2],
+    buildout: [String; 2],
+    setuptools: [String; 2],
+    why: String,
+}
+
 impl Table {
     fn read() -> Self {
         // The table is part of the program, and a test reads it.
@@ -73,19 +83,20 @@ impl Table {
 }
 
 impl Versions {
-    /// Chooses: `asked`, else the pins, else what the table says for the Python.
-    pub fn choose(python: &Python, asked: Option<String>, pins: &Pins) -> Self {
+    /// Chooses: the versions that are asked for, else the pins, else what the table says for the Python.
+    pub fn choose(python: &Python, buildout: Option<String>, setuptools: Option<String>, pins: &Pins) -> Self {
         let table = Table::read();
         let number = [python.version.0, python.version.1];
         let newest = || table.buildout.iter().find(|row| within(&number, &row.python)).map(|row| row.version.clone());
-        let (buildout, reason) = match (asked, &pins.buildout) {
+        let (buildout, reason) = match (buildout, &pins.buildout) {
             (Some(version), _) => (version, "asked for"),
             (None, Some(version)) => (version.clone(), "pinned by the configuration"),
             (None, None) => (newest().unwrap_or_default(), "the newest for this Python"),
         };
         let parts = numbers(&buildout);
         let row = table.setuptools.iter().find(|row| within(&number, &row.python) && within(&parts, &row.buildout));
-        let setuptools = pins.setuptools.clone().or_else(|| row.map(|row| row.setuptools.clone()));
+        let setuptools =
+            setuptools.or_else(|| pins.setuptools.clone()).or_else(|| row.map(|row| row.setuptools.clone()));
         let tried = row.map(|row| row.setuptools.clone()).filter(|tried| setuptools.as_ref() != Some(tried));
         let wheel = row.map(|row| row.wheel.clone());
         let pip = row.and_then(|row| row.pip.clone());
@@ -106,16 +117,30 @@ impl Versions {
     /// They are known not to.
     pub(super) fn check(&self, python: &Python) -> Result<(), Error> {
         let number = [python.version.0, python.version.1];
-        let parts = numbers(&self.buildout);
         // Of a requirement such as `>=2`, pip takes what fits.
-        let exact = self.buildout.starts_with(|c: char| c.is_ascii_digit());
-        let known = Table::read().impossible.into_iter();
-        let mut known = known.filter(|row| within(&number, &row.python) && within(&parts, &row.buildout));
-        match known.next().filter(|_| exact) {
+        let exact = |version: &str| version.starts_with(|c: char| c.is_ascii_digit()).then(|| numbers(version));
+        let Table { impossible, unfit, .. } = Table::read();
+        let Some(parts) = exact(&self.buildout) else { return Ok(()) };
+        let mut known = impossible.into_iter();
+        if let Some(Impossible { why, instead, .. }) =
+            known.find(|row| within(&number, &row.python) && within(&parts, &row.buildout))
+        {
+            let (buildout, python) = (self.buildout.clone(), python.version_text());
+            return Err(Error::Impossible { buildout, python, why, instead });
+        }
+        let Some((setuptools, release)) = self.setuptools.as_ref().and_then(|text| Some((text, exact(text)?))) else {
+            return Ok(());
+        };
+        let mut known = unfit.into_iter().filter(|row| within(&release, &row.setuptools));
+        match known.find(|row| within(&number, &row.python) && within(&parts, &row.buildout)) {
             None => Ok(()),
-            Some(Impossible { why, instead, .. }) => {
-                Err(Error::Impossible { buildout: self.buildout.clone(), python: python.version_text(), why, instead })
-            }
+            Some(Unfit { why, .. }) => Err(Error::Unfit {
+                setuptools: setuptools.clone(),
+                buildout: self.buildout.clone(),
+                python: python.version_text(),
+                why,
+                fits: self.tried.clone(),
+            }),
         }
     }
 
@@ -184,7 +209,7 @@ mod tests {
 
     fn chosen(python: (u32, u32, u32), asked: Option<&str>, pins: Pins) -> String {
         let python = Python { version: python, ..Python::default() };
-        let versions = Versions::choose(&python, asked.map(str::to_owned), &pins);
+        let versions = Versions::choose(&python, asked.map(str::to_owned), None, &pins);
         format!("{} {}", versions.buildout_requirement(), versions.setuptools_requirement())
     }
 
@@ -192,7 +217,7 @@ mod tests {
     fn what_is_not_pinned_becomes_a_default() {
         let python = Python { version: (3, 11, 2), ..Python::default() };
         let pins = Pins { setuptools: Some("75.3.2".to_owned()), ..Pins::default() };
-        let defaults = Versions::choose(&python, Some("4.1.12".to_owned()), &pins).defaults("pins");
+        let defaults = Versions::choose(&python, Some("4.1.12".to_owned()), None, &pins).defaults("pins");
         let lines: Vec<&str> = defaults.lines().skip(1).collect();
         assert_eq!(
             lines,
@@ -220,10 +245,36 @@ mod tests {
     }
 
     #[test]
+    fn a_setuptools_that_is_asked_for_must_fit() {
+        let python = |minor| Python { version: (if minor == 7 { 2 } else { 3 }, minor, 1), ..Python::default() };
+        let pins = Pins { buildout: Some("4.1.12".into()), setuptools: Some("75.8.2".into()), ..Pins::default() };
+        let asked = |minor, buildout: &str, setuptools: &str| {
+            Versions::choose(&python(minor), Some(buildout.to_owned()), Some(setuptools.to_owned()), &pins)
+        };
+        let versions = asked(11, "4.1.12", "70.0.0");
+        assert_eq!((versions.setuptools.as_deref(), versions.tried.as_deref()), (Some("70.0.0"), Some("75.8.2")));
+        for (minor, buildout, setuptools) in
+            [(11, "4.1.12", "81.0.0"), (7, "2.13.8", "44.1.1"), (12, "4.1.12", "66.1.0"), (11, "6.0.1", "82.0.0")]
+        {
+            assert!(asked(minor, buildout, setuptools).check(&python(minor)).is_ok(), "{buildout} {setuptools}");
+        }
+        for (minor, buildout, setuptools, fits) in [
+            (11, "4.1.12", "82.0.0", "75.8.2"),
+            (7, "2.13.8", "45.0.0", "44.1.1"),
+            (12, "4.1.12", "65.7.0", "75.8.2"),
+            (6, "3.0.1", "59.7.0", "59.6.0"),
+            (8, "4.1.12", "75.4.0", "75.3.2"),
+        ] {
+            let error = asked(minor, buildout, setuptools).check(&python(minor)).unwrap_err();
+            assert!(matches!(&error, Error::Unfit { fits: Some(found), .. } if found == fits), "{error:?}");
+        }
+    }
+
+    #[test]
     fn what_cannot_work_is_known() {
         let why = |version: (u32, u32, u32), buildout: &str| {
             let python = Python { version, ..Python::default() };
-            let versions = Versions::choose(&python, Some(buildout.to_owned()), &Pins::default());
+            let versions = Versions::choose(&python, Some(buildout.to_owned()), None, &Pins::default());
             versions.check(&python).err().map(|error| error.to_string())
         };
         for (python, buildout) in [

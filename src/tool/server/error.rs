@@ -28,6 +28,8 @@ pub enum Error {
     Start {
         /// Why.
         what: String,
+        /// The option of the manifest that names its program.
+        option: Option<String>,
     },
     /// It lives on.
     #[error("{server} does not end, not even when it is killed")]
@@ -43,7 +45,11 @@ impl From<Error> for Failure {
         match error {
             Error::File { .. } => Self::error(message).help("does the directory belong to the user of this slave?"),
             Error::Foreign(_) => Self::misuse(message).help("give a path of its own, or remove the file"),
-            Error::Start { .. } => Self::error(message).help("which part of the buildout makes its program?"),
+            Error::Start { option: Some(option), .. } => Self::error(message)
+                .help(format!("the option `{option}` names its program: which part of the buildout makes that?")),
+            Error::Start { option: None, .. } => {
+                Self::error(message).help("which part of the buildout makes its program?")
+            }
             Error::Own(_) => Self::error(message),
             Error::Stuck { .. } => Self::error(message).help("is its disk or network share gone?"),
         }

@@ -34,6 +34,8 @@ pub struct Server {
     pub pid_file: PathBuf,
     /// What it writes to its output goes to the end of this file.
     pub log: PathBuf,
+    /// The option of the manifest that names its program, for messages.
+    pub option: Option<String>,
     /// Its program and arguments.
     pub command: Vec<String>,
 }
@@ -64,7 +66,7 @@ impl Server {
         if !said.is_empty() {
             child.wait().map_err(Error::Own)?;
             files::remove(&self.pid_file).map_err(failed("remove", &self.pid_file))?;
-            return Err(Error::Start { what: said.trim_end().to_owned() });
+            return Err(Error::Start { what: said.trim_end().to_owned(), option: self.option.clone() });
         }
         match Running::read(&self.pid_file)? {
             Some(server) => say(format_args!("started {server}, its log is {}", self.log.display())),
