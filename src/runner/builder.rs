@@ -1,5 +1,6 @@
 //! One builder: its lock, its record, its folders, its steps in order, and the tidying after them.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use camino::Utf8Path;
@@ -7,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::active::{Active, FORMAT, Record};
 use super::before::Before;
-use super::choice::{self, cleans_up_after};
+use super::choice::{self, Providers, cleans_up_after};
 use super::environment::mentions;
 use super::event::Event;
 use super::kept;
@@ -94,7 +95,7 @@ fn attempt(
         Ok(())
     });
     let prepared = prepared.map_err(|error| told("its folders cannot be made", error));
-    let mut begun = Vec::new();
+    let mut begun = HashSet::new();
     if prepared.is_ok() {
         let left_out = choice::left_out(plan, session.options, &active.record.inherited);
         let mut work = Work {
@@ -104,7 +105,8 @@ fn attempt(
             workspace: &workspace,
             folder: place.folder,
             suffix: "",
-            begun: active.record.inherited.clone(),
+            begun: active.record.inherited.iter().cloned().collect(),
+            providers: Providers::of(plan),
             active: &mut active,
             user: site.account.as_ref(),
             expected: &place.before.steps,
@@ -224,8 +226,8 @@ pub(super) fn perform(work: &mut Work<'_>, which: Which<'_>, steps: &mut Vec<Ste
             Which::All(_) if !has_cause(plan, step, &work.begun) => Some("nothing to clean up".to_owned()),
             _ => None,
         };
-        if skip.is_none() && plan.steps.iter().any(|other| cleans_up_after(other, step)) {
-            work.begun.push(step.template.clone());
+        if skip.is_none() && work.providers.has(step) {
+            work.begun.insert(step.template.clone());
         }
         let result = match skip {
             Some(reason) => work.skip(step, &reason),
@@ -240,7 +242,7 @@ pub(super) fn perform(work: &mut Work<'_>, which: Which<'_>, steps: &mut Vec<Ste
 
 /// Whether there can be something to clean up for a step that always runs: an earlier step of its template began, or the
 /// template has no other steps.
-fn has_cause(plan: &Plan, clean_up: &Step, begun: &[String]) -> bool {
+fn has_cause(plan: &Plan, clean_up: &Step, begun: &HashSet<String>) -> bool {
     begun.contains(&clean_up.template) || !plan.steps.iter().any(|step| cleans_up_after(clean_up, step))
 }
 

@@ -1,6 +1,8 @@
 //! Whether plans can be executed at all. They may come from a file that somebody edited; nothing is touched before all
 //! of them have passed.
 
+use std::collections::HashSet;
+
 use camino::Utf8Path;
 
 use super::files::is_plain;
@@ -42,9 +44,10 @@ fn check_plan(plan: &Plan) -> Result<(), String> {
             return Err(format!("has a file `{}`: its path must be relative, without `..`", file.path));
         }
     }
-    for (index, step) in plan.steps.iter().enumerate() {
+    let mut names = HashSet::new();
+    for step in &plan.steps {
         check_step(step).map_err(|what| format!("has a step `{}` that {what}", step.name))?;
-        if plan.steps[..index].iter().any(|other| other.name == step.name) {
+        if !names.insert(step.name.as_str()) {
             return Err(format!("has two steps `{}`", step.name));
         }
     }

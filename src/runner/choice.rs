@@ -1,5 +1,7 @@
 //! Which steps of a plan are performed: what the user asked for in, a reason for each step that is left out, out.
 
+use std::collections::HashSet;
+
 use indexmap::IndexSet;
 
 use super::options::Options;
@@ -12,7 +14,14 @@ use crate::plan::{Phase, Plan, Step};
 /// is performed even before the first step that was asked for, unless it is one of `inherited`, which are there still. So is
 /// one that makes way for such a step.
 pub(super) fn left_out(plan: &Plan, options: &Options, inherited: &[String]) -> Vec<Option<String>> {
-    let mut reasons: Vec<_> = (0..plan.steps.len()).map(|index| reason(plan, options, inherited, index)).collect();
+    let wanted = Wanted::of(plan, options);
+    let reason = |(index, step)| {
+        if step_is_kept(plan, options, step) {
+            return Some("the testing database is kept".to_owned());
+        }
+        wanted.left_out(plan, inherited, index, step)
+    };
+    let mut reasons: Vec<_> = plan.steps.iter().enumerate().map(reason).collect();
     for index in 0..reasons.len() {
         let step = &plan.steps[index];
         let follows = |later: usize| {
@@ -26,36 +35,66 @@ pub(super) fn left_out(plan: &Plan, options: &Options, inherited: &[String]) -> 
     reasons
 }
 
-fn reason(plan: &Plan, options: &Options, inherited: &[String], index: usize) -> Option<String> {
-    let step = &plan.steps[index];
-    if step.always_run {
-        return kept(plan, options, step).then(|| "the testing database is kept".to_owned());
+/// The part of a plan that was asked for.
+struct Wanted<'a> {
+    providers: Providers<'a>,
+    only: &'a [String],
+    /// The place of the step to begin with.
+    from: Option<usize>,
+    /// The place of the last of those that are to be performed alone.
+    last: Option<usize>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(plan: &'a Plan, options: &'a Options) -> Self {
+        let from = options.from.as_ref().and_then(|name| plan.steps.iter().position(|step| step.name == *name));
+        let last = plan.steps.iter().rposition(|step| options.only.contains(&step.name));
+        Self { providers: Providers::of(plan), only: &options.only, from, last }
     }
-    let from = options.from.as_ref().and_then(|name| plan.steps.iter().position(|step| step.name == *name));
-    let last = plan.steps.iter().rposition(|step| options.only.contains(&step.name));
-    let provides = plan.steps.iter().any(|other| cleans_up_after(other, step));
-    let is_there = inherited.contains(&step.template);
-    if let Some(first) = from.filter(|&first| index < first && (!provides || is_there)) {
-        return Some(format!("before step `{}`", plan.steps[first].name));
+
+    fn left_out(&self, plan: &Plan, inherited: &[String], index: usize, step: &Step) -> Option<String> {
+        if step.always_run {
+            return None;
+        }
+        let made_again = self.providers.has(step) && !inherited.contains(&step.template);
+        if let Some(first) = self.from.filter(|&first| index < first && !made_again) {
+            return Some(format!("before step `{}`", plan.steps[first].name));
+        }
+        if self.only.is_empty() || self.only.contains(&step.name) {
+            return None;
+        }
+        let needed = made_again && self.last.is_some_and(|last| index < last);
+        (!needed).then(|| "not asked for".to_owned())
     }
-    if options.only.is_empty() || options.only.contains(&step.name) {
-        return None;
-    }
-    let needed = provides && !is_there && last.is_some_and(|last| index < last);
-    (!needed).then(|| "not asked for".to_owned())
 }
 
 /// The templates whose clean-up is left out so that the testing database can be looked at.
 pub(super) fn kept_templates(plan: &Plan, options: &Options) -> Vec<String> {
-    let kept = plan.steps.iter().filter(|step| step.always_run && kept(plan, options, step));
+    let kept = plan.steps.iter().filter(|step| step_is_kept(plan, options, step));
     let templates: IndexSet<&str> = kept.map(|step| step.template.as_str()).collect();
     templates.into_iter().map(str::to_owned).collect()
 }
 
-/// Whether a clean-up would take the database away, or the server that it is on.
-fn kept(plan: &Plan, options: &Options, clean_up: &Step) -> bool {
+/// Whether the step would take away the database that is to be kept, or the server that it is on.
+fn step_is_kept(plan: &Plan, options: &Options, clean_up: &Step) -> bool {
     let of_database = |step: &Step| cleans_up_after(clean_up, step) && matches!(step.phase, Phase::Prepare | Phase::Db);
-    options.keep_db && plan.steps.iter().any(of_database)
+    options.keep_db && clean_up.always_run && plan.steps.iter().any(of_database)
+}
+
+/// The templates that clean up: what their other steps make is taken away at the end.
+#[derive(Debug)]
+pub(super) struct Providers<'a>(HashSet<&'a str>);
+
+impl<'a> Providers<'a> {
+    /// Those of a plan.
+    pub(super) fn of(plan: &'a Plan) -> Self {
+        Self(plan.steps.iter().filter(|step| step.always_run).map(|step| step.template.as_str()).collect())
+    }
+
+    /// Whether the step makes what a later one takes away.
+    pub(super) fn has(&self, step: &Step) -> bool {
+        !step.always_run && self.0.contains(step.template.as_str())
+    }
 }
 
 /// Whether the one always runs, and the other is one of those that make what it takes away.

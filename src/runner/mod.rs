@@ -17,6 +17,7 @@ mod interrupt;
 mod journal;
 mod keep;
 mod kept;
+mod killed;
 mod lock;
 mod log;
 mod mask;

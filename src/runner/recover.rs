@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
-use jiff::Timestamp;
 
 use super::active::Active;
-use super::builder::{Which, finished, perform, tidy};
+use super::builder::{Which, perform, tidy};
+use super::choice::Providers;
 use super::event::{Cause, Entry, Event};
 use super::folder::Folder;
-use super::journal::{self, Journal};
+use super::journal;
+use super::killed;
 use super::lock::Lock;
 use super::mask::Mask;
 use super::options::Options;
 use super::queue::Queues;
-use super::replay::replay;
-use super::result::{Outcome, round};
+use super::result::Outcome;
 use super::save::Readers;
 use super::session::{Session, listen, shared};
 use super::site::Site;
@@ -32,8 +32,6 @@ use crate::plan::Plan;
 
 /// After as many tries a record is given up: what it needs will not come back.
 const ATTEMPTS: u32 = 5;
-/// What results say of a builder whose runner was killed.
-const KILLED: &str = "the runner was killed";
 
 /// Cleans up after all runners with records in the site's state folder that are dead. [`super::run`] does it first.
 ///
@@ -62,6 +60,7 @@ pub(super) fn recover_all(session: &Session<'_>, state: &State) -> Result<(), Fa
         }
         recover_one(session, state, &path);
     }
+    killed::end_all(session, state);
     Ok(())
 }
 
@@ -96,10 +95,7 @@ fn recover_one(session: &Session<'_>, state: &State, path: &Utf8Path) {
     let folder = state.run(&run);
     let entries = journal::read(&folder).unwrap_or_default();
     let readers = Readers::of(active.record.account.as_ref());
-    let journal = replay(&entries, folder.clone()).and_then(|result| {
-        let age = (Timestamp::now() - result.started).total(jiff::Unit::Second).unwrap_or(0.0);
-        Journal::resume(&folder, readers, age.max(result.seconds)).ok()
-    });
+    let journal = killed::resume(&folder, &entries, readers);
     let with_journal = journal.as_ref().map(|journal| session.with(journal));
     let session = with_journal.as_ref().unwrap_or(session);
     let cause = if active.record.left.is_empty() { Cause::Killed } else { Cause::Failed };
@@ -123,7 +119,7 @@ fn recover_one(session: &Session<'_>, state: &State, path: &Utf8Path) {
         Err(problem) => Err(problem),
     };
     let noted = match &journal {
-        Some(journal) => note_result(session, journal, state, readers, &run, &builder),
+        Some(journal) => killed::end(session, journal, state, readers, &run, Some(&builder)).map(drop),
         // A run whose journal is gone has no result to change.
         None => Ok(()),
     };
@@ -236,7 +232,8 @@ pub(super) fn clean_up(
         suffix: ".recovery",
         active,
         user: user.as_ref(),
-        begun: left.begun,
+        begun: left.begun.into_iter().collect(),
+        providers: Providers::of(&plan),
         expected: &IndexMap::new(),
     };
     let mut steps = Vec::new();
@@ -276,39 +273,4 @@ fn wait_for_end(session: &Session<'_>, leader: &group::ProcessId, time: Duration
         session.interrupts.pause(Duration::from_millis(20), 2)?;
     }
     Ok(())
-}
-
-/// Ends the killed run in its journal, as far as nobody is at work on it, and makes its result of that.
-fn note_result(
-    session: &Session<'_>,
-    journal: &Journal,
-    state: &State,
-    readers: Readers,
-    run: &str,
-    recovered: &str,
-) -> io::Result<()> {
-    let folder = state.run(run);
-    let read = || journal::read(&folder).map(|entries| replay(&entries, folder.clone()));
-    let Some(result) = read()? else { return Ok(()) };
-    let at_work: Vec<String> = records(&state.active())?
-        .iter()
-        .filter_map(|path| Active::read(path).ok().flatten())
-        .filter(|active| active.record.run == run)
-        .map(|active| active.record.builder)
-        .collect();
-    for mut builder in result.builders {
-        let began = builder.builder == recovered;
-        if builder.outcome.is_some() || (!began && at_work.contains(&builder.builder)) {
-            continue;
-        }
-        builder.outcome = Some(if began { Outcome::Interrupted } else { Outcome::Skipped });
-        builder.reason = Some(KILLED.to_owned());
-        builder.seconds = if began { round(journal.now() - builder.at) } else { 0.0 };
-        session.emit(finished(&builder));
-    }
-    if result.outcome.is_none() && at_work.iter().all(|builder| builder == recovered) {
-        session.emit_durably(Event::RunFinished { outcome: Outcome::Interrupted, seconds: result.seconds });
-    }
-    journal.finish().map_err(io::Error::other)?;
-    read()?.map_or(Ok(()), |result| readers.save_json(&folder.join("result.json"), &result))
 }

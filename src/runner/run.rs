@@ -13,6 +13,7 @@ use super::before::{self, Before, history};
 use super::builder::{self, Place, finished};
 use super::event::{Entry, Event, FORMAT, Planned};
 use super::journal::{self, Journal};
+use super::killed::AtWork;
 use super::mask::Mask;
 use super::options::Options;
 use super::queue::Queues;
@@ -61,6 +62,7 @@ pub fn run(
     let began = (Instant::now(), Timestamp::now());
     let id = state.begin(began.1).map_err(told)?;
     let folder = state.run(&id);
+    let at_work = AtWork::note(&state, &id).map_err(told)?;
     let journal = Journal::create(&folder, readers, options.sync).map_err(told)?;
     for plan in plans {
         keep_plan(&folder.join(&plan.directory), plan, readers).map_err(told)?;
@@ -108,6 +110,7 @@ pub fn run(
         builders: results,
     });
     readers.save_json(&folder.join("result.json"), &result).map_err(told)?;
+    drop(at_work);
     written
         .map_err(|problem| Failure::error(format!("the journal of the run in {folder} is incomplete: {problem}")))?;
     Ok(result)

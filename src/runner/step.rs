@@ -1,5 +1,6 @@
 //! One step of a plan: prepared, run or written, and judged. Its output goes to its log and to the observer.
 
+use std::collections::HashSet;
 use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::Command;
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use nix::sys::signal::Signal;
 
 use super::active::Active;
-use super::choice::cleans_up_after;
+use super::choice::Providers;
 use super::environment::{Environment, Values, differences};
 use super::event::{Event, Stream};
 use super::files;
@@ -45,7 +46,9 @@ pub(super) struct Work<'a> {
     /// Whom steps run as, if not as the runner's own user.
     pub(super) user: Option<&'a StepUser>,
     /// The templates of which a step began, or whose work was inherited: the others have nothing to clean up.
-    pub(super) begun: Vec<String>,
+    pub(super) begun: HashSet<String>,
+    /// The templates of the plan that clean up.
+    pub(super) providers: Providers<'a>,
     /// How long the steps took before, in seconds.
     pub(super) expected: &'a IndexMap<String, f64>,
 }
@@ -80,7 +83,7 @@ impl<'a> Work<'a> {
         let (builder, total) = (self.plan.builder.clone(), self.plan.steps.len());
         let expected = self.expected.get(&step.name).copied();
         let started = Event::StepStarted { builder, step: step.name.clone(), index: index + 1, total, expected };
-        if self.plan.steps.iter().any(|other| cleans_up_after(other, step)) {
+        if self.providers.has(step) {
             // A machine that fails a moment later must not lose what it made.
             self.session.emit_durably(started);
         } else {
