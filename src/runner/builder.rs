@@ -16,6 +16,7 @@ use super::queue::Turn;
 use super::result::{BuilderResult, Outcome, StepResult, seconds};
 use super::session::Session;
 use super::step::Work;
+use super::stray::{self, Mark};
 use super::workspace::{Workspace, owner, remove_sockets};
 use crate::diagnostic::plain;
 use crate::group::ProcessId;
@@ -125,7 +126,8 @@ fn attempt(
     let mut kept = choice::kept_templates(plan, session.options);
     kept.retain(|template| begun.contains(template));
     let tidied = if kept.is_empty() {
-        tidy(&workspace, active)
+        let ended = end_strays(session, &active.record);
+        tidy(&workspace, active).and(ended)
     } else {
         kept::tell(session, plan, &workspace, &active.record.properties, place.run);
         active.update(|record| record.kept = kept);
@@ -237,6 +239,17 @@ pub(super) fn perform(work: &mut Work<'_>, which: Which<'_>, steps: &mut Vec<Ste
 /// template has no other steps.
 fn has_cause(plan: &Plan, clean_up: &Step, begun: &[String]) -> bool {
     begun.contains(&clean_up.template) || !plan.steps.iter().any(|step| cleans_up_after(clean_up, step))
+}
+
+/// Ends the processes that the builder's steps left running.
+///
+/// # Errors
+/// Which these were, in a sentence: it is for clean-up steps to stop servers.
+pub(super) fn end_strays(session: &Session<'_>, record: &Record) -> Result<(), String> {
+    let mark = Mark::builder(&record.run, &record.directory);
+    let ended = stray::end(&mark, None, session.site.grace, session.interrupts)
+        .map_err(|error| format!("what its steps left running cannot be ended: {error}"))?;
+    ended.told().map_or(Ok(()), |told| Err(session.masked(&plain(&told))))
 }
 
 /// Leaves nothing behind, and ends the record then.

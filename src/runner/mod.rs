@@ -21,6 +21,7 @@ mod lock;
 mod log;
 mod mask;
 mod options;
+mod orphan;
 mod past;
 mod preview;
 mod process;
@@ -35,6 +36,7 @@ mod session;
 mod site;
 mod state;
 mod step;
+mod stray;
 mod workspace;
 
 pub use before::{Ended, history};

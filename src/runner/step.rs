@@ -18,12 +18,13 @@ use super::files;
 use super::keep;
 use super::lock::{Lock, Wish};
 use super::log::StepLog;
-use super::process::{Ended, Happening, Limits, Stopped, supervise};
+use super::process::{Ended, Happening, Job, Limits, Stopped, supervise};
 use super::queue::Turn;
 use super::result::{Attempt, Outcome, StepResult, seconds};
 use super::save::Readers;
 use super::session::Session;
 use super::site::StepUser;
+use super::stray::Mark;
 use super::workspace::Workspace;
 use crate::diagnostic::plain;
 use crate::group::ProcessId;
@@ -209,7 +210,9 @@ impl<'a> Work<'a> {
             patience,
         };
         let interrupts = session.interrupts;
-        let ended = supervise(self.command(&prepared), &limits, interrupts, &mut |happening| match happening {
+        let (command, mark) = (self.command(&prepared), Mark::step(self.run, &self.plan.directory, &step.name));
+        let job = Job { command, mark, apart: step.property.is_some(), limits };
+        let ended = supervise(job, interrupts, &mut |happening| match happening {
             Happening::Started(group) => {
                 let (builder, step) = (self.plan.builder.clone(), step.name.clone());
                 session.emit(Event::ProcessStarted { builder, step, leader: ProcessId::of(group) });

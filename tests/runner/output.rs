@@ -18,10 +18,29 @@ fn output_is_kept_to_the_byte() {
     let slave = Slave::new();
     let script = r"printf 'a\377\376b\r\n\0'; printf 'no end' >&2";
     let (_, events) = slave.run(&[plan("a", vec![step("odd", script)])]);
-    assert_eq!(output(&events, Stream::Out), b"a\xff\xfeb\r\n\0");
-    assert_eq!(output(&events, Stream::Err), b"no end");
+    assert_eq!(output(&events, Stream::Out), b"a\xff\xfeb\r\n\0no end");
     let log = std::fs::read(slave.path("state/latest/a/01-odd.log")).unwrap();
-    assert_eq!(log.len(), b"a\xff\xfeb\r\n\0no end".len());
+    assert_eq!(log, b"a\xff\xfeb\r\n\0no end");
+}
+
+#[test]
+fn both_outputs_are_in_the_order_in_which_they_were_written() {
+    let slave = Slave::new();
+    let script = "i=0; while test $i -lt 500; do i=$((i+1)); echo out $i; echo err $i >&2; done";
+    slave.run(&[plan("a", vec![step("mixed", script)])]);
+    let wanted: String = (1..=500).map(|number| format!("out {number}\nerr {number}\n")).collect();
+    assert_eq!(slave.log("a/01-mixed.log"), wanted);
+}
+
+#[test]
+fn outputs_are_told_apart_where_one_is_a_property() {
+    let slave = Slave::new();
+    let script = "echo out; echo err >&2";
+    let told = step("told", script).with(|step| step.property = Some("told".to_owned()));
+    let (result, events) = slave.run(&[plan("a", vec![told])]);
+    assert_eq!(output(&events, Stream::Out), b"out\n");
+    assert_eq!(output(&events, Stream::Err), b"err\n");
+    assert_eq!(result.builders[0].properties["told"], "out");
 }
 
 #[test]
@@ -53,8 +72,7 @@ fn secrets_are_seen_nowhere() {
     plan.secrets.push("pw".to_owned());
     let (result, events) = slave.run(&[plan]);
     assert_eq!(result.builders[0].steps[2].exit, Some(0));
-    assert_eq!(output(&events, Stream::Out), b"***\n***\n***\n");
-    assert_eq!(output(&events, Stream::Err), b"***\n");
+    assert_eq!(output(&events, Stream::Out), b"***\n***\n***\n***\n");
     let told = format!("{events:?}{result:?}");
     assert!(!told.contains("hunter2-xyzzy"), "{told}");
     let found =
