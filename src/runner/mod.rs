@@ -7,6 +7,7 @@
 mod active;
 mod before;
 mod builder;
+mod capped;
 mod check;
 mod choice;
 mod environment;

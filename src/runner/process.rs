@@ -372,3 +372,38 @@ impl Source {
         self.pipe.as_ref().map(|pipe| pipe.as_fd())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::resource::{UsageWho, getrusage};
+
+    use super::*;
+
+    #[test]
+    fn two_hundred_commands_that_do_nothing_cost_nothing() {
+        let interrupts = Interrupts::listen().unwrap();
+        let second = Some(Duration::from_secs(1000));
+        let limits = Limits { idle: second, total: second, grace: Duration::from_secs(1), patience: 1 };
+        let supervised = &|number: usize| {
+            let mut command = Command::new("sleep");
+            command.arg("4");
+            let mark = Mark::step("test", "idle", &number.to_string());
+            let ended = supervise(Job { command, mark, apart: false, limits }, &interrupts, &mut |happening| {
+                // A command that is started costs what it costs.
+                if let Happening::Started(_) = happening {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            });
+            assert!(ended.unwrap().status.unwrap().success());
+            // This thread's.
+            let usage = getrusage(UsageWho::RUSAGE_THREAD).unwrap();
+            usage.voluntary_context_switches()
+        };
+        let switches: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..200).map(|number| scope.spawn(move || supervised(number))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        // A look every 20 ms would be 200 of them.
+        assert!(switches.iter().all(|&switches| switches < 60), "{switches:?}");
+    }
+}

@@ -122,8 +122,13 @@ impl<'a> Work<'a> {
         let mut result = self.begun(step);
         let attempt = if number == 1 { String::new() } else { format!(".attempt-{number}") };
         let name = format!("{:02}-{}{attempt}{}.log", index + 1, step.name, self.suffix);
-        let mut log =
-            StepLog::create(&self.folder.join(&name), Readers::of(self.user), session.mask, step.property.is_some());
+        let mut log = StepLog::create(
+            &self.folder.join(&name),
+            Readers::of(self.user),
+            session.site.log_limit,
+            session.mask,
+            step.property.is_some(),
+        );
         result.log = Some(name);
 
         // An always-run step leaves things behind if it is ended, so that takes a second request.
@@ -194,7 +199,7 @@ impl<'a> Work<'a> {
                 Ok(lines) => {
                     let text: String = lines.into_iter().map(|line| line + "\n").collect();
                     let shown = log.write(Stream::Out, text.as_bytes());
-                    self.output(step, Stream::Out, shown);
+                    self.output(step, Stream::Out, shown.into_owned());
                     Verdict::Fine
                 }
                 Err(error) => Verdict::Failed(error.to_string()),
@@ -219,7 +224,7 @@ impl<'a> Work<'a> {
             }
             Happening::Output(stream, bytes) => {
                 let shown = log.write(stream, bytes);
-                self.output(step, stream, shown);
+                self.output(step, stream, shown.into_owned());
             }
             Happening::Requests(requests) => session.tell(requests),
         });
