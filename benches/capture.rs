@@ -112,8 +112,7 @@ fn step(source: &Utf8Path, folder: &Utf8Path, secrets: bool, report: bool) -> io
     if secrets {
         site.secrets.insert("password".to_owned(), Secret::new("correct horse battery"));
         site.secrets.insert("token".to_owned(), Secret::new("ghp_0123456789abcdefABCDEF0123456789"));
-        let lines: Vec<String> = (0..40).map(|line| format!("{:064x}", (line + 1) * 0x9e37_79b9_u64)).collect();
-        site.secrets.insert("key".to_owned(), Secret::new(lines.join("\n")));
+        site.secrets.insert("key".to_owned(), Secret::new(key()));
     }
     let manner = Manner { verbose: false, interactive: false };
     let mut terminal = Terminal::new(io::sink(), manner);
@@ -128,6 +127,20 @@ fn step(source: &Utf8Path, folder: &Utf8Path, secrets: bool, report: bool) -> io
         Some(Outcome::Success) => Ok(()),
         _ => Err(io::Error::other(format!("{:?}", result.builders))),
     }
+}
+
+/// Something like a private key: lines of letters and digits that look like chance.
+fn key() -> String {
+    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut state: u64 = 20_111_018;
+    let mut letter = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(letters[(state >> 20) as usize % letters.len()])
+    };
+    let lines: Vec<String> = (0..40).map(|_| (0..64).map(|_| letter()).collect()).collect();
+    lines.join("\n")
 }
 
 /// Lines such as a server logs.

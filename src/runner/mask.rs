@@ -48,7 +48,9 @@ impl Mask {
 /// Values to be found, at least one, and none empty.
 #[derive(Debug, Clone)]
 struct Values {
-    /// Finds them whole.
+    /// Finds where the first of them begins, and is fast where there is none.
+    first: AhoCorasick,
+    /// Finds all of them, those that overlap too.
     finder: AhoCorasick,
     /// Finds their beginnings.
     beginnings: NFA,
@@ -60,7 +62,8 @@ struct Values {
 impl Values {
     fn new(mut values: Vec<&[u8]>) -> Option<Self> {
         let longest = values.iter().map(|value| value.len()).max()?;
-        // Both fail only for more text than any machine holds.
+        // These fail only for more text than any machine holds.
+        let first = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(&values).ok()?;
         let finder = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&values).ok()?;
         let beginnings = NFA::builder().match_kind(MatchKind::Standard).build(&values).ok()?;
         let start = beginnings.start_state(Anchored::No).ok()?;
@@ -82,7 +85,7 @@ impl Values {
             let length = unfinished.get(&after(start, &value[1..])).copied().unwrap_or(0);
             unfinished.entry(after(start, value)).or_insert(length);
         }
-        Some(Self { finder, beginnings, unfinished, longest })
+        Some(Self { first, finder, beginnings, unfinished, longest })
     }
 
     /// Where the longest end of `bytes` begins that may be the beginning of a value.
@@ -97,14 +100,16 @@ impl Values {
     /// The parts of the bytes that are values; those that overlap are one.
     fn parts(&self, bytes: &[u8]) -> Vec<(usize, usize)> {
         let mut parts: Vec<(usize, usize)> = Vec::new();
-        for found in self.finder.find_overlapping_iter(bytes) {
-            let mut start = found.start();
+        let Some(first) = self.first.find(bytes) else { return parts };
+        let before = first.start();
+        for found in self.finder.find_overlapping_iter(&bytes[before..]) {
+            let mut start = before + found.start();
             // Matches come by their end, so a long one may reach back before several.
             while let Some(&(before, _)) = parts.last().filter(|(_, end)| *end > start) {
                 start = start.min(before);
                 parts.pop();
             }
-            parts.push((start, found.end()));
+            parts.push((start, before + found.end()));
         }
         parts
     }
