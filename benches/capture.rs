@@ -15,7 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use farmout::model::Secret;
 use farmout::plan::Plan;
 use farmout::report::{Manner, Terminal};
-use farmout::runner::{Outcome, Site, run};
+use farmout::runner::{Options, Outcome, Site, run};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 
@@ -56,7 +56,7 @@ fn compare(size: u64, times: usize) -> io::Result<()> {
     let ways = [
         ("cat | cat > FILE", Way::Cat),
         ("a step", Way::Runner { secrets: false, report: false }),
-        ("a step, reported", Way::Runner { secrets: false, report: true }),
+        ("a step, shown", Way::Runner { secrets: false, report: true }),
         ("a step, secrets", Way::Runner { secrets: true, report: false }),
     ];
     let mut best = [(Duration::MAX, Duration::MAX); 4];
@@ -114,13 +114,10 @@ fn step(source: &Utf8Path, folder: &Utf8Path, secrets: bool, report: bool) -> io
         site.secrets.insert("token".to_owned(), Secret::new("ghp_0123456789abcdefABCDEF0123456789"));
         site.secrets.insert("key".to_owned(), Secret::new(key()));
     }
-    let manner = Manner { verbose: false, interactive: false };
+    let manner = Manner { verbose: report, interactive: false };
     let mut terminal = Terminal::new(io::sink(), manner);
-    let result = run(&[plan], &site, &mut |event| {
-        if report {
-            terminal.observe(event);
-        }
-    });
+    let options = Options { output: report, ..Options::default() };
+    let result = run(&[plan], &site, &options, &mut |entry| terminal.observe(entry));
     let result = result.map_err(|failure| io::Error::other(failure.message))?;
     std::fs::remove_dir_all(&site.state)?;
     match result.outcome {

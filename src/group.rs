@@ -159,10 +159,6 @@ impl Process {
         Self::parse(pid, &std::fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    pub(crate) fn is_there_still(&self) -> bool {
-        Self::read(self.pid).is_some_and(|now| now.start == self.start && now.runs())
-    }
-
     /// What tells it apart from later ones, given which start of the machine this is.
     pub(crate) fn id(&self, boot: &str) -> ProcessId {
         ProcessId { pid: self.pid, start: self.start, session: self.session, boot: boot.to_owned() }
@@ -184,7 +180,7 @@ impl Process {
         })
     }
 
-    pub(crate) fn runs(&self) -> bool {
+    fn runs(&self) -> bool {
         !matches!(self.state, b'Z' | b'X' | b'x')
     }
 }

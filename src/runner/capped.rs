@@ -56,30 +56,39 @@ impl Capped {
 
     fn keep(&mut self, piece: &[u8]) {
         let wait = self.tried.is_some_and(|tried| tried.elapsed() < RETRY);
-        let kept = !wait && self.close_gap() && self.put(piece);
-        if !kept {
-            self.lost += piece.len() as u64;
-            self.missing += piece.len() as u64;
-        }
+        let kept = if !wait && self.close_gap() { self.put(piece) } else { 0 };
+        let lost = (piece.len() - kept) as u64;
+        self.lost += lost;
+        self.missing += lost;
     }
 
     /// Says what is missing, if something is. Whether it could be said.
     fn close_gap(&mut self) -> bool {
-        let said = self.lost == 0 || self.put(gap(self.lost, &self.why).as_bytes());
-        if said {
+        if self.lost > 0 {
+            let line = gap(self.lost, &self.why);
+            let put = self.put(line.as_bytes());
+            if put < line.len() {
+                if let Ok(part) = self.part() {
+                    part.take_back(put);
+                }
+                return false;
+            }
             self.lost = 0;
         }
-        said
+        true
     }
 
-    /// Adds all of it or nothing; whether it could.
-    fn put(&mut self, bytes: &[u8]) -> bool {
-        let put = self.part().and_then(|part| part.put(bytes));
+    /// Adds these bytes; how many of them it could.
+    fn put(&mut self, bytes: &[u8]) -> usize {
+        let put = self.part().map_err(Short::from).and_then(|part| part.put(bytes));
         self.tried = put.is_err().then(Instant::now);
-        if let Err(error) = &put {
-            self.why = plain(&error.to_string());
+        match put {
+            Ok(()) => bytes.len(),
+            Err(short) => {
+                self.why = plain(&short.error.to_string());
+                short.taken
+            }
         }
-        put.is_ok()
     }
 
     /// What is written to now.
@@ -120,7 +129,7 @@ impl Capped {
             let line = format!(
                 "\n[farmout: {cut} bytes are left out here: a log keeps {limit} bytes of a step's output; raise `log-limit` to keep more]\n"
             );
-            self.start.put(line.as_bytes())?;
+            self.start.put(line.as_bytes()).map_err(|short| short.error)?;
         }
         // What is opened for writing cannot be read.
         let path = beside(&self.path);
@@ -129,7 +138,7 @@ impl Capped {
         let mut at = cut;
         while at < end.bytes {
             let count = source.read(at, &mut buffer)?;
-            self.start.put(&buffer[..count])?;
+            self.start.put(&buffer[..count]).map_err(|short| short.error)?;
             at += count as u64;
         }
         std::fs::remove_file(path)
@@ -163,27 +172,50 @@ struct Part {
     bytes: u64,
 }
 
+/// Why not all bytes were taken.
+#[derive(Debug)]
+struct Short {
+    taken: usize,
+    error: io::Error,
+}
+
+impl From<io::Error> for Short {
+    fn from(error: io::Error) -> Self {
+        Self { taken: 0, error }
+    }
+}
+
 impl Part {
-    /// Takes all of it or nothing.
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let end = self.bytes + bytes.len() as u64;
-        let mut at = self.room.map_or(self.bytes, |room| self.bytes.max(end.saturating_sub(room)));
-        while at < end {
-            let (place, room) = self.place(at);
-            let from = usize::try_from(at - self.bytes).map_err(io::Error::other)?;
-            let piece = &bytes[from..];
+    /// Takes the bytes, or the first of them.
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Short> {
+        // Those that would be written over at once are not written.
+        let skipped =
+            self.room.map_or(0, |room| bytes.len().saturating_sub(usize::try_from(room).unwrap_or(usize::MAX)));
+        let mut taken = skipped;
+        self.bytes += skipped as u64;
+        while taken < bytes.len() {
+            let (place, room) = self.place(self.bytes);
+            let piece = &bytes[taken..];
             let piece = &piece[..usize::try_from(room).unwrap_or(usize::MAX).min(piece.len())];
-            if let Err(error) = self.file.write_all_at(piece, place) {
-                // What was written of it is no part of the log.
-                if self.room.is_none() {
-                    let _ = self.file.set_len(self.bytes);
+            match self.file.write_at(piece, place) {
+                Ok(0) => return Err(Short { taken, error: io::ErrorKind::WriteZero.into() }),
+                Ok(count) => {
+                    taken += count;
+                    self.bytes += count as u64;
                 }
-                return Err(error);
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Short { taken, error }),
             }
-            at += piece.len() as u64;
         }
-        self.bytes = end;
         Ok(())
+    }
+
+    /// Gives up the newest bytes.
+    fn take_back(&mut self, count: usize) {
+        self.bytes -= count as u64;
+        if self.room.is_none() {
+            let _ = self.file.set_len(self.bytes);
+        }
     }
 
     /// Reads some bytes from the one with the number `at` on.

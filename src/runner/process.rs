@@ -1,7 +1,6 @@
 //! One command from its start to its end: its output as it comes, its time limits, and the end of all that it started.
 //! Nothing here knows of steps, logs or results.
 
-use std::collections::HashSet;
 use std::io::{self, PipeReader, Read as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::process::CommandExt as _;
@@ -239,7 +238,12 @@ impl<'a> Supervision<'a> {
         let root = self.group_exists().then_some(self.group);
         let boot = group::boot();
         let member = root.and_then(|group| group::members(group).next()).map(|member| member.id(&boot));
-        member.or_else(|| self.strays().into_iter().next())
+        let strays = self.strays();
+        if matches!(self.stage, Stage::Killed(_)) {
+            // In the group a signal meets all at once. Outside of it something new may have been started since.
+            stray::kill(&strays);
+        }
+        member.or_else(|| strays.into_iter().next())
     }
 
     /// Once it is gone, its number may be given to another.
@@ -294,21 +298,11 @@ impl<'a> Supervision<'a> {
 
     fn kill(&mut self, now: Instant) {
         self.stage = Stage::Killed(now + AFTERMATH);
-        // What starts others all the time is faster than one look. In the group a signal meets all at once; outside of it
-        // there are looks until there is nothing new.
-        let mut killed = HashSet::new();
-        loop {
-            let strays = self.strays();
-            if self.group_exists() {
-                group::kill(self.group);
-            }
-            stray::kill(&strays);
-            let before = killed.len();
-            killed.extend(strays.iter().map(|stray| stray.pid));
-            if killed.len() == before || now.elapsed() >= AFTERMATH {
-                break;
-            }
+        let strays = self.strays();
+        if self.group_exists() {
+            group::kill(self.group);
         }
+        stray::kill(&strays);
     }
 
     /// If the command must end with all that it started, what of that is not in its group.

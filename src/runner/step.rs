@@ -1,5 +1,6 @@
 //! One step of a plan: prepared, run or written, and judged. Its output goes to its log and to the observer.
 
+use std::borrow::Cow;
 use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::Command;
@@ -148,7 +149,7 @@ impl<'a> Work<'a> {
         };
         drop(lock);
         for (stream, bytes) in log.finish() {
-            self.output(step, stream, bytes);
+            self.output(step, stream, bytes.into());
         }
         result.seconds = seconds(began.elapsed());
         self.judge(step, verdict, &mut log, &mut result);
@@ -199,7 +200,7 @@ impl<'a> Work<'a> {
                 Ok(lines) => {
                     let text: String = lines.into_iter().map(|line| line + "\n").collect();
                     let shown = log.write(Stream::Out, text.as_bytes());
-                    self.output(step, Stream::Out, shown.into_owned());
+                    self.output(step, Stream::Out, shown);
                     Verdict::Fine
                 }
                 Err(error) => Verdict::Failed(error.to_string()),
@@ -224,7 +225,7 @@ impl<'a> Work<'a> {
             }
             Happening::Output(stream, bytes) => {
                 let shown = log.write(stream, bytes);
-                self.output(step, stream, shown.into_owned());
+                self.output(step, stream, shown);
             }
             Happening::Requests(requests) => session.tell(requests),
         });
@@ -285,10 +286,10 @@ impl<'a> Work<'a> {
         result.reason = (!reasons.is_empty()).then(|| self.session.masked(&plain(&reasons.join("; "))));
     }
 
-    fn output(&self, step: &Step, stream: Stream, bytes: Vec<u8>) {
+    fn output(&self, step: &Step, stream: Stream, bytes: Cow<'_, [u8]>) {
         if self.session.options.output && !bytes.is_empty() {
             let (builder, step) = (self.plan.builder.clone(), step.name.clone());
-            self.session.emit(Event::Output { builder, step, stream, bytes });
+            self.session.emit(Event::Output { builder, step, stream, bytes: bytes.into_owned() });
         }
     }
 

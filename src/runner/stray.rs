@@ -21,7 +21,8 @@ pub(super) const VARIABLE: &str = "FARMOUT_STEP";
 pub(super) const AFTERMATH: Duration = Duration::from_secs(5);
 /// Between two looks at what cannot be watched.
 pub(super) const GLANCE: Duration = Duration::from_millis(20);
-/// How many times the machine's processes are looked through at most, if others are started meanwhile each time.
+/// How many times the machine's processes are looked through at most to say that there is none, if others are started
+/// meanwhile each time.
 const LOOKS: usize = 8;
 /// How many are named in a sentence.
 const NAMED: usize = 5;
@@ -57,25 +58,19 @@ impl Mark {
         })
     }
 
-    /// The processes that carry the mark, those of the group `root` if one is given, and what descends from all these, by
-    /// their numbers.
+    /// The processes that carry the mark, those of the group `root` if one is given, and what descends from all these, the
+    /// newest first: of those that start each other without end it is the one to catch.
     pub(super) fn processes(&self, root: Option<i32>) -> Vec<Process> {
-        let mut found: Vec<Process> = Vec::new();
         for _ in 0..LOOKS {
             let newest = group::newest();
-            found.retain(Process::is_there_still);
-            for process in self.look(root) {
-                if !found.iter().any(|known| (known.pid, known.start) == (process.pid, process.start)) {
-                    found.push(process);
-                }
-            }
-            // One that ends may have started another that came too late for this look.
-            if newest.is_some() && newest == group::newest() {
-                break;
+            let mut found = self.look(root);
+            // None may mean that one was started too late for this look by another that had ended by then.
+            if !found.is_empty() || (newest.is_some() && newest == group::newest()) {
+                found.sort_by_key(|process| std::cmp::Reverse((process.start, process.pid)));
+                return found;
             }
         }
-        found.sort_by_key(|process| process.pid);
-        found
+        Vec::new()
     }
 
     fn look(&self, root: Option<i32>) -> Vec<Process> {

@@ -93,7 +93,7 @@ fn of_a_log_that_is_too_long_both_ends_are_kept() {
     let lines = |numbers: std::ops::Range<u32>| numbers.map(|number| format!("{number:09}\n")).collect::<String>();
     let cut = "\n[farmout: 20000 bytes are left out here: a log keeps 10000 bytes of a step's output; raise `log-limit` to keep more]\n";
     assert_eq!(slave.log("a/01-long.log"), format!("{}{cut}{}", lines(0..500), lines(2500..3000)));
-    assert_eq!(slave.path("state/latest/a").read_dir().unwrap().count(), 3, "the plan, the log, and steps.jsonl");
+    assert_eq!(slave.path("state/latest/a").read_dir().unwrap().count(), 2, "the plan and the log");
     // Whoever watches sees all of it.
     assert_eq!(output(&events, Stream::Out).len(), 30_000);
 }
@@ -119,7 +119,7 @@ fn much_output_needs_little_memory() {
 mod root {
     use std::process::Command;
 
-    use farmout::runner::run;
+    use farmout::runner::{Options, run};
 
     use super::*;
 
@@ -182,8 +182,8 @@ mod root {
         let disk = Disk::small(&slave);
         let plans = [plan("a", vec![step("fill", "head -c 2000000 /dev/zero | tr '\\0' x")])];
         let mut log = String::new();
-        let result = run(&plans, &slave.site, &mut |event| {
-            if matches!(event, Event::StepFinished { .. }) {
+        let result = run(&plans, &slave.site, &Options::default(), &mut |entry| {
+            if matches!(entry.event, Event::StepFinished { .. }) {
                 log = slave.log("a/01-fill.log");
                 // Or the run itself could not be kept.
                 std::fs::remove_file(disk.0.join("ballast")).unwrap();

@@ -132,7 +132,7 @@ fn a_bomb_that_goes_on_forking_is_ended() {
     let slave = Slave::new();
     // Each process starts another in a session of its own and ends; there are never many, and it ends by itself at last.
     let script =
-        "echo 'test $1 -lt 3000 || exit; setsid sh ./hop $(($1 + 1)) & sleep 0.005' > hop; sh ./hop 0; sleep 1000";
+        "echo 'test $1 -lt 300 || exit; sleep 0.05; setsid sh ./hop $(($1 + 1)) &' > hop; sh ./hop 0; sleep 1000";
     let (result, _) = slave.run(&[plan("a", vec![step("hop", script).with(|step| step.timeout = Some(1))])]);
     assert_eq!(reason(&result, "hop"), "ended after 1.0s, its time limit");
     let mark = format!("FARMOUT_STEP={}/a/", result.run);
