@@ -133,8 +133,12 @@ impl Farm {
     /// Waits until a step is at work.
     #[track_caller]
     pub fn await_step(&self, step: &str) {
-        let works = |record: &Value| record["step"] == step && !record["leader"].is_null();
-        eventually(&format!("step {step} is at work"), || self.records().iter().any(works));
+        let works = |line: &str| {
+            let entry: Value = serde_json::from_str(line).unwrap_or_default();
+            entry["event"] == "process-started" && entry["step"] == step && !entry["leader"].is_null()
+        };
+        let journal = || fs::read_to_string(self.state().join("latest/events.jsonl")).unwrap_or_default();
+        eventually(&format!("step {step} is at work"), || journal().lines().any(works));
     }
 
     /// Demands that nothing is left of any run: no process, no record, no private cluster, no folder for sockets, no
