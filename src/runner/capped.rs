@@ -120,7 +120,7 @@ impl Capped {
         match (self.missing, cut) {
             (0, 0) => None,
             (0, cut) => Some(format!("its log is cut: {cut} bytes in its middle are left out")),
-            (missing, _) => Some(format!("its log is incomplete: {missing} bytes are missing: {}", self.why)),
+            (missing, _) => Some(format!("its log is incomplete: {}; {missing} bytes are missing", self.why)),
         }
     }
 

@@ -164,7 +164,7 @@ mod root {
         assert_eq!(result.outcome, Some(Success), "{:?}", result.builders);
         let why = reason(&result, "fill");
         assert!(
-            why.starts_with("its log is incomplete: ") && why.ends_with("bytes are missing: No space left on device"),
+            why.starts_with("its log is incomplete: No space left on device; ") && why.ends_with(" bytes are missing"),
             "{why}"
         );
         let log = slave.log("a/01-fill.log");
@@ -194,6 +194,6 @@ mod root {
         let (before, after) = log.split_once("\n[farmout: ").unwrap();
         let (missing, after) = after.split_once(" bytes are missing here: No space left on device]\n").unwrap();
         assert_eq!((before.len() + missing.parse::<usize>().unwrap(), after), (2_000_000, ""));
-        assert!(reason(&result, "fill").starts_with(&format!("its log is incomplete: {missing} bytes are missing")));
+        assert!(reason(&result, "fill").ends_with(&format!("; {missing} bytes are missing")));
     }
 }

@@ -34,7 +34,7 @@ fn an_interruption_ends_the_daemons_of_its_step_but_not_those_of_earlier_ones() 
     let slave = Slave::new();
     let server = "setsid sh -c 'echo $$ > ../server; exec sleep 1000' & while ! test -s ../server; do sleep 0.01; done";
     let script = format!("{DAEMON}\ntouch ../ready; sleep 1000");
-    let stop = "kill -0 $(cat ../server) && kill $(cat ../server) && ! kill -0 $(cat daemon) && touch ../stopped";
+    let stop = "kill -0 $(cat ../server) && kill $(cat ../server) && ! grep -q 'State:.[^Z]' /proc/$(cat daemon)/status && touch ../stopped";
     let mut runner =
         slave.spawn(&[plan("a", vec![step("serve", server), step("hang", &script), step("stop", stop).always()])]);
     eventually("the daemon is there", || slave.path("slave/a/ready").exists());
