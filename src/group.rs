@@ -2,10 +2,12 @@
 //! and for the tools; knows nothing of what a process is for.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill as kill_one, killpg};
 use nix::unistd::Pid;
+use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 /// One process, told apart from every later one that gets the same number.
@@ -24,7 +26,7 @@ pub struct ProcessId {
 impl ProcessId {
     /// The process with this number, if there is one.
     pub(crate) fn of(pid: i32) -> Option<Self> {
-        let stat = Stat::read(pid)?;
+        let stat = Process::read(pid)?;
         Some(Self { pid, start: stat.start, session: stat.session, boot: boot() })
     }
 
@@ -39,7 +41,7 @@ impl ProcessId {
 
     /// Whether it runs still. One that only waits for its parent to take note of its end does not.
     pub(crate) fn is_alive(&self) -> bool {
-        self.boot == boot() && Stat::read(self.pid).is_some_and(|stat| stat.start == self.start && stat.runs())
+        self.boot == boot() && Process::read(self.pid).is_some_and(|stat| stat.start == self.start && stat.runs())
     }
 
     /// Whether the group that it led still has processes, and surely that group and not a later one of its number.
@@ -47,7 +49,7 @@ impl ProcessId {
         if self.boot != boot() {
             return false;
         }
-        match Stat::read(self.pid) {
+        match Process::read(self.pid) {
             // The number of a group is not given to a new process while the group lasts: another leader, another group.
             Some(leader) if leader.start != self.start => false,
             _ => members(self.pid).any(|member| member.session == self.session && member.start >= self.start),
@@ -55,13 +57,66 @@ impl ProcessId {
     }
 }
 
-/// Whether the group has a process that runs.
-pub(crate) fn has_members(group: i32) -> bool {
-    match killpg(Pid::from_raw(group), None) {
-        Err(Errno::ESRCH) => false,
-        // It may have none but dead ones that nobody takes note of, as in a container without an init.
-        _ => members(group).next().is_some(),
+/// A hold on one process. Signals reach it and no later one of its number, and whoever polls it learns of its end.
+#[derive(Debug)]
+pub(crate) struct Handle(OwnedFd);
+
+impl Handle {
+    /// Takes hold of a process that runs. None if it has ended, or if there can be none: before Linux 5.3, where a
+    /// sandbox forbids it, and when no more files can be opened.
+    pub(crate) fn of(process: &ProcessId) -> Option<Self> {
+        let handle = Self::of_child(process.pid)?;
+        // The number may have been given away before the handle was there, but not after.
+        process.is_alive().then_some(handle)
     }
+
+    /// Takes hold of an own child that nobody has taken note of the end of: its number is its own so far.
+    pub(crate) fn of_child(pid: i32) -> Option<Self> {
+        pidfd_open(rustix::process::Pid::from_raw(pid)?, PidfdFlags::empty()).ok().map(Self)
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(signal) = rustix::process::Signal::from_named_raw(signal as i32) {
+            let _ = pidfd_send_signal(&self.0, signal);
+        }
+    }
+}
+
+impl AsFd for Handle {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Sends a signal to one process, whatever its group. A failure means that it has ended or changed user.
+pub(crate) fn signal_one(process: &ProcessId, signal: Signal) {
+    if let Some(handle) = Handle::of(process) {
+        handle.signal(signal);
+    } else if process.is_alive() {
+        let _ = kill_one(Pid::from_raw(process.pid), signal);
+    }
+}
+
+/// All processes that run, as far as they are shown.
+pub(crate) fn all() -> impl Iterator<Item = Process> {
+    let pids = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(Process::read).filter(Process::runs)
+}
+
+/// The number of the process that was started last: while it stays, none is started. None where the kernel does not tell.
+pub(crate) fn newest() -> Option<i32> {
+    std::fs::read_to_string("/proc/loadavg").ok()?.split_ascii_whitespace().last()?.parse().ok()
+}
+
+/// Whether the group has any process, even one that only waits for its parent to take note of its end.
+pub(crate) fn exists(group: i32) -> bool {
+    killpg(Pid::from_raw(group), None) != Err(Errno::ESRCH)
+}
+
+/// The processes of the group that run.
+pub(crate) fn members(group: i32) -> impl Iterator<Item = Process> {
+    all().filter(move |process| process.group == group)
 }
 
 /// Asks every process of the group to end, the stopped ones too.
@@ -88,33 +143,37 @@ pub(crate) fn boot() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
-fn members(group: i32) -> impl Iterator<Item = Stat> {
-    let pids = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter_map(Stat::read).filter(move |stat| stat.group == group && stat.runs())
-}
-
-/// What `/proc/PID/stat` says.
-struct Stat {
+/// What `/proc/PID/stat` says of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Process {
+    pub(crate) pid: i32,
     state: u8,
-    group: i32,
-    session: i32,
-    start: u64,
+    pub(crate) parent: i32,
+    pub(crate) group: i32,
+    pub(crate) session: i32,
+    pub(crate) start: u64,
 }
 
-impl Stat {
-    fn read(pid: i32) -> Option<Self> {
-        Self::parse(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+impl Process {
+    pub(crate) fn read(pid: i32) -> Option<Self> {
+        Self::parse(pid, &std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// What tells it apart from later ones, given which start of the machine this is.
+    pub(crate) fn id(&self, boot: &str) -> ProcessId {
+        ProcessId { pid: self.pid, start: self.start, session: self.session, boot: boot.to_owned() }
     }
 
     /// The second field is the program's name in parentheses, which may hold anything, so fields are counted from the
     /// last parenthesis on: the first one there is field 3.
-    fn parse(stat: &[u8]) -> Option<Self> {
+    fn parse(pid: i32, stat: &[u8]) -> Option<Self> {
         let end = stat.iter().rposition(|&byte| byte == b')')?;
         let fields: Vec<&str> = std::str::from_utf8(stat.get(end + 1..)?).ok()?.split_ascii_whitespace().collect();
         let field = |number: usize| fields.get(number - 3).copied();
         Some(Self {
+            pid,
             state: *field(3)?.as_bytes().first()?,
+            parent: field(4)?.parse().ok()?,
             group: field(5)?.parse().ok()?,
             session: field(6)?.parse().ok()?,
             start: field(22)?.parse().ok()?,
@@ -133,9 +192,9 @@ mod tests {
     #[test]
     fn a_program_name_with_parentheses_does_not_shift_the_fields() {
         let line = b"42 (a) b (c)) S 1 40 39 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 97537 1 2 3";
-        let stat = Stat::parse(line).unwrap();
-        assert_eq!((stat.state, stat.group, stat.session, stat.start), (b'S', 40, 39, 97537));
-        assert!(Stat::parse(b"42 (a").is_none());
+        let stat = Process::parse(42, line).unwrap();
+        assert_eq!((stat.state, stat.parent, stat.group, stat.session, stat.start), (b'S', 1, 40, 39, 97537));
+        assert!(Process::parse(42, b"42 (a").is_none());
     }
 
     #[test]

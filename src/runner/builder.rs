@@ -17,6 +17,7 @@ use super::queue::Turn;
 use super::result::{BuilderResult, Outcome, StepResult, seconds};
 use super::session::Session;
 use super::step::Work;
+use super::stray::{self, Mark};
 use super::workspace::{Workspace, owner, remove_sockets};
 use crate::diagnostic::plain;
 use crate::group::ProcessId;
@@ -135,7 +136,8 @@ fn attempt(
         active.update(|record| record.kept = kept);
         Ok(())
     } else {
-        tidy(&workspace, active)
+        let ended = end_strays(session, &active.record);
+        tidy(&workspace, active).and(ended)
     };
     prepared?;
     Ok(match (judge(plan, &result.steps), tidied) {
@@ -264,6 +266,17 @@ fn not_cleaned_up(plan: &Plan, steps: &[StepResult]) -> Vec<String> {
         left.retain(|step| !of_phase(step, Phase::Db));
     }
     left.into_iter().map(|step| step.template.clone()).collect()
+}
+
+/// Ends the processes that the builder's steps left running.
+///
+/// # Errors
+/// Which these were, in a sentence: it is for clean-up steps to stop servers.
+pub(super) fn end_strays(session: &Session<'_>, record: &Record) -> Result<(), String> {
+    let mark = Mark::builder(&record.run, &record.directory);
+    let ended = stray::end(&mark, None, session.site.grace, session.interrupts)
+        .map_err(|error| format!("what its steps left running cannot be ended: {error}"))?;
+    ended.told().map_or(Ok(()), |told| Err(session.masked(&plain(&told))))
 }
 
 /// Leaves nothing behind, and ends the record then.

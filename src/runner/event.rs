@@ -12,7 +12,8 @@ use crate::group::ProcessId;
 /// The version of the events that this farmout writes and reads.
 pub const FORMAT: u32 = 1;
 
-/// Which of a step's two outputs.
+/// Which of a step's two outputs. Only those of a step with a property are told apart: else both are one pipe, so that
+/// all of it is in the order in which it was written, and counts as standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stream {
     /// Standard output, or both where they are not told apart.

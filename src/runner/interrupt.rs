@@ -1,77 +1,85 @@
 //! Signals in, a count out: how often the user or the system asked this process to stop, and a way to sleep that such
-//! a request, or the end of a child, cuts short. Nothing here ends anything.
+//! a request cuts short. Any number of threads count and sleep at once. Nothing here ends anything.
 
-use std::io::{self, Read as _};
+use std::io::{self, PipeReader, PipeWriter, Read as _};
+use std::net::Shutdown;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::SigId;
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// Listens to `SIGINT`, `SIGTERM` and `SIGHUP` for as long as it lives.
 #[derive(Debug)]
 pub(super) struct Interrupts {
-    requests: UnixStream,
-    children: UnixStream,
+    count: Arc<AtomicUsize>,
+    /// The writing ends are closed, this one at the first request and that at the second, which wakes all sleepers.
+    levels: [PipeReader; 2],
     handlers: Vec<SigId>,
-    count: AtomicUsize,
+    signals: UnixStream,
+    listener: Option<JoinHandle<()>>,
 }
 
 impl Interrupts {
     /// Starts to listen. A signal that the process was started to ignore (`nohup`, `&` in a script) stays ignored.
     pub(super) fn listen() -> io::Result<Self> {
-        let (requests, request) = UnixStream::pair()?;
-        let (children, child) = UnixStream::pair()?;
-        requests.set_nonblocking(true)?;
-        children.set_nonblocking(true)?;
-        let mut interrupts = Self { requests, children, handlers: Vec::new(), count: AtomicUsize::new(0) };
+        // What a handler may do is little more than to write a byte; a thread does the rest.
+        let (signals, signal) = UnixStream::pair()?;
+        let (first, at_first) = io::pipe()?;
+        let (second, at_second) = io::pipe()?;
+        let count = Arc::new(AtomicUsize::new(0));
+        let (heard, counted) = (signals.try_clone()?, Arc::clone(&count));
+        let listener = std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || count_signals(heard, &counted, [at_first, at_second]))?;
+        let (levels, handlers) = ([first, second], Vec::new());
+        let mut interrupts = Self { count, levels, handlers, signals, listener: Some(listener) };
         let ignored = ignored_signals();
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            if ignored & (1 << (signal - 1)) == 0 {
-                interrupts.handlers.push(signal_hook::low_level::pipe::register(signal, request.try_clone()?)?);
+        for number in [SIGINT, SIGTERM, SIGHUP] {
+            if ignored & (1 << (number - 1)) == 0 {
+                interrupts.handlers.push(signal_hook::low_level::pipe::register(number, signal.try_clone()?)?);
             }
         }
-        interrupts.handlers.push(signal_hook::low_level::pipe::register(SIGCHLD, child)?);
         Ok(interrupts)
     }
 
     /// How often the process was asked to stop so far.
     pub(super) fn count(&self) -> usize {
-        // The handler writes one byte a signal.
-        let new = drain(&self.requests);
-        self.count.fetch_add(new, Ordering::Relaxed) + new
+        self.count.load(Ordering::Acquire)
     }
 
-    /// Sleeps until one of `files` can be read, a signal comes, or the time is over.
-    pub(super) fn sleep(&self, files: &[BorrowedFd<'_>], time: Duration) -> io::Result<()> {
-        let wake = [self.requests.as_fd(), self.children.as_fd()];
-        let mut polled: Vec<PollFd<'_>> =
-            wake.iter().chain(files).map(|&file| PollFd::new(file, PollFlags::POLLIN)).collect();
-        // Rounded up, or the last fraction of a millisecond would be spent in a busy loop.
-        let milliseconds = u16::try_from(time.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
-        match poll(&mut polled, PollTimeout::from(milliseconds)) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
+    /// Sleeps until one of `files` can be read, the time is over if there is one, or there are more requests than
+    /// `known`; of a third and later ones nobody is told.
+    pub(super) fn sleep(&self, files: &[BorrowedFd<'_>], time: Option<Duration>, known: usize) -> io::Result<()> {
+        let wake = self.levels.get(known).map(|level| level.as_fd());
+        let files = files.iter().copied().chain(wake);
+        let mut polled: Vec<PollFd<'_>> = files.map(|file| PollFd::new(file, PollFlags::POLLIN)).collect();
+        // Rounded up, or the last fraction of a millisecond would be spent in a busy loop. An end that is too far away to be
+        // said is no end.
+        let timeout = time.and_then(|time| PollTimeout::try_from(time.as_micros().div_ceil(1000)).ok());
+        match poll(&mut polled, timeout.unwrap_or(PollTimeout::NONE)) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
         }
-        drain(&self.children);
-        Ok(())
     }
 
     /// Sleeps for `time`, or until the count reaches `patience`.
     pub(super) fn pause(&self, time: Duration, patience: usize) -> io::Result<()> {
         let end = Instant::now() + time;
-        while self.count() < patience {
+        loop {
+            let known = self.count();
             let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
+            if known >= patience || left.is_zero() {
+                return Ok(());
             }
-            self.sleep(&[], left)?;
+            self.sleep(&[], Some(left), known)?;
         }
-        Ok(())
     }
 }
 
@@ -80,16 +88,22 @@ impl Drop for Interrupts {
         for handler in self.handlers.drain(..) {
             signal_hook::low_level::unregister(handler);
         }
+        let _ = self.signals.shutdown(Shutdown::Both);
+        if let Some(listener) = self.listener.take() {
+            let _ = listener.join();
+        }
     }
 }
 
-/// Empties the pipe and tells how many bytes were in it.
-fn drain(mut pipe: &UnixStream) -> usize {
-    let (mut total, mut buffer) = (0, [0; 64]);
-    while let Ok(count @ 1..) = pipe.read(&mut buffer) {
-        total += count;
+/// Counts the bytes, one for each signal, until the stream is shut.
+fn count_signals(mut signals: UnixStream, count: &AtomicUsize, levels: [PipeWriter; 2]) {
+    let mut levels = levels.into_iter();
+    let mut buffer = [0; 64];
+    while let Ok(new @ 1..) = signals.read(&mut buffer) {
+        // First the count, then the waking: whoever wakes finds it.
+        count.fetch_add(new, Ordering::AcqRel);
+        levels.by_ref().take(new).for_each(drop);
     }
-    total
 }
 
 /// The signals that this process ignores, as a mask. Where the kernel does not tell, none.
@@ -97,4 +111,44 @@ fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_wakes_every_sleeper_and_the_second_one_again() {
+        let (signals, mut signal) = UnixStream::pair().unwrap();
+        let ((first, at_first), (second, at_second)) = (io::pipe().unwrap(), io::pipe().unwrap());
+        let count = Arc::new(AtomicUsize::new(0));
+        let (heard, counted) = (signals.try_clone().unwrap(), Arc::clone(&count));
+        let listener = std::thread::spawn(move || count_signals(heard, &counted, [at_first, at_second]));
+        let (levels, listener) = ([first, second], Some(listener));
+        let interrupts = Interrupts { count, levels, handlers: Vec::new(), signals, listener };
+        let long = Duration::from_secs(60);
+        let began = Instant::now();
+        std::thread::scope(|scope| {
+            let sleepers: Vec<_> = (0..100)
+                .map(|number| {
+                    let interrupts = &interrupts;
+                    scope.spawn(move || interrupts.pause(long, 1 + number % 2).unwrap())
+                })
+                .collect();
+            use io::Write as _;
+            signal.write_all(b"x").unwrap();
+            for (number, sleeper) in sleepers.into_iter().enumerate() {
+                if number == 1 {
+                    signal.write_all(b"x").unwrap();
+                }
+                sleeper.join().unwrap();
+            }
+        });
+        assert_eq!(interrupts.count(), 2);
+        assert!(began.elapsed() < long / 2);
+        // What is known wakes nobody.
+        let began = Instant::now();
+        interrupts.sleep(&[], Some(Duration::from_millis(50)), 2).unwrap();
+        assert!(began.elapsed() >= Duration::from_millis(50));
+    }
 }

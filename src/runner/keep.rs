@@ -30,7 +30,7 @@ pub(super) fn keep(session: &Session<'_>, step: &Step, folder: &Utf8Path, reader
     let kept = found.and_then(|bytes| {
         let Some(bytes) = bytes else { return Ok(false) };
         let mut stream = session.mask.stream();
-        let mut masked = stream.push(&bytes);
+        let mut masked = stream.push(&bytes).into_owned();
         masked.extend(stream.finish());
         readers.make_folder(&folder.join(FOLDER))?;
         readers.save(&folder.join(FOLDER).join(name), &masked)?;

@@ -1,18 +1,18 @@
 //! A step's output on its way: masked, kept in the step's log, and its last line caught if it is a property.
 
-use std::fs::File;
-use std::io::Write as _;
+use std::borrow::Cow;
 
 use camino::Utf8Path;
 
+use super::capped::Capped;
 use super::event::Stream;
 use super::mask::{Mask, MaskedStream};
 use super::save::Readers;
 
-/// The log of one step. It holds the step's output and nothing else.
+/// The log of one step. It holds the step's output and nothing else, but for a line where some of it is missing.
 #[derive(Debug)]
 pub(super) struct StepLog<'a> {
-    file: Option<File>,
+    file: Option<Capped>,
     out: MaskedStream<'a>,
     err: MaskedStream<'a>,
     problem: Option<String>,
@@ -20,10 +20,16 @@ pub(super) struct StepLog<'a> {
 }
 
 impl<'a> StepLog<'a> {
-    /// Makes the log. One that cannot be made or written to does not keep the step from running: it is a
-    /// [`Self::problem`].
-    pub(super) fn create(path: &Utf8Path, readers: Readers, mask: &'a Mask, wants_last_line: bool) -> Self {
-        let (file, problem) = match readers.create(path) {
+    /// Makes the log, which keeps no more than `limit` bytes. One that cannot be made or written to does not keep the
+    /// step from running: it is a [`Self::problem`].
+    pub(super) fn create(
+        path: &Utf8Path,
+        readers: Readers,
+        limit: Option<u64>,
+        mask: &'a Mask,
+        wants_last_line: bool,
+    ) -> Self {
+        let (file, problem) = match Capped::create(path, readers, limit) {
             Ok(file) => (Some(file), None),
             Err(error) => (None, Some(format!("its log cannot be written: {error}"))),
         };
@@ -32,7 +38,7 @@ impl<'a> StepLog<'a> {
     }
 
     /// Keeps a piece of output, and returns what of it can be shown.
-    pub(super) fn write(&mut self, stream: Stream, bytes: &[u8]) -> Vec<u8> {
+    pub(super) fn write<'p>(&mut self, stream: Stream, bytes: &'p [u8]) -> Cow<'p, [u8]> {
         if let (Stream::Out, Some(last)) = (stream, &mut self.last) {
             last.push(bytes);
         }
@@ -44,24 +50,25 @@ impl<'a> StepLog<'a> {
         shown
     }
 
-    /// What was held back, when no more output will come.
+    /// Completes the log, and returns what was held back: no more output will come.
     pub(super) fn finish(&mut self) -> [(Stream, Vec<u8>); 2] {
         let rest = [(Stream::Out, self.out.finish()), (Stream::Err, self.err.finish())];
         for (_, bytes) in &rest {
             self.keep(bytes);
         }
+        if let Some(file) = self.file.take() {
+            self.problem = file.finish();
+        }
         rest
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        let Some(file) = &mut self.file else { return };
-        if let Err(error) = file.write_all(bytes) {
-            self.problem = Some(format!("its log is incomplete: {error}"));
-            self.file = None;
+        if let Some(file) = &mut self.file {
+            file.write(bytes);
         }
     }
 
-    /// Why the log is not complete, if it is not.
+    /// Why the finished log is not complete, if it is not.
     pub(super) fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
     }

@@ -7,6 +7,7 @@
 mod active;
 mod before;
 mod builder;
+mod capped;
 mod check;
 mod choice;
 mod environment;
@@ -23,6 +24,7 @@ mod log;
 mod mask;
 mod options;
 mod origin;
+mod orphan;
 mod past;
 mod preview;
 mod process;
@@ -37,6 +39,7 @@ mod session;
 mod site;
 mod state;
 mod step;
+mod stray;
 mod workspace;
 
 pub use before::{Ended, history};

@@ -6,7 +6,6 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::interrupt::Interrupts;
 
@@ -27,9 +26,6 @@ pub(super) struct Turn<'a> {
     queues: &'a Queues,
     name: String,
 }
-
-/// A sleep that something always ends.
-const LONG: Duration = Duration::from_secs(60);
 
 impl Queues {
     /// Waits to be first in the queue of that name. `waiting` is told at once who is, if somebody is. None if the wait was
@@ -62,14 +58,15 @@ impl Queues {
                 }
                 return Ok(Some(turn()));
             }
-            if interrupts.count() >= patience {
+            let requests = interrupts.count();
+            if requests >= patience {
                 // Closing the end that is called makes whoever calls take the next one, unless it was called just now.
                 if let Some(turn) = self.leave(&mut call, turn) {
                     drop(turn);
                 }
                 return Ok(None);
             }
-            interrupts.sleep(&[call.as_fd()], LONG)?;
+            interrupts.sleep(&[call.as_fd()], None, requests)?;
         }
     }
 

@@ -3,13 +3,12 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 
 use super::active::Active;
-use super::builder::{Which, perform, tidy};
+use super::builder::{Which, end_strays, perform, tidy};
 use super::choice::Providers;
 use super::event::{Cause, Entry, Event};
 use super::folder::Folder;
@@ -25,9 +24,10 @@ use super::session::{Session, listen, shared};
 use super::site::Site;
 use super::state::State;
 use super::step::Work;
+use super::stray::{self, Mark};
 use super::workspace::{Workspace, owner, remove_sockets};
 use crate::diagnostic::{Failure, plain};
-use crate::group::{self, ProcessId};
+use crate::group::ProcessId;
 use crate::plan::Plan;
 
 /// After as many tries a record is given up: what it needs will not come back.
@@ -43,7 +43,7 @@ const ATTEMPTS: u32 = 5;
 /// The state folder cannot be used.
 pub fn recover(site: &Site, observer: &mut (dyn FnMut(&Entry) + Send)) -> Result<(), Failure> {
     let state = State::open(&site.state, Readers::of(site.account.as_ref()))?;
-    let (mask, interrupts, queues) = (Mask::new(&site.secrets), listen()?, Queues::default());
+    let (mask, (interrupts, _adopting), queues) = (Mask::new(&site.secrets), listen()?, Queues::default());
     let (observer, options) = (shared(observer), Options::default());
     recover_all(&Session::new(site, &options, &mask, (&interrupts, &queues), &observer), &state)
 }
@@ -107,8 +107,14 @@ fn recover_one(session: &Session<'_>, state: &State, path: &Utf8Path) {
     }
     let attempts = active.record.attempts;
     let outcome = match ended {
-        Ok(()) => tidy(&workspace, active),
+        Ok(()) => {
+            // After the steps that always run: they may need a server that is among these. That there were some is no
+            // problem here.
+            let _ = end_strays(session, &active.record);
+            tidy(&workspace, active)
+        }
         Err(problem) if attempts >= ATTEMPTS => {
+            let _ = end_strays(session, &active.record);
             let sockets = active.record.sockets.clone();
             let gone = sockets.map_or(Ok(()), |sockets| remove_sockets(&sockets)).and_then(|()| active.remove());
             Err(format!(
@@ -150,14 +156,14 @@ fn logs(active: &Active) -> Utf8PathBuf {
 pub(super) struct Left {
     /// The templates that have something to clean up.
     begun: Vec<String>,
-    /// The leader of the group of the step that ran.
-    leader: Option<ProcessId>,
+    /// The step that ran, and the leader of its process group.
+    step: Option<(String, Option<ProcessId>)>,
 }
 
 impl Left {
     /// What is cleaned up by steps of these templates.
     pub(super) fn of(begun: Vec<String>) -> Self {
-        Self { begun, leader: None }
+        Self { begun, step: None }
     }
 
     /// What the journal tells of a builder whose runner is dead.
@@ -176,10 +182,10 @@ impl Left {
                 Event::StepStarted { builder, step, .. } if *builder == record.builder => {
                     left.begun.extend(templates.get(step).cloned());
                 }
-                Event::ProcessStarted { builder, leader, .. } if *builder == record.builder => {
-                    left.leader.clone_from(leader);
+                Event::ProcessStarted { builder, step, leader } if *builder == record.builder => {
+                    left.step = Some((step.clone(), leader.clone()));
                 }
-                Event::StepFinished { builder, .. } if *builder == record.builder => left.leader = None,
+                Event::StepFinished { builder, .. } if *builder == record.builder => left.step = None,
                 _ => {}
             }
         }
@@ -215,7 +221,7 @@ pub(super) fn clean_up(
     workspace: &Workspace,
     left: Left,
 ) -> Result<(), String> {
-    end_strays(session, left.leader.as_ref()).map_err(|error| format!("its processes cannot be ended: {error}"))?;
+    end_step(session, active, left.step).map_err(|error| format!("its processes cannot be ended: {error}"))?;
     let plan = read_plan(active)?;
     super::check::check(std::slice::from_ref(&plan)).map_err(|failure| failure.message)?;
     let (run, user, folder) = (active.record.run.clone(), active.record.account.clone(), logs(active));
@@ -254,23 +260,9 @@ fn read_plan(active: &Active) -> Result<Plan, String> {
     serde_yaml::from_str(&text).map_err(|error| told(&error))
 }
 
-/// Ends the process group of the step that ran, if it surely is that one.
-fn end_strays(session: &Session<'_>, leader: Option<&ProcessId>) -> io::Result<()> {
-    let Some(leader) = leader.filter(|leader| leader.leads_a_live_group()) else { return Ok(()) };
-    group::terminate(leader.pid);
-    wait_for_end(session, leader, session.site.grace)?;
-    if leader.leads_a_live_group() {
-        group::kill(leader.pid);
-        wait_for_end(session, leader, Duration::from_secs(5))?;
-    }
-    Ok(())
-}
-
-fn wait_for_end(session: &Session<'_>, leader: &group::ProcessId, time: Duration) -> io::Result<()> {
-    let end = Instant::now() + time;
-    while leader.leads_a_live_group() && Instant::now() < end && session.interrupts.count() < 2 {
-        // They are nobody's children here, so no signal tells of their end.
-        session.interrupts.pause(Duration::from_millis(20), 2)?;
-    }
-    Ok(())
+/// Ends the step that ran, and all that it started. What earlier steps left running may be what a clean-up needs.
+fn end_step(session: &Session<'_>, active: &Active, step: Option<(String, Option<ProcessId>)>) -> io::Result<()> {
+    let Some((step, leader)) = step else { return Ok(()) };
+    let mark = Mark::step(&active.record.run, &active.record.directory, &step);
+    stray::end(&mark, leader.as_ref(), session.site.grace, session.interrupts).map(drop)
 }

@@ -49,7 +49,7 @@ pub fn run(
     check::check(plans)?;
     choice::check(plans, options)?;
     check_account(site)?;
-    let (mask, interrupts, queues, observer) =
+    let (mask, (interrupts, _adopting), queues, observer) =
         (Mask::new(&site.secrets), listen()?, Queues::default(), shared(observer));
     let session = Session::new(site, options, &mask, (&interrupts, &queues), &observer);
     let readers = Readers::of(site.account.as_ref());

@@ -9,6 +9,7 @@ use super::interrupt::Interrupts;
 use super::journal::{Durability, Journal, entry};
 use super::mask::Mask;
 use super::options::Options;
+use super::orphan::{Adopting, adopt};
 use super::queue::Queues;
 use super::site::Site;
 use crate::diagnostic::Failure;
@@ -110,10 +111,11 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Listens for requests to stop.
+/// Listens for requests to stop, and adopts orphans.
 ///
 /// # Errors
 /// The system has no more file handles, or the like.
-pub(super) fn listen() -> Result<Interrupts, Failure> {
-    Interrupts::listen().map_err(|error| Failure::error(format!("cannot listen to signals: {error}")))
+pub(super) fn listen() -> Result<(Interrupts, Adopting), Failure> {
+    let listening = Interrupts::listen().and_then(|interrupts| Ok((interrupts, adopt()?)));
+    listening.map_err(|error| Failure::error(format!("cannot listen to signals: {error}")))
 }

@@ -25,11 +25,17 @@ pub struct Site {
     pub secrets: Secrets,
     /// How long a process that was asked to end may take before it is killed.
     pub grace: Duration,
+    /// How many bytes of a step's output its log keeps: if there are more, the first half and the last half of as many, and
+    /// between them a line that says how many are missing. None keeps everything.
+    pub log_limit: Option<u64>,
 }
 
 impl Site {
     /// The grace that is given unless something else is asked for.
     pub const GRACE: Duration = Duration::from_secs(10);
+
+    /// The limit of a log unless something else is asked for: what only a step that has lost its way writes.
+    pub const LOG_LIMIT: u64 = 1 << 30;
 
     /// A site with these two folders; no account, an empty environment, no secrets, and `farmout` from `PATH`.
     pub fn new(state: impl Into<Utf8PathBuf>, basedir: impl Into<Utf8PathBuf>) -> Self {
@@ -41,6 +47,7 @@ impl Site {
             program: Utf8PathBuf::from("farmout"),
             secrets: Secrets::new(),
             grace: Self::GRACE,
+            log_limit: Some(Self::LOG_LIMIT),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One step of a plan: prepared, run or written, and judged. Its output goes to its log and to the observer.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -20,12 +21,13 @@ use super::keep;
 use super::lock::{Lock, Wish};
 use super::log::StepLog;
 use super::origin::origin;
-use super::process::{Ended, Happening, Limits, Stopped, supervise};
+use super::process::{Ended, Happening, Job, Limits, Stopped, supervise};
 use super::queue::Turn;
 use super::result::{Attempt, Outcome, StepResult, seconds};
 use super::save::Readers;
 use super::session::Session;
 use super::site::StepUser;
+use super::stray::Mark;
 use super::workspace::Workspace;
 use crate::diagnostic::plain;
 use crate::group::ProcessId;
@@ -125,8 +127,13 @@ impl<'a> Work<'a> {
         let mut result = self.begun(step);
         let attempt = if number == 1 { String::new() } else { format!(".attempt-{number}") };
         let name = format!("{:02}-{}{attempt}{}.log", index + 1, step.name, self.suffix);
-        let mut log =
-            StepLog::create(&self.folder.join(&name), Readers::of(self.user), session.mask, step.property.is_some());
+        let mut log = StepLog::create(
+            &self.folder.join(&name),
+            Readers::of(self.user),
+            session.site.log_limit,
+            session.mask,
+            step.property.is_some(),
+        );
         result.log = Some(name);
 
         // An always-run step leaves things behind if it is ended, so that takes a second request.
@@ -146,7 +153,7 @@ impl<'a> Work<'a> {
         };
         drop(lock);
         for (stream, bytes) in log.finish() {
-            self.output(step, stream, bytes);
+            self.output(step, stream, bytes.into());
         }
         result.seconds = seconds(began.elapsed());
         self.judge(step, verdict, &mut log, &mut result);
@@ -213,7 +220,9 @@ impl<'a> Work<'a> {
             patience,
         };
         let interrupts = session.interrupts;
-        let ended = supervise(self.command(&prepared), &limits, interrupts, &mut |happening| match happening {
+        let (command, mark) = (self.command(&prepared), Mark::step(self.run, &self.plan.directory, &step.name));
+        let job = Job { command, mark, apart: step.property.is_some(), limits };
+        let ended = supervise(job, interrupts, &mut |happening| match happening {
             Happening::Started(group) => {
                 let (builder, step) = (self.plan.builder.clone(), step.name.clone());
                 session.emit(Event::ProcessStarted { builder, step, leader: ProcessId::of(group) });
@@ -283,10 +292,10 @@ impl<'a> Work<'a> {
         result.reason = (!reasons.is_empty()).then(|| self.session.masked(&plain(&reasons.join("; "))));
     }
 
-    fn output(&self, step: &Step, stream: Stream, bytes: Vec<u8>) {
+    fn output(&self, step: &Step, stream: Stream, bytes: Cow<'_, [u8]>) {
         if self.session.options.output && !bytes.is_empty() {
             let (builder, step) = (self.plan.builder.clone(), step.name.clone());
-            self.session.emit(Event::Output { builder, step, stream, bytes });
+            self.session.emit(Event::Output { builder, step, stream, bytes: bytes.into_owned() });
         }
     }
 

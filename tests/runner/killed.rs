@@ -1,5 +1,8 @@
 //! Runners that are interrupted, or killed, and what later runs do about it.
 
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
 use camino::Utf8PathBuf;
 use farmout::plan::Plan;
 use farmout::runner::Outcome::{Interrupted, Skipped, Success};
@@ -191,10 +194,12 @@ fn a_later_process_with_the_number_of_the_stray_is_spared() {
     });
     runner.signal(Signal::SIGKILL);
     runner.wait();
+    let mut other = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
     let journal = slave.path("state/latest/events.jsonl");
     let change = |line: &str| {
         let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
         if value["leader"].is_object() {
+            value["leader"]["pid"] = other.id().into();
             value["leader"]["start"] = 1.into();
         }
         format!("{value}\n")
@@ -203,6 +208,9 @@ fn a_later_process_with_the_number_of_the_stray_is_spared() {
     std::fs::write(&journal, changed).unwrap();
     let (_, events) = slave.run(&[]);
     assert_eq!(recovered(&events), [None]);
-    assert!(runs(leader));
-    nix::sys::signal::killpg(nix::unistd::Pid::from_raw(leader), Signal::SIGKILL).unwrap();
+    assert!(runs(other.id().cast_signed()));
+    // That one is found by its mark.
+    assert!(!runs(leader));
+    other.kill().unwrap();
+    other.wait().unwrap();
 }

@@ -11,4 +11,5 @@ mod output;
 mod parallel;
 mod report;
 mod steps;
+mod strays;
 mod support;

@@ -136,7 +136,8 @@ fn the_environment_is_what_the_plan_says_and_nothing_else() {
     let base = slave.path("slave/a");
     let user = account().map_or("", |_| "USER=nobody\n");
     let home = account().map_or("", |_| "HOME=/nonexistent\nLOGNAME=nobody\n");
-    let wanted = format!("A=plan\nB=step\n{home}PATH={base}/build/bin:/usr/bin:/bin\nTMPDIR={base}/tmp\n{user}");
+    let mark = format!("FARMOUT_STEP={}/a/env\n", result.run);
+    let wanted = format!("A=plan\nB=step\n{mark}{home}PATH={base}/build/bin:/usr/bin:/bin\nTMPDIR={base}/tmp\n{user}");
     assert_eq!(slave.log("a/01-env.log").replace("SHLVL=0\n", "").replace("SHLVL=1\n", ""), wanted);
     let noted = &result.builders[0].steps[0].environment;
     assert_eq!(noted["A"].as_deref(), Some("plan"));
