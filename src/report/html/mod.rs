@@ -1,0 +1,120 @@
+//! Pages for a browser: one for each run, and an index over runs. The folder of a run and the results of earlier ones come
+//! in; a page goes out that is complete in itself: it fetches nothing, and works from a file. The same input gives the
+//! same bytes. Nothing here runs anything, or writes anywhere but to what it is given.
+//!
+//! The model ([`Run`], [`Builder`], [`Step`]) is made in `read.rs`; each builder's part of the page is made by itself, on
+//! all processors at once, with its logs packed. Templates, style and scripts are files beside this one.
+
+mod environment;
+mod finding;
+mod history;
+mod index;
+mod logs;
+mod model;
+mod page;
+mod read;
+mod section;
+mod words;
+
+use std::io::{self, Write};
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use camino::Utf8Path;
+use minijinja::context;
+use minijinja::value::Serde;
+
+pub use index::{Entry, write_index};
+pub use model::{Builder, Past, Run, Step};
+
+use crate::diagnostic::Failure;
+use crate::runner::{Outcome, RunResult};
+use environment::{CONTENT, HEAD_SCRIPT, SCRIPT, STYLE, environment, policy};
+use page::Page;
+use section::{Section, section};
+
+/// Writes the page of the run that is kept in `folder`. Durations are compared with those of `past`, the results of other
+/// runs in any order.
+///
+/// # Errors
+/// The run cannot be read, or `out` takes no more.
+pub fn write_run(folder: &Utf8Path, past: &[RunResult], out: &mut dyn Write) -> Result<(), Failure> {
+    let run = Run::read(folder, past)?;
+    write(&run, out).map_err(|error| Failure::error(format!("cannot write the report of run {}: {error}", run.id)))
+}
+
+/// Writes the page of a run.
+///
+/// # Errors
+/// `out` takes no more. A log that cannot be read is no error: the page says so in its place.
+pub fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
+    let environment = environment().map_err(io::Error::other)?;
+    let fill = |name: &str, values: minijinja::Value| {
+        environment.get_template(name).and_then(|template| template.render(values)).map_err(io::Error::other)
+    };
+    let share = logs::share(run);
+    let sections = in_parallel(run.builders.len(), |number| {
+        section(&environment, run.started, (number, &run.builders[number]), share)
+    })?;
+    let head = fill(
+        "head.html",
+        context! {
+            content => CONTENT, style => STYLE, head_script => HEAD_SCRIPT, policy => policy(&[HEAD_SCRIPT, SCRIPT]),
+            page => Serde(Page::new(run)),
+        },
+    )?;
+    out.write_all(head.as_bytes())?;
+    // What went wrong comes first; else the order of the run.
+    let mut order: Vec<usize> = (0..sections.len()).collect();
+    order.sort_by_key(|&number| urgency(&run.builders[number]));
+    for &number in &order {
+        out.write_all(sections[number].html.as_bytes())?;
+    }
+    out.write_all(b"</main>\n")?;
+    for number in order {
+        for (block, packed) in sections[number].blocks.iter().enumerate() {
+            writeln!(out, "<script type=\"text/plain\" id=\"page:{number}.{block}\">{packed}</script>")?;
+        }
+    }
+    out.write_all(fill("foot.html", context! { script => SCRIPT })?.as_bytes())?;
+    out.flush()
+}
+
+fn urgency(builder: &Builder) -> u8 {
+    match builder.outcome {
+        Some(Outcome::Failure) => 0,
+        Some(Outcome::Interrupted) => 1,
+        None => 2,
+        Some(Outcome::Warnings) => 3,
+        Some(Outcome::Success) => 4,
+        Some(Outcome::Skipped) => 5,
+    }
+}
+
+/// Makes all sections on as many threads as there are processors. They come in their order, whichever is done first.
+fn in_parallel(count: usize, make: impl Fn(usize) -> io::Result<Section> + Sync) -> io::Result<Vec<Section>> {
+    let (next, made) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(count)));
+    let work = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= count {
+                return;
+            }
+            let section = make(number);
+            // Poisoned only after a panic, which the scope passes on.
+            made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((number, section));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(count);
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut made = made.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    made.sort_by_key(|(number, _)| *number);
+    made.into_iter().map(|(_, section)| section).collect()
+}
