@@ -35,7 +35,7 @@ fn share_of(mut sizes: Vec<u64>, most: u64) -> u64 {
     most
 }
 
-/// A symbolic link is not followed: it could lead out of the run's folder.
+/// A symbolic link is none that is followed: it could lead out of the run's folder.
 fn size(path: &Utf8Path) -> u64 {
     fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map_or(0, |data| data.len())
 }
@@ -63,6 +63,9 @@ pub(super) struct Gap {
 impl Log {
     /// Reads at most `share` bytes of a log: all of it, or its beginning and, three times as long, its end.
     pub(super) fn read(path: &Utf8Path, share: u64) -> io::Result<Self> {
+        if !fs::symlink_metadata(path)?.is_file() {
+            return Err(io::Error::other("it is no file"));
+        }
         let size = size(path);
         let mut file = File::open(path)?;
         let mut bytes = Vec::with_capacity(usize::try_from(size.min(share)).unwrap_or(0));

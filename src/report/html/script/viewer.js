@@ -154,7 +154,11 @@ async function open(log) {
 function paint(shown, limit) {
   const text = shown.map((piece) => piece.text).join("").slice(0, limit);
   const cuts = [];
-  if (search.pattern) for (const found of text.matchAll(search.pattern)) if (found[0]) cuts.push([found.index, found.index + found[0].length]);
+  if (search.pattern) {
+    // Where the search stopped is no place to begin.
+    search.pattern.lastIndex = 0;
+    for (const found of text.matchAll(search.pattern)) cuts.push([found.index, found.index + found[0].length]);
+  }
   const nodes = [];
   let at = 0;
   for (const piece of shown) {
