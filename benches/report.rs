@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 use farmout::report::html::write_run;
-use farmout::runner::RunResult;
+use farmout::runner::{RunResult, read};
 use nix::sys::resource::{UsageWho, getrusage};
 use serde_json::{Value, json};
 
@@ -48,9 +48,15 @@ fn main() -> ExitCode {
 
 fn bench(folder: &Utf8Path, page: &str, times: usize) -> io::Result<()> {
     let mut past = Vec::new();
-    if !folder.join("result.json").exists() {
-        make(folder)?;
-    }
+    // A run of farmout's has a journal, one that was made here a result alone.
+    let result = if folder.join("events.jsonl").exists() {
+        read(folder).map_err(io::Error::other)?
+    } else {
+        if !folder.join("result.json").exists() {
+            make(folder)?;
+        }
+        serde_json::from_slice(&fs::read(folder.join("result.json"))?)?
+    };
     for run in 0..EARLIER {
         if let Ok(text) = fs::read(folder.join(format!("earlier-{run}.json"))) {
             past.push(serde_json::from_slice::<RunResult>(&text)?);
@@ -62,7 +68,7 @@ fn bench(folder: &Utf8Path, page: &str, times: usize) -> io::Result<()> {
     for _ in 0..times.max(1) {
         let (before, began) = (processor()?, Instant::now());
         let mut out = BufWriter::new(File::create(page)?);
-        write_run(folder, &past, &mut out).map_err(io::Error::other)?;
+        write_run(&result, &past, &mut out)?;
         let (wall, after) = (began.elapsed(), processor()?);
         println!("{:.3} s, {} of the processors, {} MB held", wall.as_secs_f64(), after.0 - before.0, after.1 / 1024);
         best = best.min(wall);
@@ -97,7 +103,7 @@ fn make(folder: &Utf8Path) -> io::Result<()> {
 fn write(folder: &Utf8Path, file: &str, run: usize, builders: &[Value]) -> io::Result<()> {
     let started = format!("2026-11-{:02}T18:15:00Z", run + 1);
     let result = json!({
-        "run": format!("202611{:02}-181500-k3f9", run + 1), "folder": folder, "outcome": "failure", "started": started,
+        "run": format!("202611{:02}-181500-k3f9", run + 1), "folder": folder, "slave": "atlas", "jobs": 40, "outcome": "failure", "started": started,
         "seconds": 3900.0, "builders": builders,
     });
     fs::write(folder.join(file), serde_json::to_vec(&result)?)
@@ -113,10 +119,7 @@ fn builder(run: &Utf8Path, number: usize) -> io::Result<Value> {
     let folder = run.join(name(number));
     fs::create_dir_all(&folder)?;
     let version = VERSIONS[number % VERSIONS.len()];
-    let plan = format!(
-        "build: project-{:02}\nslave: atlas\nproperties: {{pg_version: '{version}', py_version: '3.11'}}\n",
-        number / VERSIONS.len()
-    );
+    let plan = format!("properties: {{pg_version: '{version}', py_version: '3.11'}}\n");
     fs::write(folder.join("plan.yaml"), plan)?;
     let fails = chance(number) % 11 == 0;
     // The run began at a quarter past six.
@@ -125,6 +128,8 @@ fn builder(run: &Utf8Path, number: usize) -> io::Result<Value> {
     let mut steps = Vec::new();
     for step in 0..STEPS {
         let seconds = chance(number * STEPS + step) % if step == 20 { 300 } else { 20 };
+        let waits = if step == 9 { 12 } else { 0 };
+        second += waits;
         let failed = fails && step == 21;
         let log = format!("{:02}-step-{step}.log", step + 1);
         let share = BYTES / BUILDERS;
@@ -138,14 +143,15 @@ fn builder(run: &Utf8Path, number: usize) -> io::Result<Value> {
             "name": if step == 21 { "analyze-test-log".to_owned() } else { format!("step-{step}") },
             "phase": PHASES[step * PHASES.len() / STEPS], "outcome": if failed { "failure" } else { "success" },
             "started": format!("2026-11-{:02}T{:02}:{:02}:{:02}Z", EARLIER + 1, 18 + second / 3600, second / 60 % 60, second % 60),
-            "seconds": seconds, "waited": if step == 9 { 12 } else { 0 }, "exit": i32::from(failed),
+            "seconds": seconds, "at": second - 900, "waited": waits, "exit": i32::from(failed),
             "command": ["/srv/farm/bin/start_openerp", "--stop-after-init", "--log-level=test", "-d", name(number)],
             "directory": format!("/srv/farm/slaves/atlas/{}/build", name(number)), "log": log,
         }));
-        second += seconds + if step == 9 { 12 } else { 0 };
+        second += seconds;
     }
     Ok(json!({
-        "builder": name(number), "directory": name(number), "outcome": if fails { "failure" } else { "success" },
+        "builder": name(number), "build": format!("project-{:02}", number / VERSIONS.len()), "directory": name(number),
+        "outcome": if fails { "failure" } else { "success" },
         "reason": fails.then_some("analyze-test-log: 3 findings"), "seconds": second - began, "steps": steps,
     }))
 }

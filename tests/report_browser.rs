@@ -13,10 +13,16 @@ use farmout::report::html::{Entry, write_index, write_run};
 use serde_json::json;
 
 fn page(kept: &Kept) -> Utf8PathBuf {
-    kept.finish("failure");
     let mut out = Vec::new();
-    write_run(kept.folder(), &Kept::past(&[("success", 100.0), ("success", 130.0)]), &mut out).unwrap();
-    kept.page(&out)
+    write_run(&kept.result("failure"), &Kept::past(&[("success", 100.0), ("success", 130.0)]), &mut out).unwrap();
+    written(kept, &out)
+}
+
+/// Writes a page beside the run.
+fn written(kept: &Kept, html: &[u8]) -> Utf8PathBuf {
+    let path = kept.folder().join("report.html");
+    std::fs::write(&path, html).unwrap();
+    path
 }
 
 /// The small run, in a browser.
@@ -330,7 +336,7 @@ fn lines_behind_a_gap_keep_their_numbers() {
         html.replace("data-lines=\"3000\"", "data-lines=\"1003000\" data-gap-after=\"10\" data-gap-lines=\"1000000\"");
     assert!(cut != html);
     let mut browser = Browser::start(1200, 800);
-    browser.open(&kept.page(cut.as_bytes()), "#shop-pg17/test:L1000020");
+    browser.open(&written(&kept, cut.as_bytes()), "#shop-pg17/test:L1000020");
     browser.until(&format!("{CHOSEN}?.textContent === '20 hay'"));
     let gap = "document.querySelector('.line[data-gap]')";
     assert_eq!(browser.eval(&format!("{gap}.textContent")), "11 hay");
@@ -360,7 +366,7 @@ fn a_page_can_be_printed() {
 #[test]
 fn the_index_leads_to_the_runs() {
     let kept = Kept::small();
-    let result = kept.finish("failure");
+    let result = kept.result("failure");
     page(&kept);
     let past = Kept::past(&[("success", 100.0), ("failure", 130.0)]);
     let mut entries: Vec<_> = past.iter().map(|result| Entry { result, page: None }).collect();

@@ -1,8 +1,8 @@
-//! A run as it is kept: its folder with results, plans and logs, made without running anything.
+//! A run as it is kept: its result, and its folder with plans and logs, made without running anything.
 
 use std::fs;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use farmout::runner::RunResult;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -20,7 +20,7 @@ fn at(second: u32) -> String {
 
 /// A step that ended so, began then and took so long.
 pub fn step(name: &str, phase: &str, outcome: &str, began: u32, seconds: f64) -> Value {
-    json!({"name": name, "phase": phase, "outcome": outcome, "started": at(began), "seconds": seconds})
+    json!({"name": name, "phase": phase, "outcome": outcome, "started": at(began), "at": began, "seconds": seconds})
 }
 
 impl Kept {
@@ -48,7 +48,7 @@ impl Kept {
         let directory = builder.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', "_");
         let folder = self.folder().join(&directory);
         fs::create_dir_all(&folder).unwrap();
-        let plan = json!({"farmout-plan": 1, "builder": builder, "build": build, "slave": "atlas", "properties": {"pg_version": postgresql}});
+        let plan = json!({"builder": builder, "properties": {"pg_version": postgresql, "empty": ""}});
         fs::write(folder.join("plan.yaml"), serde_yaml::to_string(&plan).unwrap()).unwrap();
         let mut seconds = 0.0;
         let steps = steps.into_iter().enumerate().map(|(number, (mut step, log))| {
@@ -63,17 +63,16 @@ impl Kept {
         });
         let steps: Vec<Value> = steps.collect();
         self.builders.push(json!({
-            "builder": builder, "directory": directory, "outcome": outcome, "reason": reason, "seconds": seconds, "steps": steps,
+            "builder": builder, "build": build, "directory": directory, "outcome": outcome, "reason": reason, "seconds": seconds, "steps": steps,
         }));
     }
 
-    /// Writes the run's result, and returns it.
-    pub fn finish(&self, outcome: &str) -> RunResult {
+    /// The run's result.
+    pub fn result(&self, outcome: &str) -> RunResult {
         let result = json!({
-            "run": "20261122-215000-k3f9", "folder": self.folder(), "outcome": outcome, "started": at(0), "seconds": 240.0,
+            "run": "20261122-215000-k3f9", "folder": self.folder(), "slave": "atlas", "jobs": 3, "outcome": outcome, "started": at(0), "seconds": 240.0,
             "builders": self.builders,
         });
-        fs::write(self.folder().join("result.json"), serde_json::to_vec_pretty(&result).unwrap()).unwrap();
         serde_json::from_value(result).unwrap()
     }
 
@@ -102,6 +101,9 @@ impl Kept {
         analyze["command"] = json!(["/usr/bin/farmout", "tool", "analyze-log", "test.log"]);
         analyze["exit"] = json!(1);
         analyze["reason"] = json!("exit status 1");
+        let mut buildout = step("buildout", "buildout", "success", 30, 30.0);
+        buildout["waited"] = json!(12.0);
+        buildout["retried"] = json!([{"reason": "exit status 7", "seconds": 2.0, "log": "lost.log"}]);
         let mut skipped = step("doc", "post-buildout", "skipped", 161, 0.0);
         skipped["reason"] = json!("the build has failed");
         kept.add(
@@ -111,7 +113,7 @@ impl Kept {
             Some("step `analyze-test-log`: exit status 1"),
             vec![
                 (step("fetch", "fetch", "success", 10, 5.0), Some(b"fetched\n")),
-                (step("buildout", "buildout", "success", 30, 30.0), Some(b"")),
+                (buildout, Some(b"")),
                 (step("test", "post-buildout", "failure", 60, 100.0), Some(test.as_bytes())),
                 (analyze, Some(analysis)),
                 (skipped, None),
@@ -145,13 +147,6 @@ impl Kept {
             })).unwrap()
         });
         runs.collect()
-    }
-
-    /// Writes a page beside the run, and returns where it is.
-    pub fn page(&self, html: &[u8]) -> Utf8PathBuf {
-        let path = self.folder().join("report.html");
-        fs::write(&path, html).unwrap();
-        path
     }
 }
 

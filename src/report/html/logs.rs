@@ -19,8 +19,9 @@ const BLOCK: usize = 1 << 20;
 
 /// How many bytes of one log are kept, so that those of all logs do not exceed [`MOST`]: the longest are cut first.
 pub(super) fn share(run: &Run) -> u64 {
-    let logs = run.builders.iter().flat_map(|builder| &builder.steps).filter_map(|step| step.log.as_deref());
-    share_of(logs.map(size).collect(), MOST)
+    let steps = run.builders.iter().flat_map(|builder| &builder.steps);
+    let logs = steps.flat_map(|step| step.retried.iter().map(|attempt| &attempt.log).chain([&step.log]));
+    share_of(logs.flatten().map(|path| size(path)).collect(), MOST)
 }
 
 fn share_of(mut sizes: Vec<u64>, most: u64) -> u64 {

@@ -1,4 +1,4 @@
-//! Pages for a browser: one for each run, and an index over runs. The folder of a run and the results of earlier ones come
+//! Pages for a browser: one for each run, and an index over runs. What a run kept and the results of earlier ones come
 //! in; a page goes out that is complete in itself: it fetches nothing, and works from a file. The same input gives the
 //! same bytes. Nothing here runs anything, or writes anywhere but to what it is given.
 //!
@@ -22,27 +22,24 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use camino::Utf8Path;
 use minijinja::context;
 use minijinja::value::Serde;
 
 pub use index::{Entry, write_index};
-pub use model::{Builder, Past, Run, Step};
+pub use model::{Attempt, Builder, Past, Run, Step};
 
-use crate::diagnostic::Failure;
 use crate::runner::{Outcome, RunResult};
 use environment::{CONTENT, HEAD_SCRIPT, SCRIPT, STYLE, environment, policy};
 use page::Page;
 use section::{Section, section};
 
-/// Writes the page of the run that is kept in `folder`. Durations are compared with those of `past`, the results of other
-/// runs in any order.
+/// Writes the page of the run with this result, which [`crate::runner::read`] makes of a run's folder. Durations are
+/// compared with those of `past`, the results of other runs in any order.
 ///
 /// # Errors
-/// The run cannot be read, or `out` takes no more.
-pub fn write_run(folder: &Utf8Path, past: &[RunResult], out: &mut dyn Write) -> Result<(), Failure> {
-    let run = Run::read(folder, past)?;
-    write(&run, out).map_err(|error| Failure::error(format!("cannot write the report of run {}: {error}", run.id)))
+/// `out` takes no more.
+pub fn write_run(result: &RunResult, past: &[RunResult], out: &mut dyn Write) -> io::Result<()> {
+    write(&Run::new(result, past), out)
 }
 
 /// Writes the page of a run.
@@ -55,9 +52,8 @@ pub fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
         environment.get_template(name).and_then(|template| template.render(values)).map_err(io::Error::other)
     };
     let share = logs::share(run);
-    let sections = in_parallel(run.builders.len(), |number| {
-        section(&environment, run.started, (number, &run.builders[number]), share)
-    })?;
+    let sections =
+        in_parallel(run.builders.len(), |number| section(&environment, (number, &run.builders[number]), share))?;
     let head = fill(
         "head.html",
         context! {

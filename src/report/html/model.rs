@@ -1,5 +1,5 @@
-//! What a page is about: a run, its builders and their steps, as data. The folder of a run and the results of earlier
-//! runs come in; `read.rs` is the only place that knows in which form. Nothing here reads files or knows HTML.
+//! What a page is about: a run, its builders and their steps, as data. What the runner kept of it and of earlier
+//! runs comes in; `read.rs` is the only place that knows in which form. Nothing here reads files or knows HTML.
 
 use camino::Utf8PathBuf;
 use indexmap::IndexMap;
@@ -13,6 +13,10 @@ use crate::runner::Outcome;
 pub struct Run {
     /// Its id.
     pub id: String,
+    /// The slave.
+    pub slave: Option<String>,
+    /// How many builders were at work at a time.
+    pub jobs: usize,
     /// How it ended; none while it has not.
     pub outcome: Option<Outcome>,
     /// When it began.
@@ -30,8 +34,6 @@ pub struct Builder {
     pub name: String,
     /// The build that it is of: the row of the grid. The builder's name where nothing tells.
     pub build: String,
-    /// The slave that it ran on.
-    pub slave: Option<String>,
     /// The version of PostgreSQL: the column of the grid.
     pub postgresql: Option<String>,
     /// How it ended; none while it has not.
@@ -61,12 +63,14 @@ pub struct Step {
     pub reason: Option<String>,
     /// When its work began, or when it was skipped.
     pub started: Timestamp,
+    /// The same in seconds since the run began, whatever clocks did meanwhile.
+    pub at: f64,
     /// How long it waited for its lock before that, in seconds.
     pub waited: f64,
     /// How long its work took, in seconds.
     pub seconds: f64,
-    /// How often it was tried.
-    pub attempts: u32,
+    /// Attempts before it, which failed.
+    pub retried: Vec<Attempt>,
     /// The status that its process exited with.
     pub exit: Option<i32>,
     /// The number of the signal that ended its process.
@@ -75,6 +79,17 @@ pub struct Step {
     pub command: Vec<String>,
     /// Its working directory.
     pub directory: Option<String>,
+    /// Its log.
+    pub log: Option<Utf8PathBuf>,
+}
+
+/// An attempt at a step that was not the last one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// Why it failed.
+    pub reason: String,
+    /// How long it took, in seconds.
+    pub seconds: f64,
     /// Its log.
     pub log: Option<Utf8PathBuf>,
 }
@@ -99,19 +114,14 @@ impl Step {
             || ["analyze-", "analyse-"].iter().any(|prefix| self.name.starts_with(prefix))
     }
 
-    /// Seconds from `origin` to when it began to wait for its lock, or to work. Clocks jump: it may be negative.
-    pub fn begins(&self, origin: Timestamp) -> f64 {
-        self.works(origin) - self.waited
+    /// When it began to wait for its lock, or to work, in seconds since the run began.
+    pub fn begins(&self) -> f64 {
+        self.at - self.waited
     }
 
-    /// Seconds from `origin` to when its work began.
-    pub fn works(&self, origin: Timestamp) -> f64 {
-        self.started.duration_since(origin).as_secs_f64()
-    }
-
-    /// Seconds from `origin` to its end.
-    pub fn ends(&self, origin: Timestamp) -> f64 {
-        self.works(origin) + self.seconds
+    /// When it ended, in seconds since the run began.
+    pub fn ends(&self) -> f64 {
+        self.at + self.seconds
     }
 }
 
@@ -126,11 +136,9 @@ impl Builder {
         self.steps.iter().filter(|step| step.outcome != Outcome::Skipped)
     }
 
-    /// From when to when it was at work, in seconds from `origin`; none if it never was.
-    pub fn span(&self, origin: Timestamp) -> Option<(f64, f64)> {
-        self.begun().map(|step| (step.begins(origin), step.ends(origin))).reduce(|one, other| {
-            let (from, to) = (one.0.min(other.0), one.1.max(other.1));
-            (from, to)
-        })
+    /// From when to when it was at work, in seconds since the run began; none if it never was.
+    pub fn span(&self) -> Option<(f64, f64)> {
+        let spans = self.begun().map(|step| (step.begins(), step.ends()));
+        spans.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
     }
 }

@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 
 use indexmap::{IndexMap, IndexSet};
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::history::History;
@@ -26,7 +25,8 @@ pub(super) struct Page<'a> {
     began: String,
     machine: String,
     took: String,
-    slaves: Vec<&'a str>,
+    slave: Option<&'a str>,
+    jobs: usize,
     builders: usize,
     /// How many builders ended in which way, the worst first.
     counts: Vec<(&'static str, usize)>,
@@ -112,8 +112,7 @@ struct Spent<'a> {
 impl<'a> Page<'a> {
     pub(super) fn new(run: &'a Run) -> Self {
         let axis = Axis::new(0.0, length(run));
-        let slaves: IndexSet<&str> = run.builders.iter().filter_map(|builder| builder.slave.as_deref()).collect();
-        let mut lanes: Vec<_> = run.builders.iter().filter_map(|builder| lane(builder, run.started, axis)).collect();
+        let mut lanes: Vec<_> = run.builders.iter().filter_map(|builder| lane(builder, axis)).collect();
         lanes.sort_by(|(one, _), (other, _)| one.total_cmp(other));
         Self {
             id: &run.id,
@@ -121,7 +120,8 @@ impl<'a> Page<'a> {
             began: moment(run.started),
             machine: machine(run.started),
             took: took(run.seconds),
-            slaves: slaves.into_iter().collect(),
+            slave: run.slave.as_deref(),
+            jobs: run.jobs,
             builders: run.builders.len(),
             counts: counts(run.builders.iter().map(|builder| builder.outcome)),
             red: run.builders.iter().filter(|builder| builder.is_red()).map(red).collect(),
@@ -136,7 +136,7 @@ impl<'a> Page<'a> {
 
 /// How long the run took, or its steps say that it took: a run that was killed has kept no end.
 fn length(run: &Run) -> f64 {
-    run.builders.iter().filter_map(|builder| builder.span(run.started)).map(|(_, to)| to).fold(run.seconds, f64::max)
+    run.builders.iter().filter_map(|builder| builder.span()).map(|(_, to)| to).fold(run.seconds, f64::max)
 }
 
 /// How many ended in which way, the worst first.
@@ -190,18 +190,18 @@ fn by_version(one: &str, other: &str) -> Ordering {
     }
 }
 
-fn lane(builder: &Builder, started: Timestamp, axis: Axis) -> Option<(f64, Lane<'_>)> {
-    let (from, _) = builder.span(started)?;
+fn lane(builder: &Builder, axis: Axis) -> Option<(f64, Lane<'_>)> {
+    let (from, _) = builder.span()?;
     let mut bars: Vec<LaneBar<'_>> = Vec::new();
     for step in builder.begun() {
         if step.waited > 0.0 {
-            let (at, width) = axis.bar(step.begins(started), step.works(started));
+            let (at, width) = axis.bar(step.begins(), step.at);
             let (step_name, seconds) = (step.name.as_str(), step.waited);
             let wait =
                 LaneBar { at, width, phase: None, bad: false, step: step_name, more: 0, took: took(seconds), seconds };
             bars.push(wait);
         }
-        let (at, width) = axis.bar(step.works(started), step.ends(started));
+        let (at, width) = axis.bar(step.at, step.ends());
         let bad = matches!(step.outcome, Outcome::Failure | Outcome::Interrupted);
         let bar = LaneBar {
             at,

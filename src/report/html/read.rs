@@ -1,5 +1,5 @@
-//! What a run kept in, the model of its page out: `result.json`, the plans of its builders, and the results of earlier
-//! runs. Logs are only named here.
+//! What a run kept in, the model of its page out: its result, the plans of its builders, and the results of earlier runs.
+//! Logs are only named here.
 
 use std::collections::HashMap;
 use std::fs;
@@ -8,9 +8,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use super::model::{Builder, Past, Run, Step};
-use crate::diagnostic::Failure;
-use crate::runner::{BuilderResult, Outcome, RunResult, StepResult};
+use super::model::{Attempt, Builder, Past, Run, Step};
+use crate::runner::{self, BuilderResult, Outcome, RunResult, StepResult};
 
 /// The property that has the version of PostgreSQL, as the built-in capability declares it.
 const POSTGRESQL: &str = "pg_version";
@@ -21,31 +20,29 @@ const MOST_PAST: usize = 40;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Planned {
-    build: Option<String>,
-    slave: Option<String>,
     properties: IndexMap<String, String>,
 }
 
 impl Run {
-    /// Reads the run that is kept in `folder`. Of `past`, in any order, those runs count that began before it.
-    ///
-    /// # Errors
-    /// There is no `result.json`, or it is none of farmout's. A plan that cannot be read is done without.
-    pub fn read(folder: &Utf8Path, past: &[RunResult]) -> Result<Self, Failure> {
-        let path = folder.join("result.json");
-        let text =
-            fs::read_to_string(&path).map_err(|error| Failure::misuse(format!("cannot read {path}: {error}")))?;
-        let result: RunResult = serde_json::from_str(&text)
-            .map_err(|error| Failure::misuse(format!("{path} is no result of this farmout's: {error}")))?;
+    /// The run with this result, whose folder is where it says. Of `past`, in any order, those runs count that began before
+    /// it. A plan that cannot be read is done without.
+    pub fn new(result: &RunResult, past: &[RunResult]) -> Self {
         let mut past: Vec<_> = past.iter().filter(|past| past.started < result.started).collect();
         past.sort_by(|one, other| (one.started, &one.run).cmp(&(other.started, &other.run)));
         let mut past = by_builder(&past);
         let builders = result.builders.iter().map(|builder| {
             let past = past.remove(builder.builder.as_str()).unwrap_or_default();
-            read_builder(folder, builder, past)
+            read_builder(result, builder, past)
         });
-        let builders = builders.collect();
-        Ok(Self { id: result.run, outcome: result.outcome, started: result.started, seconds: result.seconds, builders })
+        Self {
+            id: result.run.clone(),
+            slave: (!result.slave.is_empty()).then(|| result.slave.clone()),
+            jobs: result.jobs,
+            outcome: result.outcome,
+            started: result.started,
+            seconds: result.seconds,
+            builders: builders.collect(),
+        }
     }
 }
 
@@ -62,8 +59,8 @@ fn by_builder<'a>(past: &[&'a RunResult]) -> HashMap<&'a str, Vec<Past>> {
     builders
 }
 
-fn read_builder(run: &Utf8Path, result: &BuilderResult, mut past: Vec<Past>) -> Builder {
-    let folder = inside(run, &result.directory);
+fn read_builder(run: &RunResult, result: &BuilderResult, mut past: Vec<Past>) -> Builder {
+    let folder = inside(&run.folder, &result.directory);
     let planned = folder.as_ref().and_then(|folder| fs::read_to_string(folder.join("plan.yaml")).ok());
     let planned: Planned = planned.and_then(|text| serde_yaml::from_str(&text).ok()).unwrap_or_default();
     let mut properties = planned.properties;
@@ -72,8 +69,7 @@ fn read_builder(run: &Utf8Path, result: &BuilderResult, mut past: Vec<Past>) -> 
     past.drain(..past.len().saturating_sub(MOST_PAST));
     Builder {
         name: result.builder.clone(),
-        build: planned.build.unwrap_or_else(|| result.builder.clone()),
-        slave: planned.slave,
+        build: if result.build.is_empty() { &result.builder } else { &result.build }.clone(),
         postgresql: properties.get(POSTGRESQL).cloned(),
         outcome: result.outcome,
         reason: result.reason.clone(),
@@ -85,20 +81,27 @@ fn read_builder(run: &Utf8Path, result: &BuilderResult, mut past: Vec<Past>) -> 
 }
 
 fn read_step(folder: Option<&Utf8Path>, result: &StepResult) -> Step {
+    let path = |log: &Option<String>| log.as_ref().and_then(|log| inside(folder?, log));
+    let attempt = |attempt: &runner::Attempt| Attempt {
+        reason: attempt.reason.clone(),
+        seconds: attempt.seconds,
+        log: path(&attempt.log),
+    };
     Step {
         name: result.name.clone(),
         phase: result.phase,
         outcome: result.outcome,
         reason: result.reason.clone(),
         started: result.started,
-        waited: 0.0,
+        at: result.at,
+        waited: result.waited,
         seconds: result.seconds,
-        attempts: 1,
+        retried: result.retried.iter().map(attempt).collect(),
         exit: result.exit,
         signal: result.signal,
         command: result.command.clone(),
         directory: result.directory.clone(),
-        log: result.log.as_ref().and_then(|log| inside(folder?, log)),
+        log: path(&result.log),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::io;
 
-use jiff::Timestamp;
 use minijinja::Environment;
 use minijinja::value::Serde;
 use serde::Serialize;
@@ -33,7 +32,6 @@ struct View<'a> {
     began: Option<String>,
     /// Open from the start: there is something to look at.
     open: bool,
-    slave: Option<&'a str>,
     properties: Vec<(&'a str, &'a str)>,
     findings: Vec<Finding>,
     history: Option<History>,
@@ -67,11 +65,19 @@ struct StepView<'a> {
     /// Among those that took the most.
     long: bool,
     waited: Option<Waited>,
-    attempts: u32,
+    retried: Vec<AttemptView<'a>>,
     exit: Option<i32>,
     signal: Option<i32>,
     command: String,
     directory: Option<&'a str>,
+    log: Option<LogView>,
+}
+
+#[derive(Serialize)]
+struct AttemptView<'a> {
+    number: usize,
+    reason: &'a str,
+    took: String,
     log: Option<LogView>,
 }
 
@@ -97,12 +103,11 @@ struct LogView {
 /// Makes the section of the builder with this number. `share` is how many bytes of each log it may hold.
 pub(super) fn section(
     environment: &Environment<'_>,
-    started: Timestamp,
     (number, builder): (usize, &Builder),
     share: u64,
 ) -> io::Result<Section> {
     let mut blocks = Blocks::default();
-    let span = builder.span(started);
+    let span = builder.span();
     let axis = span.map_or(Axis::new(0.0, 1.0), |(from, to)| Axis::new(from, to));
     let long = longest(builder);
     let (mut findings, mut rows) = (Vec::new(), Vec::new());
@@ -114,7 +119,8 @@ pub(super) fn section(
         let log = step.log.as_ref().map(|path| Log::read(path, share));
         findings.extend(finding(step, log.as_ref().and_then(|log| log.as_ref().ok())));
         let log = log.map(|log| place(&mut blocks, log)).transpose()?;
-        rows.push(Row::Step(Box::new(view(step, started, axis, step.seconds >= long, log))));
+        let retried = retried(step, &mut blocks, share)?;
+        rows.push(Row::Step(Box::new(view(step, axis, step.seconds >= long, log, retried))));
     }
     finding::sort(&mut findings);
     let view = View {
@@ -125,7 +131,6 @@ pub(super) fn section(
         took: took(builder.seconds),
         began: builder.begun().map(|step| step.started).min().map(moment),
         open: builder.is_red(),
-        slave: builder.slave.as_deref(),
         properties: builder.properties.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         findings,
         history: History::of(builder),
@@ -151,6 +156,14 @@ fn skip<'a>(rows: &mut Vec<Row<'a>>, step: &'a Step) {
     }
 }
 
+fn retried<'a>(step: &'a Step, blocks: &mut Blocks, share: u64) -> io::Result<Vec<AttemptView<'a>>> {
+    let attempts = step.retried.iter().enumerate().map(|(index, attempt)| {
+        let log = attempt.log.as_ref().map(|path| place(blocks, Log::read(path, share))).transpose()?;
+        Ok(AttemptView { number: index + 1, reason: &attempt.reason, took: took(attempt.seconds), log })
+    });
+    attempts.collect()
+}
+
 fn place(blocks: &mut Blocks, log: io::Result<Log>) -> io::Result<LogView> {
     let nothing = LogView { block: 0, from: 0, to: 0, lines: 0, gap_after: 0, gap_lines: 0, problem: None };
     Ok(match log {
@@ -174,10 +187,16 @@ fn place(blocks: &mut Blocks, log: io::Result<Log>) -> io::Result<LogView> {
     })
 }
 
-fn view(step: &Step, started: Timestamp, axis: Axis, long: bool, log: Option<LogView>) -> StepView<'_> {
-    let (at, width) = axis.bar(step.works(started), step.ends(started));
+fn view<'a>(
+    step: &'a Step,
+    axis: Axis,
+    long: bool,
+    log: Option<LogView>,
+    retried: Vec<AttemptView<'a>>,
+) -> StepView<'a> {
+    let (at, width) = axis.bar(step.at, step.ends());
     let waited = (step.waited > 0.0).then(|| {
-        let (at, width) = axis.bar(step.begins(started), step.works(started));
+        let (at, width) = axis.bar(step.begins(), step.at);
         Waited { at, width, took: took(step.waited) }
     });
     StepView {
@@ -192,7 +211,7 @@ fn view(step: &Step, started: Timestamp, axis: Axis, long: bool, log: Option<Log
         width,
         long,
         waited,
-        attempts: step.attempts,
+        retried,
         exit: step.exit,
         signal: step.signal,
         command: shell_words::join(&step.command),

@@ -31,7 +31,7 @@ class Log {
     this.to = Number(data.to);
     this.lines = Number(data.lines);
     this.gap = { after: Number(data.gapAfter ?? Infinity), lines: Number(data.gapLines ?? 0) };
-    this.id = element.closest("details.step").id;
+    this.id = element.closest("details").id;
   }
 
   // Its text as it is in the file, and as it is shown. What is not UTF-8 becomes U+FFFD.

@@ -32,8 +32,8 @@ addEventListener("hashchange", follow);
 
 // A log is unpacked once its step is opened.
 document.addEventListener("toggle", (event) => {
-  if (!event.target.open || !event.target.matches("details.step")) return;
-  const log = logOf.get(event.target.querySelector(".log"));
+  if (!event.target.open) return;
+  const log = logOf.get(event.target.querySelector(":scope > .body > .log"));
   if (log) viewer(log);
 }, true);
 
@@ -110,5 +110,5 @@ addEventListener("afterprint", () => {
 });
 
 query.disabled = false;
-for (const details of document.querySelectorAll("details.step[open]")) details.dispatchEvent(new Event("toggle"));
+for (const details of document.querySelectorAll(".step[open], .attempt[open]")) details.dispatchEvent(new Event("toggle"));
 follow();

@@ -12,7 +12,7 @@ class Viewer {
     this.marked = [0, -1];
     this.long = new Set();
     this.box = make("div", { className: "viewer", tabIndex: 0, role: "region", ariaLabel: `log of ${log.step} of ${log.builder}, ${log.lines} lines` });
-    const save = make("a", { textContent: "save", download: `${log.builder}-${log.step}.log`.replaceAll("/", "_"), href: "#" });
+    const save = make("a", { textContent: "save", download: `${log.builder}-${log.step}.log`.replace(/[^\w.~-]+/g, "-"), href: "#" });
     save.addEventListener("click", () => this.save(save));
     const wrap = make("button", { type: "button", textContent: "wrap lines" });
     wrap.dataset.do = "wrap";
