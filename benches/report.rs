@@ -90,7 +90,7 @@ fn make(folder: &Utf8Path) -> io::Result<()> {
     for run in 0..EARLIER {
         let builders: Vec<Value> = (0..BUILDERS)
             .map(|number| {
-                let outcome = if chance(run * 7919 + number) % 9 == 0 { "failure" } else { "success" };
+                let outcome = if chance(run * 7919 + number).is_multiple_of(9) { "failure" } else { "success" };
                 let seconds = 200.0 + chance(number + run) as f64 % 400.0;
                 json!({"builder": name(number), "directory": name(number), "outcome": outcome, "seconds": seconds})
             })
@@ -121,7 +121,7 @@ fn builder(run: &Utf8Path, number: usize) -> io::Result<Value> {
     let version = VERSIONS[number % VERSIONS.len()];
     let plan = format!("properties: {{pg_version: '{version}', py_version: '3.11'}}\n");
     fs::write(folder.join("plan.yaml"), plan)?;
-    let fails = chance(number) % 11 == 0;
+    let fails = chance(number).is_multiple_of(11);
     // The run began at a quarter past six.
     let mut second = 900 + chance(number * 3) % 3000;
     let began = second;

@@ -114,6 +114,11 @@ impl Step {
             || ["analyze-", "analyse-"].iter().any(|prefix| self.name.starts_with(prefix))
     }
 
+    /// Whether it waited for its lock, rather than just took it.
+    pub fn has_waited(&self) -> bool {
+        self.waited >= 0.05
+    }
+
     /// When it began to wait for its lock, or to work, in seconds since the run began.
     pub fn begins(&self) -> f64 {
         self.at - self.waited

@@ -6,7 +6,7 @@ use indexmap::{IndexMap, IndexSet};
 use serde::Serialize;
 
 use super::history::History;
-use super::model::{Builder, Run};
+use super::model::{Builder, Run, Step};
 use super::words::{Axis, Tick, anchor, machine, moment, rounded, took};
 use crate::model::Version;
 use crate::plan::Phase;
@@ -128,7 +128,7 @@ impl<'a> Page<'a> {
             grid: grid(&run.builders),
             lanes: lanes.into_iter().map(|(_, lane)| lane).collect(),
             ticks: axis.ticks(),
-            waited: run.builders.iter().flat_map(Builder::begun).any(|step| step.waited > 0.0),
+            waited: run.builders.iter().flat_map(Builder::begun).any(Step::has_waited),
             spent: spent(run),
         }
     }
@@ -194,7 +194,7 @@ fn lane(builder: &Builder, axis: Axis) -> Option<(f64, Lane<'_>)> {
     let (from, _) = builder.span()?;
     let mut bars: Vec<LaneBar<'_>> = Vec::new();
     for step in builder.begun() {
-        if step.waited > 0.0 {
+        if step.has_waited() {
             let (at, width) = axis.bar(step.begins(), step.at);
             let (step_name, seconds) = (step.name.as_str(), step.waited);
             let wait =
@@ -245,13 +245,13 @@ fn spent(run: &Run) -> Vec<Spent<'_>> {
     let mut sums: IndexMap<Option<&str>, Sum<'_>> = IndexMap::new();
     let steps = run.builders.iter().flat_map(|builder| builder.begun().map(move |step| (builder, step)));
     for (builder, step) in steps {
-        let parts = [(Some(step.name.as_str()), step.seconds), (None, step.waited)];
-        for (name, seconds) in parts.into_iter().filter(|(_, seconds)| *seconds > 0.0) {
+        let waited = step.has_waited().then_some((None, step.waited));
+        for (name, seconds) in [(Some(step.name.as_str()), step.seconds)].into_iter().chain(waited) {
             let sum =
                 sums.entry(name).or_insert_with(|| Sum { seconds: 0.0, count: 0, longest: (0.0, "", String::new()) });
             sum.seconds += seconds;
             sum.count += 1;
-            if seconds > sum.longest.0 {
+            if seconds >= sum.longest.0 {
                 let anchor = format!("{}/{}", anchor(&builder.name), anchor(&step.name));
                 sum.longest = (seconds, &builder.name, anchor);
             }
