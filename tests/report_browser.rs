@@ -95,6 +95,8 @@ fn the_search_goes_through_all_logs() {
     browser.press("/");
     browser.write("needle");
     browser.until(&format!("{FOUND} === '3 lines'"));
+    let listed = "[...document.querySelectorAll('.hits button')].map(button => button.innerText.replace('\\n', ' ')).join()";
+    browser.until(&format!("{listed} === 'shop-pg17, test 2,shop-pg15, test 1'"));
     // What went wrong comes first.
     browser.press("Enter");
     browser.until(&format!("{CURRENT} === '1234 the Needle in the haystack'"));
@@ -114,6 +116,16 @@ fn the_search_goes_through_all_logs() {
     browser.until(&format!("{CURRENT} === '1234 the Needle in the haystack'"));
     browser.press("Escape");
     browser.until(&format!("{FOUND} === '' && document.querySelector('mark') === null"));
+
+    // From the list to a log.
+    browser.press("/");
+    browser.write("needle");
+    browser.until(&format!("{FOUND} === '3 lines'"));
+    browser.eval("document.querySelectorAll('.hits button')[1].click()");
+    browser.until(&format!("{CURRENT} === 'all is well, no needle here' && {FOUND} === '3 of 3'"));
+    assert_eq!(browser.eval("getComputedStyle(document.getElementById('page:hits')).display"), "none");
+    browser.press("Escape");
+    browser.until(&format!("{FOUND} === ''"));
 
     // Capitals count where there are some; characters of expressions are plain.
     for (text, found) in
@@ -355,6 +367,8 @@ fn a_page_can_be_printed() {
     assert!(printed["data"].as_str().unwrap().len() > 20_000);
     browser.call("Emulation.setEmulatedMedia", json!({"media": "print"}));
     assert_eq!(browser.eval("getComputedStyle(document.querySelector('header.bar')).display"), "none");
+    let widths = browser.eval("[document.documentElement.scrollWidth, document.documentElement.clientWidth]");
+    assert_eq!(widths[0], widths[1]);
     assert_eq!(
         browser
             .eval("document.querySelector('.excerpt').scrollHeight <= document.querySelector('.excerpt').clientHeight"),

@@ -67,14 +67,14 @@ impl Axis {
         (from, rounded(to - from))
     }
 
-    /// Three to seven round times after the beginning, short of the end.
+    /// A few round times after the beginning, and so far before the end that there is room for their words.
     pub(super) fn ticks(self) -> Vec<Tick> {
         const STEPS: [u32; 20] = [
             1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172_800, 604_800,
         ];
         let step = STEPS.into_iter().map(f64::from).find(|step| self.length / step <= 6.5);
         let step = step.unwrap_or(self.length / 4.0);
-        let ticks = (1..8).map(|number| f64::from(number) * step).take_while(|at| *at < self.length * 0.96);
+        let ticks = (1..8).map(|number| f64::from(number) * step).take_while(|at| *at < self.length * 0.92);
         ticks.map(|at| Tick { at: self.at(self.from + at), text: took(at) }).collect()
     }
 }

@@ -2,7 +2,9 @@
 
 const MOST = 10000;
 const search = { text: "", pattern: null, hits: [], at: -1, turn: 0, more: false, busy: false, wanted: 0 };
-const query = document.getElementById("page:query"), told = document.getElementById("page:found");
+const LISTED = 100;
+const form = document.getElementById("page:search"), query = document.getElementById("page:query");
+const told = document.getElementById("page:found"), listed = document.getElementById("page:hits");
 
 function tell() {
   const count = grouped(search.hits.length) + (search.more ? "+" : "");
@@ -12,6 +14,26 @@ function tell() {
   else if (search.busy) told.textContent = `${at}${count} …`;
   else told.textContent = search.hits.length ? (at ? at + count : `${count} ${lines}`) : "nothing found";
   for (const button of document.querySelectorAll("[data-do=next], [data-do=previous]")) button.disabled = !search.hits.length;
+  form.classList.toggle("going", search.at >= 0);
+}
+
+// Lists the logs in which something was found.
+function list() {
+  const first = new Map(), counts = new Map();
+  search.hits.forEach(({ log }, at) => {
+    if (!first.has(log)) first.set(log, at);
+    counts.set(log, (counts.get(log) ?? 0) + 1);
+  });
+  const items = [...first].slice(0, LISTED).map(([log, at]) => {
+    const button = make("button", { type: "button" }), item = make("li");
+    button.append(make("span", { textContent: `${log.builder}, ${log.step}` }), make("span", { className: "took", textContent: grouped(counts.get(log)) }));
+    button.addEventListener("click", () => go(at));
+    item.append(button);
+    return item;
+  });
+  const more = first.size - items.length;
+  if (more > 0) items.push(make("li", { className: "quiet", textContent: `and ${grouped(more)} more logs` }));
+  listed.replaceChildren(...items);
 }
 
 async function find(text) {
@@ -21,6 +43,7 @@ async function find(text) {
   Object.assign(search, { text, pattern, hits: [], at: -1, more: false, busy: Boolean(text), wanted: 0 });
   for (const shown of viewers.values()) shown.refresh();
   tell();
+  list();
   if (!text) return;
   let rested = performance.now();
   for (const log of logs) {
@@ -34,6 +57,7 @@ async function find(text) {
     if (search.more) break;
     if (performance.now() - rested > 40) {
       tell();
+      list();
       // The page stays at the reader's command.
       await new Promise((resume) => setTimeout(resume));
       if (turn !== search.turn) return;
@@ -42,6 +66,7 @@ async function find(text) {
   }
   search.busy = false;
   tell();
+  list();
 }
 
 // Finds the lines of a log.
@@ -65,12 +90,16 @@ function look(log, whole) {
 let current = null;
 
 // Goes to the next line found, or the previous one.
-async function step(by) {
+function step(by) {
   const count = search.hits.length;
-  if (!count) return;
-  search.at = search.at < 0 ? (by > 0 ? 0 : count - 1) : (search.at + by + count) % count;
+  if (count) go(search.at < 0 ? (by > 0 ? 0 : count - 1) : (search.at + by + count) % count);
+}
+
+// Goes to a line found.
+async function go(at) {
+  search.at = at;
   tell();
-  const turn = search.turn, at = search.at, hit = search.hits[at];
+  const turn = search.turn, hit = search.hits[at];
   unfold(hit.log.element);
   const shown = await viewer(hit.log);
   if (turn !== search.turn || at !== search.at) return;
@@ -84,7 +113,7 @@ query.addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(() => { if (search.text !== query.value) find(query.value); }, 150);
 });
-document.getElementById("page:search").addEventListener("submit", (event) => event.preventDefault());
+form.addEventListener("submit", (event) => event.preventDefault());
 query.addEventListener("keydown", (event) => {
   if (event.key === "Enter") {
     event.preventDefault();
