@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 use farmout::report::html::write_run;
-use farmout::runner::{RunResult, read};
+use farmout::runner::{history, read};
 use nix::sys::resource::{UsageWho, getrusage};
 use serde_json::{Value, json};
 
@@ -47,7 +47,6 @@ fn main() -> ExitCode {
 }
 
 fn bench(folder: &Utf8Path, page: &str, times: usize) -> io::Result<()> {
-    let mut past = Vec::new();
     // A run of farmout's has a journal, one that was made here a result alone.
     let result = if folder.join("events.jsonl").exists() {
         read(folder).map_err(io::Error::other)?
@@ -57,11 +56,7 @@ fn bench(folder: &Utf8Path, page: &str, times: usize) -> io::Result<()> {
         }
         serde_json::from_slice(&fs::read(folder.join("result.json"))?)?
     };
-    for run in 0..EARLIER {
-        if let Ok(text) = fs::read(folder.join(format!("earlier-{run}.json"))) {
-            past.push(serde_json::from_slice::<RunResult>(&text)?);
-        }
-    }
+    let past = history(folder)?;
     let mut best = Duration::MAX;
     let processor =
         || getrusage(UsageWho::RUSAGE_SELF).map(|usage| (usage.user_time() + usage.system_time(), usage.max_rss()));
@@ -83,30 +78,24 @@ fn chance(number: usize) -> usize {
     usize::try_from((mixed ^ (mixed >> 29)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 33).unwrap_or(0)
 }
 
-/// Writes the folder of a run, and the results of earlier ones.
+/// Writes the folder of a run, and into it the history of earlier ones, which is a state folder's otherwise.
 fn make(folder: &Utf8Path) -> io::Result<()> {
     let builders: Vec<Value> = (0..BUILDERS).map(|number| builder(folder, number)).collect::<io::Result<_>>()?;
-    write(folder, "result.json", EARLIER, &builders)?;
-    for run in 0..EARLIER {
-        let builders: Vec<Value> = (0..BUILDERS)
-            .map(|number| {
-                let outcome = if chance(run * 7919 + number).is_multiple_of(9) { "failure" } else { "success" };
-                let seconds = 200.0 + chance(number + run) as f64 % 400.0;
-                json!({"builder": name(number), "directory": name(number), "outcome": outcome, "seconds": seconds})
-            })
-            .collect();
-        write(folder, &format!("earlier-{run}.json"), run, &builders)?;
-    }
-    Ok(())
-}
-
-fn write(folder: &Utf8Path, file: &str, run: usize, builders: &[Value]) -> io::Result<()> {
-    let started = format!("2026-11-{:02}T18:15:00Z", run + 1);
     let result = json!({
-        "run": format!("202611{:02}-181500-k3f9", run + 1), "folder": folder, "slave": "atlas", "jobs": 40, "outcome": "failure", "started": started,
-        "seconds": 3900.0, "builders": builders,
+        "run": "20261121-181500-k3f9", "folder": folder, "slave": "atlas", "jobs": 40, "outcome": "failure",
+        "started": "2026-11-21T18:15:00Z", "seconds": 3900.0, "builders": builders,
     });
-    fs::write(folder.join(file), serde_json::to_vec(&result)?)
+    fs::write(folder.join("result.json"), serde_json::to_vec(&result)?)?;
+    let mut out = BufWriter::new(File::create(folder.join("history.jsonl"))?);
+    for (run, number) in (0..EARLIER).flat_map(|run| (0..BUILDERS).map(move |number| (run, number))) {
+        let outcome = if chance(run * 7919 + number).is_multiple_of(9) { "failure" } else { "success" };
+        let ended = json!({
+            "run": format!("202611{:02}-181500-k3f9", run + 1), "builder": name(number), "outcome": outcome,
+            "ended": format!("2026-11-{:02}T19:00:00Z", run + 1), "seconds": 200 + chance(number + run) % 400,
+        });
+        writeln!(out, "{ended}")?;
+    }
+    out.flush()
 }
 
 fn name(number: usize) -> String {

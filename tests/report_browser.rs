@@ -95,7 +95,8 @@ fn the_search_goes_through_all_logs() {
     browser.press("/");
     browser.write("needle");
     browser.until(&format!("{FOUND} === '3 lines'"));
-    let listed = "[...document.querySelectorAll('.hits button')].map(button => button.innerText.replace('\\n', ' ')).join()";
+    let listed =
+        "[...document.querySelectorAll('.hits button')].map(button => button.innerText.replace('\\n', ' ')).join()";
     browser.until(&format!("{listed} === 'shop-pg17, test 2,shop-pg15, test 1'"));
     // What went wrong comes first.
     browser.press("Enter");
@@ -382,8 +383,8 @@ fn the_index_leads_to_the_runs() {
     let kept = Kept::small();
     let result = kept.result("failure");
     page(&kept);
-    let past = Kept::past(&[("success", 100.0), ("failure", 130.0)]);
-    let mut entries: Vec<_> = past.iter().map(|result| Entry { result, page: None }).collect();
+    let others = [Kept::other(1, Some("success"), 100.0), Kept::other(2, Some("failure"), 130.0)];
+    let mut entries: Vec<_> = others.iter().map(|result| Entry { result, page: None }).collect();
     entries.push(Entry { result: &result, page: Some("report.html") });
     let mut out = Vec::new();
     write_index(&entries, &mut out).unwrap();

@@ -13,9 +13,9 @@ use base64::prelude::BASE64_STANDARD;
 use common::kept::{Kept, NASTY, step};
 use common::snapshot::snapshot;
 use farmout::report::html::{Entry, Run, write_index, write_run};
-use farmout::runner::RunResult;
+use farmout::runner::Ended;
 
-fn page(kept: &Kept, past: &[RunResult]) -> String {
+fn page(kept: &Kept, past: &[Ended]) -> String {
     let mut out = Vec::new();
     write_run(&kept.result("failure"), past, &mut out).unwrap();
     String::from_utf8(out).unwrap()
@@ -37,10 +37,8 @@ fn the_page_of_a_run() {
 
 #[test]
 fn the_index_over_runs() {
-    let mut runs = Kept::past(&[("success", 100.0), ("failure", 130.0)]);
     let kept = Kept::small();
-    runs.push(kept.result("failure"));
-    runs[0].outcome = None;
+    let runs = [Kept::other(1, None, 100.0), Kept::other(2, Some("failure"), 130.0), kept.result("failure")];
     let pages = ["20261101/report.html", "javascript:alert(1)/a b#c?d.html"];
     let entries: Vec<_> =
         runs.iter().enumerate().map(|(number, result)| Entry { result, page: pages.get(number).copied() }).collect();
@@ -59,13 +57,12 @@ fn the_same_run_gives_the_same_bytes() {
 }
 
 #[test]
-fn only_runs_before_it_count_as_past() {
+fn only_what_ended_before_it_counts_as_past() {
     let kept = Kept::small();
-    let own = kept.result("failure");
-    let mut past = Kept::past(&[("success", 100.0), ("success", 130.0)]);
-    // In any order, and with the run itself among them.
+    let mut past = Kept::past(&[("success", 100.0), ("skipped", 0.0), ("success", 130.0)]);
+    // In any order, and with what ended after it.
     past.reverse();
-    past.push(own);
+    past.push(Ended { ended: "2026-11-22T21:51:00Z".parse().unwrap(), ..past[0].clone() });
     let run = Run::new(&kept.result("failure"), &past);
     let earlier: Vec<_> = run.builders[1].past.iter().map(|past| past.seconds).collect();
     assert_eq!(earlier, [100.0, 130.0]);

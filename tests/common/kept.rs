@@ -3,7 +3,7 @@
 use std::fs;
 
 use camino::Utf8Path;
-use farmout::runner::RunResult;
+use farmout::runner::{Ended, RunResult};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -137,16 +137,26 @@ impl Kept {
         kept
     }
 
-    /// Results of runs before: the builder `shop-pg17` had these outcomes and took so long, the oldest first.
-    pub fn past(outcomes: &[(&str, f64)]) -> Vec<RunResult> {
+    /// What is kept of runs before: the builder `shop-pg17` had these outcomes and took so long, the oldest first.
+    pub fn past(outcomes: &[(&str, f64)]) -> Vec<Ended> {
         let runs = outcomes.iter().enumerate().map(|(number, (outcome, seconds))| {
             serde_json::from_value(json!({
-                "run": format!("202611{:02}-040000-aaaa", number + 1), "folder": "elsewhere", "outcome": outcome,
-                "started": format!("2026-11-{:02}T04:00:00Z", number + 1), "seconds": seconds,
-                "builders": [{"builder": "shop-pg17", "directory": "shop-pg17", "outcome": outcome, "seconds": seconds}],
-            })).unwrap()
+                "run": format!("202611{:02}-040000-aaaa", number + 1), "builder": "shop-pg17", "outcome": outcome,
+                "ended": format!("2026-11-{:02}T04:05:00Z", number + 1), "seconds": seconds,
+            }))
+            .unwrap()
         });
         runs.collect()
+    }
+
+    /// The result of another run, of that day, with one builder.
+    pub fn other(day: u32, outcome: Option<&str>, seconds: f64) -> RunResult {
+        serde_json::from_value(json!({
+            "run": format!("202611{day:02}-040000-aaaa"), "folder": "elsewhere", "outcome": outcome,
+            "started": format!("2026-11-{day:02}T04:00:00Z"), "seconds": seconds,
+            "builders": [{"builder": "shop-pg17", "directory": "shop-pg17", "outcome": outcome, "seconds": seconds}],
+        }))
+        .unwrap()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Pages for a browser: one for each run, and an index over runs. What a run kept and the results of earlier ones come
+//! Pages for a browser: one for each run, and an index over runs. What a run kept and how builders ended before come
 //! in; a page goes out that is complete in itself: it fetches nothing, and works from a file. The same input gives the
 //! same bytes. Nothing here runs anything, or writes anywhere but to what it is given.
 //!
@@ -28,17 +28,17 @@ use minijinja::value::Serde;
 pub use index::{Entry, write_index};
 pub use model::{Attempt, Builder, Past, Run, Step};
 
-use crate::runner::{Outcome, RunResult};
+use crate::runner::{Ended, Outcome, RunResult};
 use environment::{CONTENT, HEAD_SCRIPT, SCRIPT, STYLE, environment, policy};
 use page::Page;
 use section::{Section, section};
 
 /// Writes the page of the run with this result, which [`crate::runner::read`] makes of a run's folder. Durations are
-/// compared with those of `past`, the results of other runs in any order.
+/// compared with those of `past`, which [`crate::runner::history`] reads, in any order.
 ///
 /// # Errors
 /// `out` takes no more.
-pub fn write_run(result: &RunResult, past: &[RunResult], out: &mut dyn Write) -> io::Result<()> {
+pub fn write_run(result: &RunResult, past: &[Ended], out: &mut dyn Write) -> io::Result<()> {
     write(&Run::new(result, past), out)
 }
 

@@ -1,5 +1,5 @@
 //! What a page is about: a run, its builders and their steps, as data. What the runner kept of it and of earlier
-//! runs comes in; `read.rs` is the only place that knows in which form. Nothing here reads files or knows HTML.
+//! ones comes in; `read.rs` is the only place that knows in which form. Nothing here reads files or knows HTML.
 
 use camino::Utf8PathBuf;
 use indexmap::IndexMap;

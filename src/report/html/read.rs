@@ -1,4 +1,4 @@
-//! What a run kept in, the model of its page out: its result, the plans of its builders, and the results of earlier runs.
+//! What a run kept in, the model of its page out: its result, the plans of its builders, and how builders ended before.
 //! Logs are only named here.
 
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::model::{Attempt, Builder, Past, Run, Step};
-use crate::runner::{self, BuilderResult, Outcome, RunResult, StepResult};
+use crate::runner::{self, BuilderResult, Ended, Outcome, RunResult, StepResult};
 
 /// The property that has the version of PostgreSQL, as the built-in capability declares it.
 const POSTGRESQL: &str = "pg_version";
@@ -24,11 +24,11 @@ struct Planned {
 }
 
 impl Run {
-    /// The run with this result, whose folder is where it says. Of `past`, in any order, those runs count that began before
-    /// it. A plan that cannot be read is done without.
-    pub fn new(result: &RunResult, past: &[RunResult]) -> Self {
-        let mut past: Vec<_> = past.iter().filter(|past| past.started < result.started).collect();
-        past.sort_by(|one, other| (one.started, &one.run).cmp(&(other.started, &other.run)));
+    /// The run with this result, whose folder is where it says. Of `past`, in any order, those builders count that ended
+    /// before it began. A plan that cannot be read is done without.
+    pub fn new(result: &RunResult, past: &[Ended]) -> Self {
+        let mut past: Vec<_> = past.iter().filter(|ended| ended.ended <= result.started).collect();
+        past.sort_by(|one, other| (one.ended, &one.run).cmp(&(other.ended, &other.run)));
         let mut past = by_builder(&past);
         let builders = result.builders.iter().map(|builder| {
             let past = past.remove(builder.builder.as_str()).unwrap_or_default();
@@ -47,14 +47,12 @@ impl Run {
 }
 
 /// How each builder fared in earlier runs.
-fn by_builder<'a>(past: &[&'a RunResult]) -> HashMap<&'a str, Vec<Past>> {
+fn by_builder<'a>(past: &[&'a Ended]) -> HashMap<&'a str, Vec<Past>> {
     let mut builders: HashMap<_, Vec<_>> = HashMap::new();
-    for (run, builder) in past.iter().flat_map(|run| run.builders.iter().map(|builder| (&run.run, builder))) {
-        // One that was skipped tells nothing of how it fares.
-        if let Some(outcome) = builder.outcome.filter(|outcome| *outcome != Outcome::Skipped) {
-            let past = Past { run: run.clone(), outcome, seconds: builder.seconds };
-            builders.entry(builder.builder.as_str()).or_default().push(past);
-        }
+    // One that was skipped tells nothing of how it fares.
+    for ended in past.iter().filter(|ended| ended.outcome != Outcome::Skipped) {
+        let past = Past { run: ended.run.clone(), outcome: ended.outcome, seconds: ended.seconds };
+        builders.entry(ended.builder.as_str()).or_default().push(past);
     }
     builders
 }
