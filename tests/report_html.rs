@@ -133,3 +133,23 @@ fn a_reader_who_went_away_is_an_error() {
     let error = write_run(&kept.result("failure"), &[], &mut Full).unwrap_err();
     assert_eq!(error.to_string(), "no space left");
 }
+
+#[test]
+fn a_run_that_is_not_over_has_a_page() {
+    let kept = Kept::small();
+    let mut result = kept.result("failure");
+    (result.outcome, result.seconds) = (None, 0.0);
+    for builder in &mut result.builders {
+        (builder.outcome, builder.reason, builder.seconds) = (None, None, 0.0);
+    }
+    result.builders[0].steps.clear();
+    let mut out = Vec::new();
+    write_run(&result, &[], &mut out).unwrap();
+    let html = String::from_utf8(out).unwrap();
+    assert!(html.contains("<title>unfinished: run 20261122-215000-k3f9</title>"), "{html}");
+    assert!(html.contains("4 builders: <span class=\"count unfinished\">4 unfinished</span>"), "{html}");
+    // The axis is as long as the steps that ended; what failed is told.
+    assert!(html.contains("title=\"static-analysis 12s\"") && html.contains("error: ERROR in a log (1)"), "{html}");
+    result.builders.clear();
+    write_run(&result, &[], &mut Vec::new()).unwrap();
+}

@@ -102,7 +102,6 @@ struct Spent<'a> {
     step: Option<&'a str>,
     took: String,
     share: f64,
-    count: usize,
     /// Where it took longest.
     longest: String,
     builder: &'a str,
@@ -161,25 +160,29 @@ fn red(builder: &Builder) -> Red<'_> {
 }
 
 fn grid(builders: &[Builder]) -> Grid<'_> {
-    let version = |builder: &'_ Builder| builder.postgresql.as_deref().unwrap_or_default().to_owned();
-    let columns: IndexSet<&str> =
-        builders.iter().map(|builder| builder.postgresql.as_deref().unwrap_or_default()).collect();
+    let columns: IndexSet<&str> = builders.iter().map(column).collect();
     let mut columns: Vec<&str> = columns.into_iter().collect();
     columns.sort_by(|one, other| by_version(one, other));
     let mut rows: IndexMap<&str, Vec<Vec<Cell<'_>>>> = IndexMap::new();
     for builder in builders {
         let row = rows.entry(&builder.build).or_insert_with(|| columns.iter().map(|_| Vec::new()).collect());
-        let cell = columns.iter().position(|column| *column == version(builder)).and_then(|at| row.get_mut(at));
-        cell.into_iter().for_each(|cell| {
-            cell.push(Cell {
-                name: &builder.name,
-                anchor: anchor(&builder.name),
-                outcome: builder.outcome,
-                took: took(builder.seconds),
-            });
-        });
+        let cell = Cell {
+            name: &builder.name,
+            anchor: anchor(&builder.name),
+            outcome: builder.outcome,
+            took: took(builder.seconds),
+        };
+        let place = columns.iter().position(|version| *version == column(builder));
+        if let Some(cells) = place.and_then(|at| row.get_mut(at)) {
+            cells.push(cell);
+        }
     }
     Grid { columns, rows: rows.into_iter().map(|(build, cells)| GridRow { build, cells }).collect() }
+}
+
+/// The column that a builder is in.
+fn column(builder: &Builder) -> &str {
+    builder.postgresql.as_deref().unwrap_or_default()
 }
 
 /// Versions in their order; what is none comes last.
@@ -194,25 +197,15 @@ fn lane(builder: &Builder, axis: Axis) -> Option<(f64, Lane<'_>)> {
     let (from, _) = builder.span()?;
     let mut bars: Vec<LaneBar<'_>> = Vec::new();
     for step in builder.begun() {
-        if step.has_waited() {
-            let (at, width) = axis.bar(step.begins(), step.at);
-            let (step_name, seconds) = (step.name.as_str(), step.waited);
-            let wait =
-                LaneBar { at, width, phase: None, bad: false, step: step_name, more: 0, took: took(seconds), seconds };
-            bars.push(wait);
-        }
-        let (at, width) = axis.bar(step.at, step.ends());
-        let bad = matches!(step.outcome, Outcome::Failure | Outcome::Interrupted);
-        let bar = LaneBar {
-            at,
-            width,
-            phase: Some(step.phase),
-            bad,
-            step: &step.name,
-            more: 0,
-            took: took(step.seconds),
-            seconds: step.seconds,
+        let bar = |phase: Option<Phase>, from, to, seconds| {
+            let (at, width) = axis.bar(from, to);
+            let bad = phase.is_some() && matches!(step.outcome, Outcome::Failure | Outcome::Interrupted);
+            LaneBar { at, width, phase, bad, step: &step.name, more: 0, took: took(seconds), seconds }
         };
+        if step.has_waited() {
+            bars.push(bar(None, step.begins(), step.at, step.waited));
+        }
+        let bar = bar(Some(step.phase), step.at, step.ends(), step.seconds);
         match bars.last_mut() {
             Some(before) if joins(before, &bar) => join(before, &bar),
             _ => bars.push(bar),
@@ -239,30 +232,28 @@ fn join(before: &mut LaneBar<'_>, bar: &LaneBar<'_>) {
 fn spent(run: &Run) -> Vec<Spent<'_>> {
     struct Sum<'a> {
         seconds: f64,
-        count: usize,
-        longest: (f64, &'a str, String),
+        longest: (f64, &'a Builder, &'a str),
     }
     let mut sums: IndexMap<Option<&str>, Sum<'_>> = IndexMap::new();
     let steps = run.builders.iter().flat_map(|builder| builder.begun().map(move |step| (builder, step)));
     for (builder, step) in steps {
         let waited = step.has_waited().then_some((None, step.waited));
         for (name, seconds) in [(Some(step.name.as_str()), step.seconds)].into_iter().chain(waited) {
-            let sum =
-                sums.entry(name).or_insert_with(|| Sum { seconds: 0.0, count: 0, longest: (0.0, "", String::new()) });
+            let longest = (seconds, builder, step.name.as_str());
+            let sum = sums.entry(name).or_insert(Sum { seconds: 0.0, longest });
             sum.seconds += seconds;
-            sum.count += 1;
-            if seconds >= sum.longest.0 {
-                let anchor = format!("{}/{}", anchor(&builder.name), anchor(&step.name));
-                sum.longest = (seconds, &builder.name, anchor);
+            if seconds > sum.longest.0 {
+                sum.longest = longest;
             }
         }
     }
     let total: f64 = sums.values().map(|sum| sum.seconds).sum();
     sums.sort_by(|_, one, _, other| other.seconds.total_cmp(&one.seconds));
     let spent = sums.into_iter().map(|(step, sum)| {
-        let (seconds, builder, anchor) = sum.longest;
+        let (seconds, builder, name) = sum.longest;
+        let anchor = format!("{}/{}", anchor(&builder.name), anchor(name));
         let share = rounded(sum.seconds / total * 100.0);
-        Spent { step, took: took(sum.seconds), share, count: sum.count, longest: took(seconds), builder, anchor }
+        Spent { step, took: took(sum.seconds), share, longest: took(seconds), builder: &builder.name, anchor }
     });
     spent.filter(|spent| spent.share >= 0.5).take(MOST_SPENT).collect()
 }

@@ -195,7 +195,7 @@ fn view<'a>(
     retried: Vec<AttemptView<'a>>,
 ) -> StepView<'a> {
     let (at, width) = axis.bar(step.at, step.ends());
-    let waited = (step.has_waited()).then(|| {
+    let waited = step.has_waited().then(|| {
         let (at, width) = axis.bar(step.begins(), step.at);
         Waited { at, width, took: took(step.waited) }
     });

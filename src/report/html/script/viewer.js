@@ -35,7 +35,7 @@ class Viewer {
     this.box.replaceChildren();
     const more = (text, to) => {
       const button = make("button", { type: "button", className: "more", textContent: text });
-      button.addEventListener("click", () => this.show(to));
+      button.addEventListener("click", () => this.reveal(to));
       this.box.append(button);
     };
     if (this.first > 0) more(`${grouped(this.first)} lines before`, this.first - 1);
