@@ -76,6 +76,27 @@ fn a_fragment_leads_to_a_line() {
 }
 
 #[test]
+fn a_fragment_leads_past_what_is_not_drawn_yet() {
+    let mut kept = Kept::new();
+    for number in 0..40 {
+        let log: String = (0..number * 10 % 300).map(|line| format!("error {line}\n")).collect();
+        let analysis = step("analyze-test-log", "post-buildout", "failure", 3, 1.0);
+        kept.add(&format!("shop-{number}"), "15", "failure", None, vec![(analysis, Some(log.as_bytes()))]);
+    }
+    let page = page(&kept);
+    let mut browser = Browser::start(1200, 800);
+    browser.open(&page, "#shop-33-pg15");
+    let top = |builder: &str| format!("document.getElementById('{builder}').getBoundingClientRect().top");
+    // Below the toolbar, and there it stays.
+    for builder in ["shop-33-pg15", "shop-8-pg15", "shop-27-pg15"] {
+        browser.eval(&format!("location.hash = '#{builder}'"));
+        browser.eval("new Promise(resume => setTimeout(resume, 700))");
+        let place = browser.eval(&top(builder)).as_f64().unwrap();
+        assert!((40.0..120.0).contains(&place), "{builder}: {place}");
+    }
+}
+
+#[test]
 fn the_number_of_a_line_is_its_link() {
     let (_kept, mut browser) = small("#shop-pg17/test");
     browser.until("document.querySelector('.viewer a.n') !== null");

@@ -119,7 +119,7 @@ class Viewer {
     const row = this.chunks[at].children[line - this.chunks[at].from];
     const target = row.querySelector("mark") ?? row, box = this.box.getBoundingClientRect(), place = row.getBoundingClientRect();
     const seen = place.top >= Math.max(box.top, 60) && place.bottom <= Math.min(box.bottom, innerHeight);
-    if (!seen || target !== row) target.scrollIntoView({ block: seen ? "nearest" : "center", inline: "nearest" });
+    if (!seen || target !== row) bring(target, { block: seen ? "nearest" : "center", inline: "nearest" });
     return row;
   }
 
@@ -175,6 +175,20 @@ function paint(shown, limit) {
     at = end;
   }
   return nodes;
+}
+
+// Scrolls to an element. What is passed on the way is drawn for the first time only then, and may have another height than
+// was kept free for it: so it is looked where the element has come to.
+function bring(element, options) {
+  let before = null, turns = 8;
+  const scroll = () => {
+    element.scrollIntoView(options);
+    const top = element.getBoundingClientRect().top;
+    if (top === before || --turns === 0) return;
+    before = top;
+    requestAnimationFrame(() => requestAnimationFrame(scroll));
+  };
+  scroll();
 }
 
 function make(name, properties = {}) {
