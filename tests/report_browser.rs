@@ -76,7 +76,7 @@ fn a_fragment_leads_to_a_line() {
 }
 
 #[test]
-fn a_fragment_leads_past_what_is_not_drawn_yet() {
+fn a_fragment_leads_to_one_of_many_builders() {
     let mut kept = Kept::new();
     for number in 0..40 {
         let log: String = (0..number * 10 % 300).map(|line| format!("error {line}\n")).collect();
@@ -86,6 +86,8 @@ fn a_fragment_leads_past_what_is_not_drawn_yet() {
     let page = page(&kept);
     let mut browser = Browser::start(1200, 800);
     browser.open(&page, "#shop-33-pg15");
+    // Of all these red ones only the first are open, and those that are asked for.
+    assert_eq!(browser.eval("document.querySelectorAll('.builder[open]').length"), json!(21));
     let top = |builder: &str| format!("document.getElementById('{builder}').getBoundingClientRect().top");
     // Below the toolbar, and there it stays.
     for builder in ["shop-33-pg15", "shop-8-pg15", "shop-27-pg15"] {
@@ -145,6 +147,7 @@ fn the_search_goes_through_all_logs() {
     browser.until(&format!("{FOUND} === '3 lines'"));
     browser.eval("document.querySelectorAll('.hits button')[1].click()");
     browser.until(&format!("{CURRENT} === 'all is well, no needle here' && {FOUND} === '3 of 3'"));
+    assert_eq!(browser.eval("document.querySelectorAll('.line.current').length"), json!(1));
     assert_eq!(browser.eval("getComputedStyle(document.getElementById('page:hits')).display"), "none");
     browser.press("Escape");
     browser.until(&format!("{FOUND} === ''"));
@@ -158,6 +161,12 @@ fn the_search_goes_through_all_logs() {
         browser.until(&format!("{FOUND} === '{found}'"));
         browser.press("Escape");
     }
+
+    // What is found beyond what is shown of a long line.
+    browser.press("/");
+    browser.write("end of a long line");
+    browser.press("Enter");
+    browser.until("document.querySelector('.line.current mark')?.textContent === 'end of a long line'");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 

@@ -82,7 +82,7 @@ impl Kept {
         let test: String = (1..=3000)
             .map(|number| match number {
                 1234 | 2500 => format!("{number} the Needle in the haystack\n"),
-                2000 => format!("{number} {}end of a long line\n", "wide ".repeat(400)),
+                2000 => format!("{number} {}end of a long line\n", "wide ".repeat(1000)),
                 _ => format!("{number} hay\n"),
             })
             .collect();

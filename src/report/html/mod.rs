@@ -16,6 +16,7 @@ mod read;
 mod section;
 mod words;
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::num::NonZero;
 use std::sync::Mutex;
@@ -32,6 +33,9 @@ use crate::runner::{Ended, Outcome, RunResult};
 use environment::{CONTENT, HEAD_SCRIPT, SCRIPT, STYLE, environment, policy};
 use page::Page;
 use section::{Section, section};
+
+/// How many red builders are open from the start: more would not be read through, but drawn.
+const OPEN: usize = 20;
 
 /// Writes the page of the run with this result, which [`crate::runner::read`] makes of a run's folder. Durations are
 /// compared with those of `past`, which [`crate::runner::history`] reads, in any order.
@@ -52,8 +56,14 @@ pub fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
         environment.get_template(name).and_then(|template| template.render(values)).map_err(io::Error::other)
     };
     let share = logs::share(run);
-    let sections =
-        in_parallel(run.builders.len(), |number| section(&environment, (number, &run.builders[number]), share))?;
+    // What went wrong comes first; else the order of the run.
+    let mut order: Vec<usize> = (0..run.builders.len()).collect();
+    order.sort_by_key(|&number| urgency(&run.builders[number]));
+    let red = order.iter().copied().filter(|&number| run.builders[number].is_red());
+    let open: HashSet<usize> = red.take(OPEN).collect();
+    let sections = in_parallel(order.len(), |number| {
+        section(&environment, (number, &run.builders[number]), open.contains(&number), share)
+    })?;
     let head = fill(
         "head.html",
         context! {
@@ -62,9 +72,6 @@ pub fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
         },
     )?;
     out.write_all(head.as_bytes())?;
-    // What went wrong comes first; else the order of the run.
-    let mut order: Vec<usize> = (0..sections.len()).collect();
-    order.sort_by_key(|&number| urgency(&run.builders[number]));
     for &number in &order {
         out.write_all(sections[number].html.as_bytes())?;
     }

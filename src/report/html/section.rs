@@ -30,7 +30,7 @@ struct View<'a> {
     reason: Option<&'a str>,
     took: String,
     began: Option<String>,
-    /// Open from the start: there is something to look at.
+    /// Open from the start.
     open: bool,
     properties: Vec<(&'a str, &'a str)>,
     findings: Vec<Finding>,
@@ -100,10 +100,11 @@ struct LogView {
     problem: Option<String>,
 }
 
-/// Makes the section of the builder with this number. `share` is how many bytes of each log it may hold.
+/// Makes the section of the builder with this number, open or not. `share` is how many bytes of each log it may hold.
 pub(super) fn section(
     environment: &Environment<'_>,
     (number, builder): (usize, &Builder),
+    open: bool,
     share: u64,
 ) -> io::Result<Section> {
     let mut blocks = Blocks::default();
@@ -130,7 +131,7 @@ pub(super) fn section(
         reason: builder.reason.as_deref(),
         took: took(builder.seconds),
         began: builder.begun().map(|step| step.started).min().map(moment),
-        open: builder.is_red(),
+        open,
         properties: builder.properties.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         findings,
         history: History::of(builder),

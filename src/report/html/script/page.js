@@ -20,7 +20,7 @@ async function follow() {
   const log = logOf.get(target.querySelector(":scope > .body > .log"));
   for (const other of viewers.values()) if (other.log !== log && other.marked[1] > 0) other.mark(0, -1);
   if (!first || !log) {
-    bring(target);
+    target.scrollIntoView();
     return;
   }
   const shown = await viewer(log);
@@ -65,7 +65,7 @@ function walk(selector, by) {
   if (!to) return;
   unfold(to.matches("summary") ? to.parentElement.parentElement : to);
   to.focus({ preventScroll: true });
-  bring(to, { block: to.matches("summary") ? "start" : "center" });
+  to.scrollIntoView({ block: to.matches("summary") ? "start" : "center" });
 }
 
 document.addEventListener("keydown", (event) => {

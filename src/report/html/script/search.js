@@ -41,7 +41,7 @@ async function find(text) {
   const exact = text !== text.toLowerCase();
   const pattern = text ? new RegExp(text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"), exact ? "g" : "gi") : null;
   Object.assign(search, { text, pattern, hits: [], at: -1, more: false, busy: Boolean(text), wanted: 0 });
-  for (const shown of viewers.values()) shown.refresh();
+  for (const shown of viewers.values()) shown.point(-1);
   tell();
   list();
   if (!text) return;
@@ -87,6 +87,7 @@ function look(log, whole) {
   }
 }
 
+// The viewer that has the current line.
 let current = null;
 
 // Goes to the next line found, or the previous one.
@@ -103,9 +104,10 @@ async function go(at) {
   unfold(hit.log.element);
   const shown = await viewer(hit.log);
   if (turn !== search.turn || at !== search.at) return;
-  current?.classList.remove("current");
-  current = shown.reveal(hit.line, shown.raw(hit.line).length > LONGEST);
-  current.classList.add("current");
+  if (current !== shown) current?.point(-1);
+  current = shown;
+  shown.point(hit.line);
+  shown.reveal(hit.line);
 }
 
 let typing = 0;

@@ -10,6 +10,7 @@ class Viewer {
     this.text = text;
     this.starts = starts(text);
     this.marked = [0, -1];
+    this.current = -1;
     this.long = new Set();
     this.box = make("div", { className: "viewer", tabIndex: 0, role: "region", ariaLabel: `log of ${log.step} of ${log.builder}, ${log.lines} lines` });
     const save = make("a", { textContent: "save", download: `${log.builder}-${log.step}.log`.replace(/[^\w.~-]+/g, "-"), href: "#" });
@@ -75,6 +76,7 @@ class Viewer {
     link.dataset.n = number;
     const code = make("code");
     if (number >= this.marked[0] && number <= this.marked[1]) row.classList.add("chosen");
+    if (line === this.current) row.classList.add("current");
     if (line === this.log.gap.after) row.dataset.gap = `${grouped(this.log.gap.lines)} lines are left out here`;
     const shown = pieces(raw);
     const length = shown.reduce((sum, piece) => sum + piece.text.length, 0);
@@ -109,18 +111,24 @@ class Viewer {
     this.refresh();
   }
 
+  // Makes a line the current one of the search; none with -1. It stays so when it is drawn anew.
+  point(line) {
+    this.current = line;
+    // All of it: what was found may be at its end.
+    if (line >= 0 && this.raw(line).length > LONGEST) this.long.add(line);
+    this.refresh();
+  }
+
   // Brings a line into view, if it is not: in the log, and the log in the page.
-  reveal(line, whole) {
+  reveal(line) {
     line = Math.max(0, Math.min(line, this.starts.length - 1));
     if (line < this.first || line >= this.first + WINDOW) this.show(line);
-    if (whole) this.long.add(line);
     const at = Math.floor((line - this.first) / CHUNK);
     this.chunks.slice(Math.max(0, at - 1), at + 2).forEach((chunk) => this.fill(chunk));
     const row = this.chunks[at].children[line - this.chunks[at].from];
     const target = row.querySelector("mark") ?? row, box = this.box.getBoundingClientRect(), place = row.getBoundingClientRect();
     const seen = place.top >= Math.max(box.top, 60) && place.bottom <= Math.min(box.bottom, innerHeight);
-    if (!seen || target !== row) bring(target, { block: seen ? "nearest" : "center", inline: "nearest" });
-    return row;
+    if (!seen || target !== row) target.scrollIntoView({ block: seen ? "nearest" : "center", inline: "nearest" });
   }
 
   save(link) {
@@ -175,20 +183,6 @@ function paint(shown, limit) {
     at = end;
   }
   return nodes;
-}
-
-// Scrolls to an element. What is passed on the way is drawn for the first time only then, and may have another height than
-// was kept free for it: so it is looked where the element has come to.
-function bring(element, options) {
-  let before = null, turns = 8;
-  const scroll = () => {
-    element.scrollIntoView(options);
-    const top = element.getBoundingClientRect().top;
-    if (top === before || --turns === 0) return;
-    before = top;
-    requestAnimationFrame(() => requestAnimationFrame(scroll));
-  };
-  scroll();
 }
 
 function make(name, properties = {}) {
