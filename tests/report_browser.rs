@@ -241,7 +241,7 @@ fn keys_lead_through_the_page() {
 
 #[test]
 fn light_and_dark_follow_the_system_and_the_reader() {
-    let (kept, mut browser) = small("");
+    let (_kept, mut browser) = small("");
     let paper = "getComputedStyle(document.body).backgroundColor";
     let (light, dark) = ("rgb(255, 255, 255)", "rgb(21, 23, 27)");
     browser.prefer("light");
@@ -250,7 +250,9 @@ fn light_and_dark_follow_the_system_and_the_reader() {
     assert_eq!(browser.eval(paper), dark);
     browser.press("t");
     assert_eq!(browser.eval(paper), light);
-    browser.open(&kept.folder().join("report.html"), "");
+    browser.eval("window.before = true");
+    browser.call("Page.reload", json!({}));
+    browser.until("window.before === undefined && document.readyState === 'complete'");
     assert_eq!(browser.eval(paper), light, "the choice was forgotten");
     browser.eval("document.querySelector('[data-do=theme]').click()");
     assert_eq!(browser.eval(paper), dark);
