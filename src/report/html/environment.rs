@@ -6,8 +6,8 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error};
 use sha2::{Digest as _, Sha256};
 
-/// The version of the page, for programs that find one.
-pub(super) const CONTENT: &str = concat!("farmout ", env!("CARGO_PKG_VERSION"));
+/// What made the page, for programs that find one.
+pub(super) const GENERATOR: &str = concat!("farmout ", env!("CARGO_PKG_VERSION"));
 pub(super) const STYLE: &str = concat!(include_str!("style/page.css"), include_str!("style/run.css"));
 /// Runs before anything is shown.
 pub(super) const HEAD_SCRIPT: &str = include_str!("script/theme.js");

@@ -6,7 +6,7 @@ use minijinja::context;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use super::environment::{CONTENT, HEAD_SCRIPT, STYLE, environment, policy};
+use super::environment::{GENERATOR, HEAD_SCRIPT, STYLE, environment, policy};
 use super::page::counts;
 use super::words::{machine, moment, took};
 use crate::runner::{Outcome, RunResult};
@@ -47,7 +47,7 @@ pub fn write_index(entries: &[Entry<'_>], out: &mut dyn Write) -> io::Result<()>
     let environment = environment().map_err(io::Error::other)?;
     let template = environment.get_template("index.html").map_err(io::Error::other)?;
     let values = context! {
-        content => CONTENT, style => STYLE, head_script => HEAD_SCRIPT, policy => policy(&[HEAD_SCRIPT]), rows => Serde(&rows),
+        generator => GENERATOR, style => STYLE, head_script => HEAD_SCRIPT, policy => policy(&[HEAD_SCRIPT]), rows => Serde(&rows),
     };
     out.write_all(template.render(values).map_err(io::Error::other)?.as_bytes())?;
     out.flush()

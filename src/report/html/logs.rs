@@ -36,7 +36,7 @@ fn share_of(mut sizes: Vec<u64>, most: u64) -> u64 {
     most
 }
 
-/// A symbolic link is none that is followed: it could lead out of the run's folder.
+/// The size of a file. A symbolic link is none: it could lead out of the run's folder.
 fn size(path: &Utf8Path) -> u64 {
     fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map_or(0, |data| data.len())
 }

@@ -30,7 +30,7 @@ pub use index::{Entry, write_index};
 pub use model::{Attempt, Builder, Past, Run, Step};
 
 use crate::runner::{Ended, Outcome, RunResult};
-use environment::{CONTENT, HEAD_SCRIPT, SCRIPT, STYLE, environment, policy};
+use environment::{GENERATOR, HEAD_SCRIPT, SCRIPT, STYLE, environment, policy};
 use page::Page;
 use section::{Section, section};
 
@@ -67,7 +67,7 @@ pub fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
     let head = fill(
         "head.html",
         context! {
-            content => CONTENT, style => STYLE, head_script => HEAD_SCRIPT, policy => policy(&[HEAD_SCRIPT, SCRIPT]),
+            generator => GENERATOR, style => STYLE, head_script => HEAD_SCRIPT, policy => policy(&[HEAD_SCRIPT, SCRIPT]),
             page => Serde(Page::new(run)),
         },
     )?;
