@@ -7,9 +7,12 @@
 mod active;
 mod before;
 mod builder;
+mod caches;
 mod capped;
 mod check;
 mod choice;
+mod clean;
+mod databases;
 mod environment;
 mod event;
 mod files;
@@ -43,6 +46,9 @@ mod stray;
 mod workspace;
 
 pub use before::{Ended, history};
+pub use caches::{Cache, remove_caches};
+pub use clean::{Cleaned, Keep, Removed, Spared, clean};
+pub use databases::{Database, databases, remove_databases};
 pub use event::{Cause, Entry, Event, FORMAT, Planned, Stream};
 pub use options::Options;
 pub use past::{Past, read};
