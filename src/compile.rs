@@ -5,8 +5,10 @@ use camino::Utf8Path;
 use crate::check::{check, check_fragments, layout};
 use crate::diagnostic::{Diagnostics, Failure, silence};
 use crate::dispatch::{Graph, dispatch};
-use crate::model::{DeclaredOptions, Farm, OfferValue, Secret, credentials as url_credentials};
-use crate::resolve::{Files, Knowledge, Layout, Library, Manifest, Sheet, builds, names_a_password, slaves};
+use crate::model::{
+    DeclaredOptions, Farm, Notification, OfferValue, Retention, Secret, credentials as url_credentials,
+};
+use crate::resolve::{FarmFile, Files, Knowledge, Layout, Library, Manifest, Sheet, builds, names_a_password, slaves};
 use crate::source::{SourceId, Sources, Span};
 use crate::steps::{self, CoreOptions, Templates};
 use crate::syntax::ini;
@@ -24,6 +26,10 @@ pub struct Compilation {
     pub templates: Templates,
     /// Whether there is a slave fragment at all.
     pub has_fragments: bool,
+    /// Who is told of what happens in runs.
+    pub notify: Vec<Notification>,
+    /// How much of earlier runs is kept.
+    pub keep: Retention,
 }
 
 /// Compiles a farm: reads its files, and checks everything that they say.
@@ -79,7 +85,8 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
     check(&graph, &mut diagnostics);
     silence(&mut diagnostics, &sources);
     let has_fragments = !fragments.is_empty();
-    Ok(Compilation { sources, diagnostics, graph, templates, has_fragments })
+    let FarmFile { notify, keep, .. } = files.farm;
+    Ok(Compilation { sources, diagnostics, graph, templates, has_fragments, notify, keep })
 }
 
 /// Reads a slave fragment. What it keeps secret is never shown, not even in a message about its neighbour.

@@ -28,6 +28,7 @@ pub mod format;
 
 // Graph → plan → run.
 pub mod host;
+pub mod notify;
 pub mod plan;
 pub mod render;
 pub mod report;

@@ -57,6 +57,36 @@ fn mistakes_in_a_farms_own_files_are_told_at_their_places() {
     snapshot!("farm-file-mistakes", said.join("\n"));
 }
 
+#[test]
+fn mistakes_in_notifications_are_told_at_their_places() {
+    let yaml = "\
+notify:
+  - command: [./tell.sh]
+  - on: [failed, fixed]
+    command: []
+  - on: []
+    command: ['', x]
+  - on: failure
+    command: ./tell.sh
+  - on: [success]
+  - on: [success]
+    each: step
+    timeout: 0
+    command: [./gone.sh]
+    mail: {to: [a@b.example], from: c@d.example}
+  - on: [failure]
+    mail: {from: somebody, via: 'smtp://me:pw@mail.example'}
+  - on: [missing]
+    mail: {via: smtp, cc: [x]}
+  - on: [failure]
+    mail: {to: [], from: c@d.example}
+  - on: [failure]
+    command: [./farm.yaml]
+keep: {runs: 0, days: many, size: 10 apples, age: 3}
+";
+    snapshot!("farm-file-notify-mistakes", with(&[("farm.yaml", yaml)]));
+}
+
 /// One run tells all mistakes of all files.
 #[test]
 fn all_mistakes_of_all_files_are_told_in_one_run() {

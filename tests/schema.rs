@@ -89,6 +89,24 @@ fn slips_in_the_form_are_found_as_farmout_finds_them() {
         let text = fs::read_to_string(root("fixtures/checks/farm").join(check).join("farm/farm.yaml")).unwrap();
         assert_eq!(mistakes(&farm, &text).len(), 1, "{check}");
     }
+    let right = fs::read_to_string(root("fixtures/own/farm.yaml")).unwrap();
+    for (from, to) in [
+        ("on: [failure, fixed]\n", "on: [failed]\n"),
+        ("on: [failure, fixed]\n", "on: []\n"),
+        ("    command: [./tell.sh, \"#builds\"]", "    timeout: 5"),
+        ("    command: [./tell.sh, \"#builds\"]", "    comand: [./tell.sh]"),
+        (
+            "    command: [./tell.sh, \"#builds\"]",
+            "    command: [./tell.sh]\n    mail: {to: [a@b.example], from: c@d.example}",
+        ),
+        ("from: farm@shop.example", "form: farm@shop.example"),
+        ("from: farm@shop.example", "from: farm@shop.example, via: smtp"),
+        ("runs: 50", "runs: 0"),
+        ("days: 30", "day: 30"),
+    ] {
+        assert!(right.contains(from));
+        assert_ne!(mistakes(&farm, &right.replacen(from, to, 1)), [""; 0], "{to}");
+    }
     let right = fs::read_to_string(root("fixtures/own/steps/pytest.yaml")).unwrap();
     for (from, to) in [
         ("place:", "palce:"),

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Exit;
+use super::aftermath::Aftermath;
 use super::compile::print;
 use crate::diagnostic::Failure;
 use crate::host::{Account, account, environment, place};
@@ -13,7 +14,7 @@ use crate::model::Secrets;
 use crate::plan::Plan;
 use crate::render::preview;
 use crate::report::{Manner, Terminal};
-use crate::runner::{self, Site, StepUser};
+use crate::runner::{self, RunResult, Site, StepUser};
 
 /// How builders are run.
 #[derive(Debug, clap::Args)]
@@ -84,6 +85,7 @@ impl ExecuteArguments {
         secrets: Secrets,
         state: &Utf8Path,
         account: Option<Account>,
+        mut aftermath: Aftermath,
     ) -> Result<Exit, Failure> {
         let options = self.options();
         // What is wrong with the plans is said before anything is made for them.
@@ -92,14 +94,32 @@ impl ExecuteArguments {
             print(&preview(plans, &previewed))?;
             return Ok(Exit::Fine);
         }
+        let ran = self.run(plans, secrets, state, account, &options, &mut aftermath);
+        aftermath.end(state, ran.as_ref().err());
+        Ok(ran?.exit())
+    }
+
+    fn run(
+        &self,
+        plans: &[Plan],
+        secrets: Secrets,
+        state: &Utf8Path,
+        account: Option<Account>,
+        options: &runner::Options,
+        aftermath: &mut Aftermath,
+    ) -> Result<RunResult, Failure> {
+        aftermath.account(account.as_ref());
         let slave = plans.first().map_or("", |plan| plan.slave.as_str());
         let longest = plans.iter().map(|plan| plan.directory.as_str()).max_by_key(|directory| directory.len());
         place::check(state, slave, longest.unwrap_or_default(), account.as_ref())?;
         let site = site(secrets, state, slave, account)?;
+        aftermath.begin(&site)?;
         let manner = Manner { verbose: self.verbose, interactive: std::io::stdout().is_terminal() };
         let mut report = Terminal::new(anstream::stdout(), manner);
-        let result = runner::run(plans, &site, &options, &mut |entry| report.observe(entry))?;
-        Ok(result.exit())
+        runner::run(plans, &site, options, &mut |entry| {
+            report.observe(entry);
+            aftermath.observe(entry);
+        })
     }
 }
 
@@ -124,6 +144,16 @@ fn site(secrets: Secrets, state: &Utf8Path, slave: &str, account: Option<Account
             place.basedir
         );
     }
+    site_at(secrets, state, place, account)
+}
+
+/// The site of a slave that lives in this place.
+pub(super) fn site_at(
+    secrets: Secrets,
+    state: &Utf8Path,
+    place: place::Place,
+    account: Option<Account>,
+) -> Result<Site, Failure> {
     let program = place::program(&place, account.as_ref())?;
     let mut site = Site::new(state, place.basedir.clone());
     site.environment = environment::clean(account.as_ref());

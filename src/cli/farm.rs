@@ -4,10 +4,11 @@ use camino::Utf8PathBuf;
 use globset::Glob;
 
 use super::Exit;
-use crate::diagnostic::{self, Failure, suggest};
+use crate::diagnostic::{self, Diagnostics, Failure, suggest};
 use crate::dispatch::Builder;
 use crate::model::{Build, Slave};
-use crate::resolve::{Layout, find_farm};
+use crate::resolve::{FarmFile, Layout, find_farm};
+use crate::source::Sources;
 use crate::{Compilation, compile};
 
 /// Where the farm's directory is.
@@ -119,6 +120,22 @@ pub(super) fn right(compilation: Compilation) -> Result<Compilation, Failure> {
 /// Reads and compiles a farm. Of several unreadable files, all but the last are printed here.
 pub(super) fn read(layout: &Layout) -> Result<Compilation, Failure> {
     compile(layout).map_err(last)
+}
+
+/// Reads `farm.yaml` alone; its defaults where there is none.
+pub(super) fn farm_file(layout: &Layout) -> Result<FarmFile, Failure> {
+    let path = layout.path("farm.yaml");
+    if !path.exists() {
+        return Ok(FarmFile::default());
+    }
+    let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
+    let read = sources.read(&path, path.as_str()).map_err(|error| Failure::misuse(error.to_string()))?;
+    let reading = FarmFile::parse(&sources, read.id, &mut diagnostics);
+    if diagnostics.has_errors() {
+        let counts = diagnostic::print(&diagnostics, &sources);
+        return Err(Failure::error(format!("{path} has mistakes: {counts}")));
+    }
+    Ok(reading.farm)
 }
 
 /// The last of several failures; the others are printed here.

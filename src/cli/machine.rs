@@ -85,3 +85,8 @@ pub(super) fn offers(compilation: &Compilation, slave: &str) -> String {
     };
     slave.capabilities.iter().map(capability).map(|text| text.trim_end().to_owned()).collect::<Vec<_>>().join(", ")
 }
+
+/// A path from wherever it is read. One that cannot be looked up stays as it is.
+pub(super) fn absolute(path: &Utf8Path) -> Utf8PathBuf {
+    path.canonicalize_utf8().or_else(|_| camino::absolute_utf8(path)).unwrap_or_else(|_| path.to_owned())
+}

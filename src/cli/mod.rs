@@ -1,5 +1,7 @@
 //! The command line: arguments in, a call into the passes, an [`Exit`] out. One file per subcommand.
 
+mod aftermath;
+mod clean;
 mod compile;
 mod diff;
 mod execute;
@@ -60,6 +62,17 @@ Exit codes: 0 all is well, 1 the farm has errors or a build failed, 2 wrong use 
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Remove old runs, kept databases and caches
+    ///
+    /// Removes runs with their logs and results: those beyond the limits that are given, or else beyond those of `keep` in
+    /// farm.yaml. A run at work, the latest run, one that is still to be cleaned up, and the last failure of each builder stay.
+    /// What is known of how long builders take outlives the runs.
+    ///
+    /// It does no harm while `farmout run` is at work, or if it is interrupted: what it had begun to remove is removed the next
+    /// time.
+    ///
+    /// Exits 0 when done, 1 where something could not be removed, 2 for wrong use.
+    Clean(clean::Arguments),
     /// Check the manifests and slave fragments of a farm
     ///
     /// Reads the manifests and the slave fragments, checks everything that they say, and reports each mistake at its place,
@@ -169,6 +182,7 @@ enum Command {
 pub fn main() -> Exit {
     let arguments = Arguments::parse();
     let result = match arguments.command {
+        Command::Clean(arguments) => clean::main(&arguments),
         Command::Compile(arguments) => compile::main(&arguments),
         Command::Diff(arguments) => diff::main(&arguments),
         Command::Explain(arguments) => explain::main(&arguments),

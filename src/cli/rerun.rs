@@ -1,8 +1,9 @@
 //! `farmout rerun`: the plans of an earlier run once more.
 
 use super::Exit;
+use super::aftermath::Aftermath;
 use super::execute::ExecuteArguments;
-use super::farm::{FarmArguments, Pick, right};
+use super::farm::{FarmArguments, Pick, farm_file, right};
 use super::machine::{LOCAL, state};
 use super::plan_file::SecretArguments;
 use crate::compile::database_secrets;
@@ -53,8 +54,11 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         let farm = (needs_secrets && known).then(|| super::farm::read(&layout).and_then(right)).transpose()?;
         Ok(farm.map(|farm| database_secrets(&farm.graph)))
     })?;
+    let farm = farm_file(&layout)?;
+    let slave = plans.first().map_or("", |plan| plan.slave.as_str());
+    let aftermath = Aftermath::of(&layout, &farm.notify, farm.keep).on_slave(slave, &[], &secrets);
     let account = if arguments.execute.dry_run { None } else { arguments.execute.choose()? };
-    arguments.execute.execute(&plans, secrets, &state, account)
+    arguments.execute.execute(&plans, secrets, &state, account, aftermath)
 }
 
 fn is_fine(builder: &BuilderResult) -> bool {

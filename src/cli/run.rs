@@ -3,6 +3,7 @@
 use camino::Utf8Path;
 
 use super::Exit;
+use super::aftermath::Aftermath;
 use super::execute::ExecuteArguments;
 use super::farm::{BuilderArguments, FarmArguments, right};
 use super::machine::{Embedded, LOCAL, local, look, offers, state};
@@ -68,7 +69,7 @@ fn run_files(arguments: &Arguments, files: &PlanFiles) -> Result<Exit, Failure> 
     })?;
     let state = state(arguments.execute.state.as_ref(), Some(&layout.root));
     let account = if arguments.execute.dry_run { None } else { arguments.execute.choose()? };
-    arguments.execute.execute(&plans, secrets, &state, account)
+    arguments.execute.execute(&plans, secrets, &state, account, Aftermath::default())
 }
 
 fn run_farm(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -96,8 +97,20 @@ fn run_farm(arguments: &Arguments) -> Result<Exit, Failure> {
     let given = arguments.properties.given(&compilation)?;
     let besides = Besides { given: &given, locked: past.as_ref() };
     let plans = complete(plans(&compilation, index, slave, &pick, &besides)?, &pick)?;
-    let account = account.map_or_else(choose, Ok)?;
-    arguments.execute.execute(&plans, database_secrets(&compilation.graph), &state, account)
+    let secrets = database_secrets(&compilation.graph);
+    let aftermath = Aftermath::of(&layout, &compilation.notify, compilation.keep).on_slave(
+        &slave.name,
+        &slave.notify_on_missing,
+        &secrets,
+    );
+    let account = match account.map_or_else(choose, Ok) {
+        Ok(account) => account,
+        Err(failure) => {
+            aftermath.end(&state, Some(&failure));
+            return Err(failure);
+        }
+    };
+    arguments.execute.execute(&plans, secrets, &state, account, aftermath)
 }
 
 /// Downloads are for farms that say nothing of what there is.

@@ -70,6 +70,7 @@ pub(super) const CODES: &[Code] = &[
     code("farm::missing", Warning, "A slave fragment that farm.yaml names does not exist"),
     code("farm::missing-key", Error, "A YAML file of the farm lacks a key"),
     code("farm::placeholder", Error, "A placeholder that nothing fills in"),
+    code("farm::program", Warning, "A program that farm.yaml names does not exist, or cannot be run"),
     code("farm::value", Error, "A value in a YAML file of the farm is not of its kind"),
     code("farm::yaml", Error, "A YAML file of the farm cannot be read"),
     code("filter::comment", Error, "A filter holds what was meant as a comment"),

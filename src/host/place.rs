@@ -142,9 +142,7 @@ fn above(state: &Utf8Path, inside: &str, account: Option<&Account>) -> Result<(U
             return Ok((near, false));
         }
     }
-    let mut hash = hex(&Sha256::digest(state.as_str().as_bytes()));
-    hash.truncate(10);
-    let far = Utf8Path::new(FAR).join(hash);
+    let far = far(&state);
     make(&far)?;
     let metadata = far.symlink_metadata().map_err(|error| broken(&far, &error))?;
     if !metadata.is_dir() || metadata.uid() != geteuid().as_raw() || !account.can_reach(&far) {
@@ -152,6 +150,19 @@ fn above(state: &Utf8Path, inside: &str, account: Option<&Account>) -> Result<(U
             .help("look at its owner and mode (755 is right), or choose another --state"));
     }
     Ok((far, true))
+}
+
+/// Where what belongs to an absolute state directory is, if the account cannot get there.
+fn far(state: &Utf8Path) -> Utf8PathBuf {
+    let mut hash = hex(&Sha256::digest(state.as_str().as_bytes()));
+    hash.truncate(10);
+    Utf8Path::new(FAR).join(hash)
+}
+
+/// The directories that may hold slaves' base directories of a state directory, whether they are there or not.
+pub fn homes(state: &Utf8Path) -> [Utf8PathBuf; 2] {
+    let state = camino::absolute_utf8(state).unwrap_or_else(|_| state.to_owned());
+    [state.join("slaves"), far(&state)]
 }
 
 /// The directory that keeps the account from a state directory: the uppermost that it cannot enter.

@@ -7,12 +7,14 @@ use globset::Glob;
 use schemars::JsonSchema;
 
 use super::declaration::{Declared, declaration};
+use super::notify::{notification, retention};
 use crate::diagnostic::{Diagnostics, problem};
-use crate::model::Declaration;
+use crate::model::{Declaration, Notification, Retention};
 use crate::source::{SourceId, Sources, Span};
 use crate::syntax::yaml::{self, Decoder, Node};
 
-const KEYS: [&str; 6] = ["manifests", "slaves", "capabilities", "templates", "tree-stable-timer", "rewrite-urls"];
+const KEYS: [&str; 8] =
+    ["manifests", "slaves", "capabilities", "templates", "tree-stable-timer", "rewrite-urls", "notify", "keep"];
 
 /// The contents of `farm.yaml`.
 #[derive(Debug, Clone, JsonSchema)]
@@ -32,6 +34,10 @@ pub struct FarmFile {
     pub tree_stable_timer: u64,
     /// Rewrites of repository addresses, applied one after the other.
     pub rewrite_urls: Vec<Rewrite>,
+    /// Who is told of what happens in runs.
+    pub notify: Vec<Notification>,
+    /// How much of earlier runs is kept: each run removes what is beyond it.
+    pub keep: Retention,
 }
 
 /// Addresses that begin with `from` begin with `to` instead.
@@ -53,6 +59,8 @@ impl Default for FarmFile {
             templates: Vec::new(),
             tree_stable_timer: 600,
             rewrite_urls: Vec::new(),
+            notify: Vec::new(),
+            keep: Retention::default(),
         }
     }
 }
@@ -70,6 +78,8 @@ pub struct FarmReading {
     pub folders: Vec<(Utf8PathBuf, Span)>,
     /// The templates that its capabilities bring, and where they are named.
     pub templates: Vec<(String, Span)>,
+    /// The programs of the farm's own that its notifications call, and where they are named.
+    pub programs: Vec<(String, Span)>,
 }
 
 impl FarmFile {
@@ -117,6 +127,12 @@ impl FarmReading {
         };
         let rewrites = fields.get("rewrite-urls").map(|node| decoder.list(node, "a list of rewrites", rewrite));
         farm.rewrite_urls = rewrites.unwrap_or_default();
+        if let Some(node) = fields.get("notify") {
+            let programs = &mut self.programs;
+            let one = |decoder: &mut Decoder<'_>, node: &Node| notification(decoder, node, programs);
+            farm.notify = decoder.list(node, "a list of notifications", one);
+        }
+        farm.keep = fields.get("keep").and_then(|node| retention(decoder, node)).unwrap_or_default();
         let declared = fields.get("capabilities").map(|node| decoder.list(node, "a list of capabilities", declaration));
         let mut names: HashMap<String, Span> = HashMap::new();
         for Declared { declaration, name, templates: brought } in declared.unwrap_or_default() {

@@ -1,6 +1,7 @@
 //! Which files make up the farm, and their reading.
 
 use std::collections::HashSet;
+use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use globset::Glob;
@@ -69,6 +70,7 @@ impl Files {
             reading.manifests.clone_from(&files.farm.manifests);
             reading.missing(&read.fragments);
             folders = read.folders;
+            reading.programs(&read.programs);
         }
         let own: Vec<_> = files.farm.slaves.iter().flat_map(|pattern| reading.matching(pattern)).collect();
         let (manifests, mut fragments) = reading.named(&layout.manifests, &own);
@@ -166,6 +168,19 @@ impl Reading<'_> {
         for (name, place) in slaves.iter().filter(|(name, _)| !is_pattern(name) && !self.layout.path(name).exists()) {
             let problem = problem::Farm::Missing { file: self.layout.path(name).to_string() };
             self.diagnostics.push(problem, *place);
+        }
+    }
+
+    /// Reports the programs of the farm's own that `farm.yaml` names and that are none.
+    fn programs(&mut self, programs: &[(String, Span)]) {
+        for (name, place) in programs {
+            let file = self.layout.path(name);
+            let metadata = file.metadata().ok();
+            let runs = |metadata: &std::fs::Metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0;
+            if !metadata.as_ref().is_some_and(runs) {
+                let problem = problem::Farm::Program { file: file.to_string(), exists: metadata.is_some() };
+                self.diagnostics.push(problem, *place);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ mod farm_file;
 mod files;
 mod inherit;
 mod interpolate;
+mod notify;
 pub(crate) mod placeholder;
 mod requirement;
 mod sheet;

@@ -4,10 +4,12 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 use indexmap::IndexMap;
 use jiff::Timestamp;
+use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
 use super::result::{BuilderResult, Outcome};
@@ -17,6 +19,8 @@ use super::save::Readers;
 const NAME: &str = "history.jsonl";
 /// What is read of it, from its end: some ten thousand builders.
 const READ: u64 = 8 << 20;
+/// How many ends of each builder outlive cleaning.
+const KEPT: usize = 50;
 /// From how many runs a duration is expected.
 const SAMPLE: usize = 5;
 
@@ -91,7 +95,53 @@ pub(super) fn remember(state: &Utf8Path, readers: Readers, run: &str, result: &B
     let mut line = serde_json::to_vec(&past)?;
     line.push(b'\n');
     // In one piece, so that two runs at a time do not mix their lines.
-    readers.append(&state.join(NAME))?.write_all(&line)
+    own(state, readers)?.write_all(&line)
+}
+
+/// The history, open for more, with nobody else at it.
+fn own(state: &Utf8Path, readers: Readers) -> io::Result<Flock<File>> {
+    let path = state.join(NAME);
+    loop {
+        let file = readers.append(&path)?;
+        let file = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| io::Error::from(error))?;
+        // Whoever had it before may have put a shorter one in its place.
+        let own = file.metadata()?;
+        match path.metadata() {
+            Ok(there) if (there.dev(), there.ino()) == (own.dev(), own.ino()) => return Ok(file),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Leaves out what is old: of each builder its last ends and its last failure stay. How many lines that were.
+///
+/// # Errors
+/// It cannot be read or written; then it is as it was.
+pub(super) fn compact(state: &Utf8Path, readers: Readers) -> io::Result<usize> {
+    if !state.join(NAME).exists() {
+        return Ok(0);
+    }
+    let _own = own(state, readers)?;
+    let text = std::fs::read(state.join(NAME))?;
+    let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
+    let mut seen: HashMap<String, (usize, bool)> = HashMap::new();
+    let mut stays = |line: &&[u8]| {
+        let Ok(ended) = serde_json::from_slice::<Ended>(line) else { return false };
+        let (count, failed) = seen.entry(ended.builder).or_default();
+        *count += 1;
+        let last_failure = ended.outcome == Outcome::Failure && !std::mem::replace(failed, true);
+        // The one that came to an end last is needed too; of so many, one is.
+        *count <= KEPT || last_failure
+    };
+    let mut kept: Vec<&[u8]> = lines.iter().rev().copied().filter(|line| stays(line)).collect();
+    let forgotten = lines.len() - kept.len();
+    if forgotten > 0 {
+        kept.reverse();
+        readers.save(&state.join(NAME), &kept.concat())?;
+    }
+    Ok(forgotten)
 }
 
 /// What a history tells of each of its builders.

@@ -168,14 +168,57 @@ impl Folder {
 
     /// Removes all that is in it.
     pub(super) fn empty(&self) -> io::Result<()> {
-        // A second handle, because reading a folder moves the place of the first.
-        let mut reading = Dir::from_fd(self.again()?.file)?;
-        let names: Vec<CString> =
-            reading.iter().map(|entry| entry.map(|entry| entry.file_name().to_owned())).collect::<Result<_, _>>()?;
-        for name in names.iter().filter(|name| ![c".", c".."].contains(&name.as_c_str())) {
+        for name in self.entries()? {
             self.remove(OsStr::from_bytes(name.as_bytes()))?;
         }
         Ok(())
+    }
+
+    fn entries(&self) -> io::Result<Vec<CString>> {
+        // A second handle, because reading a folder moves the place of the first.
+        let mut reading = Dir::from_fd(self.again()?.file)?;
+        let mut names: Vec<CString> =
+            reading.iter().map(|entry| entry.map(|entry| entry.file_name().to_owned())).collect::<Result<_, _>>()?;
+        names.retain(|name| ![c".", c".."].contains(&name.as_c_str()));
+        Ok(names)
+    }
+
+    /// The names of what is in it, those that are no text left out, sorted.
+    pub(super) fn names(&self) -> io::Result<Vec<String>> {
+        let mut names: Vec<String> = self.entries()?.into_iter().filter_map(|name| name.into_string().ok()).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// How many bytes of the disk are taken by all that is in it, and by itself. What vanishes meanwhile takes none.
+    pub(super) fn size(&self) -> io::Result<u64> {
+        let mut size = blocks(&fstat(&self.file)?);
+        for name in self.entries()? {
+            let stat = match fstatat(&self.file, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+                Ok(stat) => stat,
+                Err(Errno::ENOENT) => continue,
+                Err(error) => return Err(said(error, &self.path)),
+            };
+            let folder = if kind(&stat) == SFlag::S_IFDIR { name.to_str().ok() } else { None };
+            size += match folder.map(|name| self.enter(name).and_then(|folder| folder.size())) {
+                Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => 0,
+                Some(size) => size?,
+                None => blocks(&stat),
+            };
+        }
+        Ok(size)
+    }
+
+    /// Gives what has this name another one, which nothing else may have but an empty folder.
+    pub(super) fn rename(&self, name: &str, other: &str) -> io::Result<()> {
+        let (name, other) = (component(name)?, component(other)?);
+        renameat(&self.file, name, &self.file, other).map_err(|error| said(error, &self.path.join(name)))
+    }
+
+    /// Moves what has this name into another folder of the same file system, where it keeps its name.
+    pub(super) fn move_to(&self, name: &str, other: &Self) -> io::Result<()> {
+        let name = component(name)?;
+        renameat(&self.file, name, &other.file, name).map_err(|error| said(error, &self.path.join(name)))
     }
 
     fn remove(&self, name: &OsStr) -> io::Result<()> {
@@ -218,6 +261,12 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+/// What a file takes on the disk, in bytes.
+fn blocks(stat: &FileStat) -> u64 {
+    // The unit is fixed, whatever the file system's own is.
+    u64::try_from(stat.st_blocks).unwrap_or(0) * 512
 }
 
 fn kind(stat: &FileStat) -> SFlag {

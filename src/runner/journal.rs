@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
+use nix::fcntl::{Flock, FlockArg};
 
 use super::event::{Entry, Event, FORMAT};
 use super::save::Readers;
@@ -30,7 +31,7 @@ pub(super) enum Durability {
 /// A journal that is being written, by several threads.
 #[derive(Debug)]
 pub(super) struct Journal {
-    file: File,
+    file: Held,
     reserve: Utf8PathBuf,
     /// The journal's time when this process began to write it, in seconds, and that moment.
     origin: (f64, Instant),
@@ -38,6 +39,30 @@ pub(super) struct Journal {
     sync: bool,
     syncing: Mutex<Syncing>,
     synced: Condvar,
+}
+
+/// The file, shared with others who write it, but not with whoever wants to remove the run: that one takes it for itself.
+#[derive(Debug)]
+enum Held {
+    Shared(Flock<File>),
+    /// The file system has no locks. Then nobody can take it, either.
+    Open(File),
+}
+
+impl Held {
+    fn new(file: File) -> Self {
+        match Flock::lock(file, FlockArg::LockSharedNonblock) {
+            Ok(file) => Self::Shared(file),
+            Err((file, _)) => Self::Open(file),
+        }
+    }
+
+    fn file(&self) -> &File {
+        match self {
+            Self::Shared(file) => file,
+            Self::Open(file) => file,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +101,7 @@ impl Journal {
 
     fn open(folder: &Utf8Path, readers: Readers, reserve: Utf8PathBuf, at: f64, sync: bool) -> io::Result<Self> {
         let file = readers.append(&folder.join(NAME))?;
+        let file = Held::new(file);
         let (writing, syncing) = (Mutex::default(), Mutex::default());
         Ok(Self { file, reserve, origin: (at, Instant::now()), writing, sync, syncing, synced: Condvar::new() })
     }
@@ -101,7 +127,7 @@ impl Journal {
 
     fn write(&self, writing: &mut Writing) {
         while !writing.pending.is_empty() {
-            match (&self.file).write(&writing.pending) {
+            match self.file.file().write(&writing.pending) {
                 Ok(count) => {
                     writing.pending.drain(..count);
                 }
@@ -129,7 +155,7 @@ impl Journal {
             drop(syncing);
             let until = lock(&self.writing).lines;
             // A disk that cannot is a full or a broken one; the next write says so.
-            let _ = self.file.sync_data();
+            let _ = self.file.file().sync_data();
             syncing = lock(&self.syncing);
             syncing.done = syncing.done.max(until);
             syncing.busy = false;

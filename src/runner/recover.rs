@@ -194,7 +194,7 @@ impl Left {
 }
 
 /// Opens the builder's folders and takes its lock; none if somebody has it.
-fn open(active: &Active) -> Result<Option<(Workspace, Lock)>, String> {
+pub(super) fn open(active: &Active) -> Result<Option<(Workspace, Lock)>, String> {
     let record = &active.record;
     let uid = nix::unistd::Uid::effective();
     if let Some(account) = record.account.as_ref().filter(|account| !uid.is_root() && account.uid != uid.as_raw()) {

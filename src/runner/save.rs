@@ -3,7 +3,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 
 use camino::Utf8Path;
 use nix::unistd::Uid;
@@ -26,6 +26,14 @@ impl Readers {
     /// The readers of a run whose steps run as this account.
     pub(super) fn of(account: Option<&StepUser>) -> Self {
         account.filter(|_| Uid::effective().is_root()).map_or(Self::None, |account| Self::Group(account.gid))
+    }
+
+    /// The readers of a file that root, or the runner's own user, has made for some.
+    pub(super) fn of_file(path: &Utf8Path) -> Self {
+        match path.metadata() {
+            Ok(file) if Uid::effective().is_root() && file.mode() & 0o040 != 0 => Self::Group(file.gid()),
+            _ => Self::None,
+        }
     }
 
     /// Makes a folder, the ones above it included, unless it is there. One that is there stays as it is.

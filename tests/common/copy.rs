@@ -13,7 +13,8 @@ pub fn copy(from: &Path, to: &Path) {
             copy(&entry.path(), &target);
         } else {
             fs::write(&target, fs::read(entry.path()).unwrap()).unwrap();
-            fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
+            let programs = entry.metadata().unwrap().permissions().mode() & 0o100;
+            fs::set_permissions(&target, fs::Permissions::from_mode(0o600 | programs)).unwrap();
         }
     }
 }

@@ -14,10 +14,12 @@ mod farm;
 mod process;
 mod server;
 pub mod snapshot;
+mod verdict;
 
 pub use farm::{Farm, log, open_directory, result};
 pub use process::{FARMOUT, Ran, Runner, as_step_user, command, eventually, plain, running};
 pub use server::Server;
+pub use verdict::Verdict;
 
 use std::path::Path;
 

@@ -50,6 +50,13 @@ impl<'a> Decoder<'a> {
         self.instead(expected, None, node)
     }
 
+    /// Reports that there should be at least one of something.
+    pub fn empty<T>(&mut self, expected: &str, node: &Node) -> Option<T> {
+        let (expected, found) = (format!("at least {expected}"), "an empty list".to_owned());
+        self.error(problem::Farm::Value { expected, found, help: None }, node.span);
+        None
+    }
+
     fn instead<T>(&mut self, expected: &str, help: Option<String>, node: &Node) -> Option<T> {
         let expected = expected.to_owned();
         self.error(problem::Farm::Value { expected, found: describe(node), help }, first_line(node));

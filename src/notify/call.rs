@@ -1,0 +1,202 @@
+//! One call of a program: a text on its standard input, a time limit, and the end of all that it started. Its output is
+//! read, and forgotten but for the last lines.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::io::{self, Read, Seek as _, Write as _};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use camino::Utf8Path;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::{Pid, Uid};
+
+use super::Origin;
+use crate::group;
+use crate::report::duration;
+
+/// How long a program that was asked to end may take before it is killed.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long the kernel may take to carry out a kill.
+const AFTERMATH: Duration = Duration::from_secs(5);
+/// How long output may be on its way after the program has ended.
+const LINGER: Duration = Duration::from_millis(500);
+/// Between two looks.
+const GLANCE: Duration = Duration::from_millis(20);
+/// What is kept of the output, in bytes.
+const KEPT: usize = 2048;
+/// How many of its lines a message has.
+const SHOWN: usize = 5;
+
+/// Why something was not told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// It failed, in a sentence.
+    Failed(String),
+    /// It took too long: another try would, too.
+    Hung(String),
+    /// The user did not want to wait.
+    Stopped,
+}
+
+/// Calls a program of the farm, or of the system, with this input.
+pub(super) fn call(
+    origin: &Origin,
+    run: &[String],
+    input: &[u8],
+    limit: Duration,
+    stop: &dyn Fn() -> bool,
+) -> Result<(), Trouble> {
+    let failed = |error: io::Error| Trouble::Failed(error.to_string());
+    let mut command = command(origin, run).map_err(Trouble::Failed)?;
+    // A file and no pipe: whoever does not read it, or not all of it, keeps nobody waiting.
+    let mut file = tempfile::tempfile().map_err(failed)?;
+    file.write_all(input).and_then(|()| file.rewind()).map_err(failed)?;
+    let (output, writer) = io::pipe().map_err(failed)?;
+    command.stdin(file).stdout(writer.try_clone().map_err(failed)?).stderr(writer).process_group(0);
+    let started = command.spawn();
+    // It holds the writing ends of the pipe.
+    drop(command);
+    let mut child = started.map_err(|error| Trouble::Failed(not_started(origin, run, &error)))?;
+    let (tail, done) = follow(output);
+    let end = Instant::now() + limit;
+    let ended = loop {
+        if ended(&child) {
+            break None;
+        }
+        if stop() {
+            break Some(Trouble::Stopped);
+        }
+        if Instant::now() >= end {
+            break Some(Trouble::Hung(format!("ended after {}, its time limit", duration(limit))));
+        }
+        std::thread::sleep(GLANCE);
+    };
+    let status = finish(&mut child, ended.is_some());
+    let _ = done.recv_timeout(LINGER);
+    match (ended, status) {
+        (Some(trouble), _) => Err(trouble),
+        (None, Ok(status)) if status.success() => Ok(()),
+        (None, Ok(status)) => Err(Trouble::Failed(why(status) + &said(&tail))),
+        (None, Err(error)) => Err(failed(error)),
+    }
+}
+
+fn command(origin: &Origin, run: &[String]) -> Result<Command, String> {
+    let (program, arguments) = run.split_first().ok_or("there is no program to call")?;
+    let mut command =
+        if program.contains('/') { Command::new(origin.farm.join(program)) } else { Command::new(program) };
+    command.args(arguments).env_clear().envs(origin.environment.iter().cloned()).current_dir(&origin.farm);
+    match &origin.account {
+        Some(account) if Uid::effective().is_root() => {
+            command.env("HOME", &account.home).env("USER", &account.name).env("LOGNAME", &account.name);
+            command.uid(account.uid).gid(account.gid);
+        }
+        None if Uid::effective().is_root() => {
+            return Err("no program is run as root, and no other user is known".into());
+        }
+        _ => {}
+    }
+    Ok(command)
+}
+
+/// Whether the program has ended. No note is taken of that, so that nobody else can get the number of its group.
+fn ended(child: &Child) -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+    let pid = Pid::from_raw(child.id().cast_signed());
+    !matches!(waitid(Id::Pid(pid), flags), Ok(WaitStatus::StillAlive))
+}
+
+/// Ends the program if it runs still, and whatever is left of its group.
+fn finish(child: &mut Child, ask: bool) -> io::Result<ExitStatus> {
+    let group = child.id().cast_signed();
+    let wait = |time: Duration| {
+        let end = Instant::now() + time;
+        while !ended(child) && Instant::now() < end {
+            std::thread::sleep(GLANCE);
+        }
+    };
+    if ask {
+        group::terminate(group);
+        wait(GRACE);
+    }
+    group::kill(group);
+    wait(AFTERMATH);
+    if ended(child) { child.wait() } else { Err(io::Error::other("it cannot be ended")) }
+}
+
+/// The end of what a program said, and word of the end of it.
+type Followed = (Arc<Mutex<VecDeque<u8>>>, mpsc::Receiver<()>);
+
+/// Reads output to its end, however long that takes, in a thread of its own.
+fn follow(mut output: impl Read + Send + 'static) -> Followed {
+    let tail = Arc::new(Mutex::new(VecDeque::new()));
+    let (tell, done) = mpsc::channel();
+    let kept = Arc::clone(&tail);
+    std::thread::spawn(move || {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            match output.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => {
+                    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                    kept.extend(&buffer[..count]);
+                    let more = kept.len().saturating_sub(KEPT);
+                    kept.drain(..more);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        // Nobody may be waiting any more.
+        let _ = tell.send(());
+    });
+    (tail, done)
+}
+
+/// The last lines of what a program said, indented.
+fn said(tail: &Mutex<VecDeque<u8>>) -> String {
+    let bytes: Vec<u8> = tail.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+    let text = String::from_utf8_lossy(&bytes);
+    let text = anstream::adapter::strip_str(&text).to_string();
+    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(SHOWN)..].iter().fold(String::new(), |mut said, line| {
+        let line: String = line.chars().filter(|c| !c.is_control() || *c == '\t').collect();
+        // Writing to a string does not fail.
+        let _ = write!(said, "\n  | {line}");
+        said
+    })
+}
+
+fn why(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, signal) => {
+            let name = signal.and_then(|number| Signal::try_from(number).ok()).map_or("a signal", Signal::as_str);
+            format!("killed by {name}")
+        }
+    }
+}
+
+/// The system says no more than "not found", of several things that can be.
+fn not_started(origin: &Origin, run: &[String], error: &io::Error) -> String {
+    let program = run.first().map_or("", String::as_str);
+    let user = origin.account.as_ref().map(|account| format!(" as {}", account.name)).unwrap_or_default();
+    let path = origin.environment.iter().find(|(name, _)| name == "PATH");
+    let path = path.map(|(_, path)| path.to_string_lossy().into_owned()).unwrap_or_default();
+    let file = origin.farm.join(program.trim_start_matches("./"));
+    let known = if program.contains('/') {
+        file.exists()
+    } else {
+        path.split(':').any(|folder| Utf8Path::new(folder).join(program).is_file())
+    };
+    match error.kind() {
+        io::ErrorKind::NotFound if known => "the interpreter that its first line names does not exist".to_owned(),
+        io::ErrorKind::NotFound if program.contains('/') => format!("there is no program {file}"),
+        io::ErrorKind::NotFound => format!("there is no program `{program}` in PATH={path}"),
+        _ => format!("it cannot be started in {}{user}: {error}", origin.farm),
+    }
+}
