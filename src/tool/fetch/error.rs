@@ -49,6 +49,16 @@ pub enum Error {
     /// A directory that nobody wants to be overwritten.
     #[error("{0} is not a directory that a build can own")]
     Forbidden(String),
+    /// The repository had a revision once, and has it no more.
+    #[error("{url} no longer has the revision `{revision}`")]
+    Gone {
+        /// The repository.
+        url: String,
+        /// The revision.
+        revision: String,
+        /// What became of it.
+        why: String,
+    },
     /// An address or a name that is none.
     #[error("{0}")]
     Misuse(&'static str),
@@ -115,6 +125,7 @@ impl From<Error> for Failure {
                 Self::error(message).help(format!("install {client} on this slave (Debian: apt install {package})"))
             }
             Error::Busy(_) => Self::error(message).help("two builds share a directory, or one was left running"),
+            Error::Gone { why, .. } => Self::error(message).help(why),
             Error::NoName { near, .. } if near.is_empty() => Self::error(message),
             Error::NoName { near, .. } => Self::error(message).help(format!("it has {}", near.join(", "))),
             Error::Unreachable { system, said, .. } => Self::error(message).help(advice(system, &said)),
