@@ -106,6 +106,8 @@ fn a_revision_that_the_branch_forgot_is_said_and_nothing_is_lost() {
         snapshot!("tool-fetch-bzr-gone", told, [(case.place.shown(), "ROOT")]);
     }
     assert_eq!(case.place.list("e"), Vec::<String>::new());
+    let arguments = ["bzr", "--url", &case.up, "--into", "d", "--expect", "grün/buildout.cfg"];
+    snapshot!("tool-fetch-bzr-expected", case.place.fails(1, &arguments), [(case.place.shown(), "ROOT")]);
     // The clone serves on, for the head and for what is still there.
     case.fetch();
     assert_eq!(case.place.list("d").join(" "), "a c grün");

@@ -350,3 +350,69 @@ fn a_revision_is_found_wherever_it_still_is() {
     // A clone that has it needs nothing.
     has(at(case.up(), "main", &head, "loose", "old"), "loose", &head);
 }
+
+#[test]
+fn what_the_build_goes_on_with_is_demanded() {
+    let case = Case::new();
+    for file in ["deploy/buildout.cfg", "deploy/dev.cfg", "deploy/README", "docs/index"] {
+        fs::create_dir_all(case.path("up").join(file).parent().unwrap()).unwrap();
+        case.commit("up", file, file);
+    }
+    case.git("up", &["tag", "v1"]);
+    let keep = ["--keep", "deploy/bin", "--keep", "parts"];
+    for made in ["d/deploy/bin", "d/parts"] {
+        fs::create_dir_all(case.path(made)).unwrap();
+    }
+    let at = |branch: &str, path: &str| {
+        let arguments = ["--url", case.up(), "--branch", branch, "--into", "d", "--expect", path];
+        case.run(&[&arguments[..], &keep].concat())
+    };
+    for path in ["deploy/buildout.cfg", "./deploy/../deploy/buildout.cfg"] {
+        assert!(at("main", path).status.success());
+    }
+    let mut all = String::new();
+    for (branch, path, code) in [
+        ("main", "deploi/buildout.cfg", 1),
+        ("main", "deploy/sub/buildout.cfg", 1),
+        ("v1", "deploy/buildouts.cfg", 1),
+        ("HEAD", "deploy", 1),
+        ("main", "a/buildout.cfg", 1),
+        ("main", "../buildout.cfg", 2),
+    ] {
+        let output = at(branch, path);
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output));
+        all.push_str(&String::from_utf8(output.stderr).unwrap());
+        all.push('\n');
+    }
+    snapshot!("tool-fetch-expected", all, [(case.up(), "UP")]);
+}
+
+mod root {
+    use super::*;
+
+    /// What is advised is done, and helps.
+    #[test]
+    fn a_repository_of_somebody_else() {
+        assert!(nix::unistd::geteuid().is_root(), "this test hands a repository to somebody else: run it as root");
+        let case = Case::new();
+        fs::rename(case.path("up"), case.path("it's up")).unwrap();
+        let url = case.path("it's up").display().to_string();
+        assert!(Command::new("chown").args(["-R", "65534:65534", &url]).status().unwrap().success());
+        let system = case.path("system");
+        let strict = |mut command: Command| {
+            command.env("GIT_CONFIG_SYSTEM", &system).env("GIT_CONFIG_GLOBAL", "/dev/null").env_remove("SUDO_UID");
+            command.output().unwrap()
+        };
+        let fetch = || strict(case.command(&["--url", &url, "--branch", "main", "--into", "d"]));
+        let output = fetch();
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        let told = String::from_utf8(output.stderr).unwrap();
+        let root = case.root.display().to_string();
+        snapshot!("tool-fetch-owner", told, [(root.as_str(), "ROOT")]);
+        let advice = told.split('`').find(|words| words.starts_with("git config")).expect("a command is advised");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", advice]).current_dir("/");
+        assert!(strict(shell).status.success());
+        assert!(fetch().status.success());
+    }
+}

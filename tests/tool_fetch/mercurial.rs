@@ -141,6 +141,25 @@ fn a_revision_is_found_whatever_its_names_are_now() {
 }
 
 #[test]
+fn what_the_build_goes_on_with_is_demanded() {
+    let case = Case::new();
+    let first = case.node("up", "v1");
+    case.commit("buildout.cfg", "[buildout]");
+    case.hg("up", &["tag", "-d", "0 0", "v2"]);
+    let at = |arguments: &[&str]| {
+        let all = [arguments, &["--url", &case.up, "--into", "d", "--expect", "buildout.cfg"]].concat();
+        case.place.run(&all)
+    };
+    assert!(at(&["hg", "--branch", "default"]).status.success());
+    let told = [
+        told(&at(&["hg", "--branch", "7.0"]), 1),
+        told(&at(&["hgtag", "--tag", "v1"]), 1),
+        told(&at(&["hgtag", "--tag", "v2", "--revision", &first]), 1).replace(&first, "HASH"),
+    ];
+    snapshot!("tool-fetch-hg-expected", told.concat(), [(case.place.shown(), "ROOT")]);
+}
+
+#[test]
 fn a_damaged_directory_is_repaired() {
     let case = Case::new();
     let head = case.fetch("default");

@@ -26,7 +26,14 @@ pub fn fetch(repository: &Repository) -> Result<String, Error> {
     let directory = Directory::open(&repository.into, &repository.keep)?;
     let private = Private::new()?;
     let client = Client { system: System::Bazaar, url: &url, into: directory.path() };
-    Fetch { url: &url, exact, directory: &directory, private: &private, client, program: program() }.run()
+    let fetch = Fetch { url: &url, exact, directory: &directory, private: &private, client, program: program() };
+    let fetched = fetch.run()?;
+    let whole = match exact {
+        Some(revision) => format!("the revision `{revision}` of {}", url.shown()),
+        None => format!("the branch {}", url.shown()),
+    };
+    repository.expected.demand(&directory, &whole)?;
+    Ok(fetched)
 }
 
 struct Fetch<'a> {
@@ -200,7 +207,10 @@ fn quoted(text: &str) -> String {
 /// The names in a list of tags. A name may have blanks in it, what it stands for has none.
 fn tags(list: &[u8]) -> Vec<String> {
     let list = String::from_utf8_lossy(list);
-    list.lines().filter_map(|line| line.trim_end().rsplit_once(' ')).map(|(name, _)| name.trim_end().to_owned()).collect()
+    list.lines()
+        .filter_map(|line| line.trim_end().rsplit_once(' '))
+        .map(|(name, _)| name.trim_end().to_owned())
+        .collect()
 }
 
 /// What a killed client leaves behind. We hold the directory's lock, so nobody else's are meant.

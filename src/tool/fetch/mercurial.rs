@@ -40,7 +40,15 @@ pub fn fetch(repository: &Repository, wanted: &Wanted) -> Result<String, Error> 
     let directory = Directory::open(&repository.into, &repository.keep)?;
     let private = Private::new()?;
     let client = Client { system: System::Mercurial, url: &url, into: directory.path() };
-    Fetch { url: &url, name, exact, wanted, directory: &directory, private: &private, client }.run()
+    let fetch = Fetch { url: &url, name, exact, wanted, directory: &directory, private: &private, client };
+    let fetched = fetch.run()?;
+    let what = match (exact, wanted) {
+        (Some(revision), _) => format!("the revision `{revision}`"),
+        (None, Wanted::Branch(name)) => format!("the branch `{name}`"),
+        (None, Wanted::Tag(name)) => format!("the tag `{name}`"),
+    };
+    repository.expected.demand(&directory, &format!("{what} of {}", url.shown()))?;
+    Ok(fetched)
 }
 
 struct Fetch<'a> {
@@ -141,7 +149,8 @@ impl Fetch<'_> {
         self.pull(clone)?;
         if self.exact.is_some() {
             let known = self.client.attempt(self.on(clone).args(["log", "--rev", revision, "--template", "x"]))?;
-            let why = "nothing in it leads to that changeset any more: it was stripped, or rewritten by another".to_owned();
+            let why =
+                "nothing in it leads to that changeset any more: it was stripped, or rewritten by another".to_owned();
             let gone = |_| Error::Gone { url: self.url.shown(), revision: revision.to_owned(), why };
             return known.map(drop).map_err(gone);
         }

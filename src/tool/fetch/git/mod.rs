@@ -44,7 +44,17 @@ pub fn fetch(repository: &Repository, branch: &str, shallow: bool) -> Result<Str
     let git = Client::new(url, directory.path())?;
     // Only a whole clone is sure to have an older revision.
     let shallow = shallow && revision.is_none();
-    Fetch { url, branch, revision, shallow, into: directory.path(), directory: &directory, git }.run()
+    let fetch = Fetch { url, branch, revision, shallow, into: directory.path(), directory: &directory, git };
+    // The address first: what a former build left is not touched while the repository does not answer.
+    let head = fetch.head()?;
+    let fetched = fetch.run(&head)?;
+    let whole = match (revision, &head.branch) {
+        (Some(revision), _) => format!("the revision `{revision}` of {}", url.shown()),
+        (None, Some(_)) => format!("the branch `{branch}` of {}", url.shown()),
+        (None, None) => format!("`{branch}` of {}", url.shown()),
+    };
+    repository.expected.demand(&directory, &whole)?;
+    Ok(fetched)
 }
 
 /// What the head of a branch is called over there.
@@ -66,14 +76,12 @@ struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
-    fn run(&self) -> Result<String, Error> {
-        // The address first: what a former build left is not touched while the repository does not answer.
-        let head = self.head()?;
+    fn run(&self, head: &Head) -> Result<String, Error> {
         let replace = || {
-            self.replace(&head)?;
-            self.check_out(&head)
+            self.replace(head)?;
+            self.check_out(head)
         };
-        self.directory.renew(self.url, CONTROL, || self.update(&head), replace)
+        self.directory.renew(self.url, CONTROL, || self.update(head), replace)
     }
 
     fn head(&self) -> Result<Head, Error> {
