@@ -197,11 +197,9 @@ impl<'a, 'd> Words<'a, 'd> {
     /// Takes out the directory of a repository in which the configuration is, if one is named; reports what leads out of the
     /// repository.
     fn below(&mut self, configuration: &str) -> Option<Option<String>> {
-        let written = self.option("subdir");
-        let subdir = written.map(|written| written.trim_matches('/')).unwrap_or_default();
-        if let Some(written) = written {
-            self.inside(written, "", REPOSITORY).filter(|()| !leads_out(subdir.into()))?;
-        }
+        // Slashes around it have never meant anything.
+        let subdir = self.option("subdir").unwrap_or_default().trim_matches('/');
+        self.inside(subdir, "", REPOSITORY)?;
         self.inside(configuration, subdir, REPOSITORY)?;
         Some(Some(normal(subdir.into()).into_string()).filter(|subdir| !subdir.is_empty()))
     }

@@ -131,8 +131,7 @@ struct Source {
     /// The repository's address
     #[arg(long, allow_hyphen_values = true)]
     url: String,
-    /// An exact revision, as the last line of an earlier fetch said it, instead of the newest; no branch and no tag need
-    /// have it any more
+    /// An exact revision that the repository still has, as the last line of an earlier fetch said it, instead of the newest
     #[arg(long)]
     revision: Option<String>,
 }

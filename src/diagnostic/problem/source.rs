@@ -61,7 +61,7 @@ impl Source {
                 Error,
                 &format!("`{path}` leads out of the {whole}"),
                 &format!("not in the {whole}"),
-                &format!("it is relative to the top of the {whole}, and where `subdir=` names a directory the configuration to that"),
+                &format!("write it as it is seen from the top of the {whole}, or from `subdir=`"),
             ),
             Self::Missing { looked, near } => word(
                 "source::missing",
