@@ -134,8 +134,8 @@ impl Fetch<'_> {
         }
         let theirs = self.run_bzr("tags", &["--show-ids", &format!("--directory={}", self.url.bare())])?;
         let (own, theirs) = (tags(&own), tags(&theirs));
-        let gone = own.iter().filter(|name| !theirs.contains(name));
-        gone.map(|name| self.run_bzr("tag", &["--quiet", "--delete", "--", name]).map(drop)).collect()
+        let mut gone = own.iter().filter(|name| !theirs.contains(name));
+        gone.try_for_each(|name| self.run_bzr("tag", &["--quiet", "--delete", "--", name]).map(drop))
     }
 
     fn sweep(&self) -> Result<(), Error> {
