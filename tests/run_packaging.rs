@@ -137,13 +137,22 @@ fn a_tag_becomes_an_archive_that_is_tested_and_published() {
         .output();
     assert!(ran.unwrap().status.success());
 
+    // The tag is moved, to where no branch leads.
+    case.git(&["checkout", "-q", "--detach"]);
+    fs::write(case.repository.join("VERSION"), "tagged anew\n").unwrap();
+    case.commit();
+    case.git(&["tag", "--force", "1.0"]);
+    case.farm.run(&["run"]).exits(0);
+    let told = case.farm.log(&Case::builder(), "test");
+    assert!(told.contains("/build/package\ntagged anew\ndownloaded\n"), "{told}");
+
     // And back: a build of what was published.
     let back = format!("archive where what release.cfg\npackaging.root-dir = {}\n", published.display());
     let manifest = format!("[back]\nbuildout = {back}db-steps =\npost-buildout-steps = install-modules-test\n");
     case.farm.write("buildouts/MANIFEST.cfg", &manifest);
     case.farm.run(&["run", "--property", "where=nightly", "--property", "what=demo-1.0"]).exits(0);
     let told = case.farm.log(&format!("back-pg{}", postgresql().0), "test");
-    assert!(told.contains("as tagged\ndownloaded\n"), "{told}");
+    assert!(told.contains("tagged anew\ndownloaded\n"), "{told}");
 }
 
 #[test]

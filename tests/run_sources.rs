@@ -94,7 +94,11 @@ fn a_branch_and_then_a_tag_in_mercurial() {
     ];
     assert_eq!(runs(), before, "something was run");
     snapshot!("run-property-missing", told.join("\n"), [(builder.as_str(), "demo-pgN")]);
-    source.builds(&["--property", "buildout-tag=v1"], &source.call("hg", &["log", "-r", "v1", "-T", "{node}"]));
+    let tagged = source.call("hg", &["log", "-r", "v1", "-T", "{node}"]);
+    source.builds(&["--property", "buildout-tag=v1"], &tagged);
+    // The tag moves on; the run that is repeated had another, and says which.
+    source.call("hg", &["tag", "--force", "-r", "default", "v1"]);
+    source.builds(&["--locked", "latest"], &tagged);
     source.farm.run(&["run", "--property", "buildout-tag=v2"]).exits(1).says("has no tag `v2`").says("it has v1");
 }
 
@@ -148,6 +152,15 @@ fn an_archive() {
     let root = releases.parent().unwrap().display();
     source.is(&format!("archive release-dir release demo.cfg\npackaging.root-dir = {root}"));
     let given = ["--property", "release-dir=demo", "--property", "release=demo-1.0"];
+    source.builds(&given, sum.split(' ').next().unwrap());
+    source.builds(&["--locked", "latest"], sum.split(' ').next().unwrap());
+    // Another archive of the same name is whole, and another all the same.
+    std::fs::write(source.path.join("demo-1.0/more"), "").unwrap();
+    source.call("python3", &["-c", code, archive.to_str().unwrap()]);
+    let sum = source.call("md5sum", &[archive.to_str().unwrap()]);
+    std::fs::write(releases.join("demo-1.0.tar.bz2.md5"), &sum).unwrap();
+    let ran = source.farm.run(&["run", "--locked", "latest"]).exits(1);
+    ran.says("demo-1.0.tar.bz2 is another one").says("skipped   bootstrap");
     source.builds(&given, sum.split(' ').next().unwrap());
 }
 

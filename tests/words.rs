@@ -150,6 +150,33 @@ fn a_directory_is_no_configuration() {
 }
 
 #[test]
+fn paths_stay_in_what_is_fetched() {
+    let sources = [
+        "git /srv/x main ../b.cfg",
+        "git /srv/x main /etc/b.cfg",
+        "git /srv/x main ../../b.cfg subdir=a",
+        "git /srv/x main b.cfg subdir=a/../..",
+        "bzr /srv/x b.cfg subdir=..",
+        "hgtag /srv/x a/../../b.cfg",
+        "archive where what ../b.cfg",
+        // These are fine.
+        "git /srv/x main ../b.cfg subdir=a",
+        "git /srv/x main a/../b.cfg",
+        "bzr /srv/x ./b.cfg subdir=/a/../c/",
+    ];
+    let build = |(number, source): (usize, &&str)| format!("[s{number}]\nbuildout = {source}\nbuild-for =\n");
+    let manifest: String = sources.iter().enumerate().map(build).collect();
+    let manifest = format!("[DEFAULT]\npackaging.root-dir = /srv\n{manifest}");
+    let all = said(&[("buildouts/MANIFEST.cfg", manifest.as_bytes())], &["--format", "short"]);
+    snapshot!("words-leaves", all);
+    // And the last of them goes on with the plainest spelling.
+    let manifest = build((0, &sources[sources.len() - 1]));
+    let farm = farm(&[("buildouts/MANIFEST.cfg", manifest.as_bytes())]);
+    let plan = text(&binary::farmout(&["plan"]).current_dir(farm.path()).output().unwrap());
+    assert!(plan.contains("--keep c/bin ") && plan.contains("--expect c/./b.cfg"), "{plan}");
+}
+
+#[test]
 fn what_is_outside_of_the_farm_is_not_read() {
     let directory = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {

@@ -119,6 +119,13 @@ pub(super) fn plans(
         let procedure = lower(compilation, builder, inventory.as_ref()).map_err(failed)?;
         let mut plan = bind(&procedure, slave, &graph.farm.declarations).map_err(failed)?;
         plan.properties.extend(besides.given.clone());
+        if let Some(past) = besides.locked {
+            // What the run was given, such as a tag, need not be given again.
+            let lacking = |name: &String| plan.properties.get(name).is_none_or(String::is_empty);
+            let kept = past.properties(&builder.name)?.into_iter();
+            let kept: Vec<_> = kept.filter(|(name, _)| lacking(name) && !besides.given.contains_key(name)).collect();
+            plan.properties.extend(kept);
+        }
         plans.push(plan);
     }
     if plans.is_empty() && graph.builders.is_empty() && graph.farm.builds.iter().all(|build| build.buildout.is_none()) {

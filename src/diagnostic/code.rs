@@ -122,6 +122,7 @@ pub(super) const CODES: &[Code] = &[
     code("source::directory", Error, "A directory cannot be sent along with a buildout"),
     code("source::encoding", Error, "A file is not in UTF-8"),
     code("source::kind", Error, "There is no such kind of source"),
+    code("source::leaves", Error, "A path leads out of the repository or the archive"),
     code("source::missing", Error, "A buildout configuration does not exist"),
     code("source::option", Error, "A kind of source has no such option"),
     code("source::outside", Error, "A buildout configuration is outside of the farm"),

@@ -91,6 +91,11 @@ pub fn normal(path: &Utf8Path) -> Utf8PathBuf {
     result
 }
 
+/// Whether a relative path leads out of the directory that it is relative to; one from the root on does.
+pub fn leads_out(path: &Utf8Path) -> bool {
+    matches!(normal(path).components().next(), Some(Utf8Component::ParentDir | Utf8Component::RootDir))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

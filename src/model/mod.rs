@@ -21,7 +21,7 @@ pub use capability::{
     Declaration, Declarations, Dispatch, Offer, OfferOption, OfferValue, OptionDeclaration, Properties, Requirement,
     Variant,
 };
-pub use configuration::{Configuration, ConfigurationOption, ConfigurationSection, normal};
+pub use configuration::{Configuration, ConfigurationOption, ConfigurationSection, leads_out, normal};
 pub use farm::Farm;
 pub use filter::{Criterion, Filter, Operator, satisfiable};
 pub use notification::{Each, Mail, Means, Notification, Occasion, Via, timeout};

@@ -5,9 +5,14 @@ use indexmap::IndexSet;
 
 use super::{Rewrite, Within, requirement};
 use crate::diagnostic::{Diagnostics, problem};
-use crate::model::{Buildout, BuildoutSource, Vcs, Watch, is_property, launchpad, normal, without_credentials};
+use crate::model::{
+    Buildout, BuildoutSource, Vcs, Watch, is_property, launchpad, leads_out, normal, without_credentials,
+};
 use crate::source::Text;
 use crate::syntax::words::{self, Word};
+
+/// What paths of most sources are in.
+const REPOSITORY: &str = "repository";
 
 /// The kinds of sources and how they are written.
 const KINDS: [(&str, &str); 6] = [
@@ -37,20 +42,21 @@ pub(super) fn buildout(value: &Text, places: &Places<'_>, diagnostics: &mut Diag
     let mut words = Words::new(value, value, &KINDS, diagnostics)?;
     let plain = words.plain.clone();
     let text = |index: usize| plain.get(index).map(|word| (*word).to_owned());
-    let subdir = |words: &mut Words<'_, '_>| words.option("subdir").map(str::to_owned);
     let source = match words.kind {
         "archive" => {
             words.expect(3)?;
             words.properties(2)?;
+            words.inside(plain[2], "", "archive")?;
             BuildoutSource::Archive { directory_property: text(0)?, name_property: text(1)?, path: text(2)? }
         }
         "bzr" => {
             words.expect(2)?;
-            let subdir = subdir(&mut words);
+            let subdir = words.below(plain[1])?;
             BuildoutSource::Vcs { vcs: Vcs::Bzr, url: text(0)?, branch: None, path: text(1)?, subdir }
         }
         "hgtag" => {
             words.expect(2)?;
+            words.inside(plain[1], "", REPOSITORY)?;
             BuildoutSource::HgTag { url: text(0)?, path: text(1)? }
         }
         "standalone" => {
@@ -64,7 +70,12 @@ pub(super) fn buildout(value: &Text, places: &Places<'_>, diagnostics: &mut Diag
         }
         kind => {
             words.expect(3)?;
-            let (vcs, subdir) = if kind == "git" { (Vcs::Git, subdir(&mut words)) } else { (Vcs::Hg, None) };
+            let (vcs, subdir) = if kind == "git" {
+                (Vcs::Git, words.below(plain[2])?)
+            } else {
+                words.inside(plain[2], "", REPOSITORY)?;
+                (Vcs::Hg, None)
+            };
             BuildoutSource::Vcs { vcs, url: text(0)?, branch: text(1), path: text(2)?, subdir }
         }
     };
@@ -181,6 +192,26 @@ impl<'a, 'd> Words<'a, 'd> {
             self.diagnostics.push(problem::Source::Option { option: (*key).to_owned(), usage: self.usage }, span);
         }
         self.options.is_empty().then_some(())
+    }
+
+    /// Takes out the directory of a repository in which the configuration is, if one is named; reports what leads out of the
+    /// repository.
+    fn below(&mut self, configuration: &str) -> Option<Option<String>> {
+        // Slashes around it have never meant anything.
+        let subdir = self.option("subdir").unwrap_or_default().trim_matches('/');
+        self.inside(subdir, "", REPOSITORY)?;
+        self.inside(configuration, subdir, REPOSITORY)?;
+        Some(Some(normal(subdir.into()).into_string()).filter(|subdir| !subdir.is_empty()))
+    }
+
+    /// Reports a path that leads out of what is fetched.
+    fn inside(&mut self, written: &str, below: &str, whole: &'static str) -> Option<()> {
+        if !leads_out(&Utf8Path::new(below).join(written)) {
+            return Some(());
+        }
+        let problem = problem::Source::Leaves { path: written.to_owned(), whole };
+        self.diagnostics.push(problem, self.value.span_of(written));
+        None
     }
 
     /// Looks for a standalone configuration in the farm.

@@ -15,6 +15,7 @@ use super::kept;
 use super::lock::{Lock, Wish};
 use super::queue::Turn;
 use super::result::{BuilderResult, Outcome, StepResult, seconds};
+use super::run::PLAN;
 use super::session::Session;
 use super::step::Work;
 use super::stray::{self, Mark};
@@ -198,7 +199,7 @@ fn begin_record(
         run: place.run.to_owned(),
         builder: plan.builder.clone(),
         directory: plan.directory.clone(),
-        plan: camino::absolute_utf8(place.folder)?.join("plan.yaml"),
+        plan: camino::absolute_utf8(place.folder)?.join(PLAN),
         basedir: workspace.basedir.clone(),
         account: session.site.account.clone(),
         runner: ProcessId::own()?,

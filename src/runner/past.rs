@@ -3,11 +3,14 @@
 use std::io;
 
 use camino::Utf8Path;
+use indexmap::IndexMap;
+use serde::Deserialize;
 
 use super::journal;
 use super::keep::FOLDER;
 use super::replay::replay;
-use super::result::RunResult;
+use super::result::{BuilderResult, RunResult};
+use super::run::PLAN;
 use crate::diagnostic::{Failure, suggest};
 use crate::model::inventory::{FORMAT, Inventory};
 
@@ -49,11 +52,7 @@ impl Past {
     /// It was not in the run, or did not come as far as an inventory.
     pub fn inventory(&self, builder: &str) -> Result<Inventory, Failure> {
         let run = &self.result.run;
-        let builders = self.result.builders.iter();
-        let found = self.result.builders.iter().find(|result| result.builder == builder).ok_or_else(|| {
-            let names = suggest::list(builders.map(|result| result.builder.as_str()));
-            Failure::misuse(format!("the run {run} had no builder `{builder}`")).help(format!("it had {names}"))
-        })?;
+        let found = self.find(builder)?;
         let path = self.result.folder.join(&found.directory).join(FOLDER).join("inventory.json");
         let text = std::fs::read_to_string(&path).map_err(|error| {
             let failure = Failure::misuse(format!("the run {run} kept no inventory of {builder}"));
@@ -71,6 +70,34 @@ impl Past {
             return Err(Failure::misuse(format!("{path} has format {is}, and this farmout reads {reads}")));
         }
         Ok(inventory)
+    }
+
+    /// The properties that a builder had when this run began.
+    ///
+    /// # Errors
+    /// It was not in the run, or its plan was not kept.
+    pub fn properties(&self, builder: &str) -> Result<IndexMap<String, String>, Failure> {
+        /// What is wanted of a plan, of whatever format.
+        #[derive(Deserialize)]
+        struct Kept {
+            #[serde(default)]
+            properties: IndexMap<String, String>,
+        }
+        let path = self.result.folder.join(&self.find(builder)?.directory).join(PLAN);
+        let text = std::fs::read_to_string(&path);
+        let text = text.map_err(|error| Failure::misuse(format!("cannot read {path}: {error}")))?;
+        let kept: Kept =
+            serde_yaml::from_str(&text).map_err(|error| Failure::misuse(format!("{path} is no plan: {error}")))?;
+        Ok(kept.properties)
+    }
+
+    fn find(&self, builder: &str) -> Result<&BuilderResult, Failure> {
+        let builders = || self.result.builders.iter();
+        builders().find(|result| result.builder == builder).ok_or_else(|| {
+            let names = suggest::list(builders().map(|result| result.builder.as_str()));
+            let failure = Failure::misuse(format!("the run {} had no builder `{builder}`", self.result.run));
+            failure.help(format!("it had {names}"))
+        })
     }
 
     /// Its builders.

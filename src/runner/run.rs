@@ -29,7 +29,7 @@ use crate::diagnostic::{Failure, other_state};
 use crate::plan::Plan;
 
 /// The name of a plan in its builder's folder.
-const PLAN: &str = "plan.yaml";
+pub(super) const PLAN: &str = "plan.yaml";
 
 /// Runs plans on this machine, all of the same slave, and tells `observer` what happens, from whatever thread it happens in.
 ///

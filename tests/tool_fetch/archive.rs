@@ -132,6 +132,31 @@ fn an_archive_that_is_not_right_changes_nothing() {
 }
 
 #[test]
+fn only_the_archive_that_was_asked_for_is_taken() {
+    let case = Case::new();
+    let root = case.root();
+    let with = |more: &[&'static str]| [&case.arguments(&root, "shop", "shop-1")[..], more].concat();
+    let sum: &'static str = case.fetch("shop-1").leak();
+    assert_eq!(case.0.fetch(&with(&["--md5", sum, "--expect", "release.cfg"])), sum);
+    // Replaced by another one of the same name, which is whole.
+    case.0.write("source/shop-1/release.cfg", "other");
+    case.pack("shop-1", &["shop-1"]);
+    let all = [
+        case.0.fails(1, &with(&["--md5", sum])),
+        case.0.fails(2, &with(&["--md5", "x"])),
+        case.0.fails(1, &with(&["--expect", "relase.cfg"])),
+        case.0.fails(1, &with(&["--expect", "modles/release.cfg"])),
+        case.0.fails(2, &with(&["--expect", "modules/../../x"])),
+        case.0.fails(2, &with(&["--expect", "/etc/hostname"])),
+    ];
+    let sums = [(case.0.shown(), "ROOT"), ("[0-9a-f]{32}", "SUM")];
+    snapshot!("tool-fetch-archive-other", all.concat(), sums);
+    case.0.write("d/release.cfg", "mine");
+    case.0.fails(1, &with(&["--md5", sum]));
+    assert_eq!(case.0.read("d/release.cfg"), "mine");
+}
+
+#[test]
 fn nothing_gets_out() {
     let case = Case::new();
     case.0.write("victim", "whole");

@@ -85,6 +85,53 @@ fn a_branch_is_followed_and_what_a_build_did_is_forgotten() {
 }
 
 #[test]
+fn a_revision_that_the_branch_forgot_is_said_and_nothing_is_lost() {
+    let case = Case::new();
+    let first = case.fetch();
+    case.commit("up", "b", "2");
+    let second = case.fetch();
+    let id = |revision: &str| format!("revid:{}", revision.split(' ').next_back().unwrap());
+    case.bzr("up", &["uncommit", "--force", "-q"]);
+    fs::remove_file(case.place.path("up/b")).unwrap();
+    case.commit("up", "c", "3");
+    // A mark that only this branch has.
+    case.place.write("d/.bzr/mine", "");
+    let at = |revision: &str, into: &str| {
+        case.place.run(&["bzr", "--url", &case.up, "--revision", &id(revision), "--into", into])
+    };
+    for into in ["d", "e"] {
+        let output = at(&second, into);
+        assert!(!text(&output).contains("Traceback"), "{}", text(&output));
+        let told = told(&output, 1).replace(&id(&second), "revid:ID");
+        snapshot!("tool-fetch-bzr-gone", told, [(case.place.shown(), "ROOT")]);
+    }
+    assert_eq!(case.place.list("e"), Vec::<String>::new());
+    let arguments = ["bzr", "--url", &case.up, "--into", "d", "--expect", "grün/buildout.cfg"];
+    snapshot!("tool-fetch-bzr-expected", case.place.fails(1, &arguments), [(case.place.shown(), "ROOT")]);
+    // The clone serves on, for the head and for what is still there.
+    case.fetch();
+    assert_eq!(case.place.list("d").join(" "), "a c grün");
+    assert!(text(&at(&first, "d")).ends_with(&format!("{first}\n")));
+    assert_eq!(case.place.list("d").join(" "), "a grün");
+    assert!(case.place.path("d/.bzr/mine").exists());
+}
+
+#[test]
+fn tags_are_as_they_are_over_there() {
+    let case = Case::new();
+    case.bzr("up", &["tag", "-q", "moved"]);
+    case.bzr("up", &["tag", "-q", "gone one"]);
+    case.fetch();
+    case.commit("up", "a", "2");
+    case.bzr("up", &["tag", "-q", "--force", "moved"]);
+    case.bzr("up", &["tag", "-q", "--delete", "gone one"]);
+    case.fetch();
+    let tags = |branch| case.bzr(branch, &["tags", "--show-ids"]);
+    assert_eq!(tags("d"), tags("up"));
+    assert_eq!(tags("d").lines().count(), 1);
+}
+
+#[test]
 fn a_damaged_directory_is_repaired() {
     let case = Case::new();
     let head = case.fetch();

@@ -270,3 +270,149 @@ fn an_old_clone_survives_a_server_that_does_not_answer() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(case.read("d/a"), "1");
 }
+
+#[test]
+fn tags_are_as_they_are_over_there() {
+    let case = Case::new();
+    case.git("up", &["tag", "moved"]);
+    case.git("up", &["tag", "gone"]);
+    case.fetch("main");
+    case.commit("up", "a", "2");
+    case.git("up", &["tag", "--force", "-a", "-m", "again", "moved"]);
+    case.git("up", &["tag", "--delete", "gone"]);
+    case.git("up", &["checkout", "-q", "-b", "other"]);
+    case.commit("up", "a", "3");
+    // Where a tag's directory may be: git makes no file and directory of one name.
+    case.git("up", &["tag", "gone/beside"]);
+    case.fetch("main");
+    let tags = |repository| case.git(repository, &["for-each-ref", "refs/tags"]);
+    assert_eq!(tags("d"), tags("up"));
+    assert!(tags("d").contains("refs/tags/gone/beside"));
+    // A shallow clone has those of its one commit.
+    let shallow = ["--url", &format!("file://{}", case.up()), "--branch", "main", "--into", "s", "--shallow"];
+    for text_of_a in ["4", "5"] {
+        let output = case.run(&shallow);
+        assert!(output.status.success(), "{}", text(&output));
+        assert_eq!(case.git("s", &["tag"]), "moved");
+        case.git("up", &["checkout", "-q", "main"]);
+        case.commit("up", "a", text_of_a);
+        case.git("up", &["tag", "--force", "moved"]);
+    }
+}
+
+#[test]
+fn a_revision_is_found_wherever_it_still_is() {
+    let case = Case::new();
+    case.git("up", &["checkout", "-q", "-b", "merged"]);
+    case.commit("up", "a", "2");
+    let merged = case.git("up", &["rev-parse", "HEAD"]);
+    case.git("up", &["checkout", "-q", "main"]);
+    let at = |url: &str, branch: &str, revision: &str, into: &str, home: &str| {
+        let arguments = ["--url", url, "--branch", branch, "--revision", revision, "--into", into];
+        case.command(&arguments).env("HOME", case.path(home)).output().unwrap()
+    };
+    let has = |output: Output, into: &str, revision: &str| {
+        assert!(output.status.success(), "{}", text(&output));
+        assert_eq!(text(&output).trim_end().lines().last(), Some(revision));
+        assert_eq!(case.git(into, &["rev-parse", "HEAD"]), revision);
+        text(&output)
+    };
+    has(at(case.up(), "merged", &merged, "d", "."), "d", &merged);
+    // The branch is merged and deleted.
+    case.git("up", &["merge", "-q", "--no-ff", "merged"]);
+    case.git("up", &["branch", "-q", "-D", "merged"]);
+    case.commit("up", "a", "3");
+    case.fetch("main");
+    has(at(case.up(), "merged", &merged, "d", "."), "d", &merged);
+    has(at(case.up(), "merged", &merged, "fresh", "."), "fresh", &merged);
+    // The branch was rewritten, and only a tag leads there, or nothing at all does but the repository gives it out.
+    let head = case.git("up", &["rev-parse", "HEAD"]);
+    case.git("up", &["tag", "kept", &merged]);
+    case.git("up", &["reset", "-q", "--hard", "HEAD~2"]);
+    has(at(case.up(), "main", &merged, "tagged", "."), "tagged", &merged);
+    has(at(case.up(), "main", &head, "loose", "."), "loose", &head);
+    // A server that gives out no more than its branches and tags have.
+    fs::create_dir(case.path("old")).unwrap();
+    fs::write(case.path("old/.gitconfig"), "[protocol]\nversion = 0\n").unwrap();
+    let later = case.git("up", &["commit-tree", "-p", &head, "-m", "later", &format!("{head}^{{tree}}")]);
+    case.git("up", &["branch", "other", &later]);
+    let told = has(at(case.up(), "main", &head, "other", "old"), "other", &head);
+    assert!(told.contains("fetching all branches"), "{told}");
+    case.git("up", &["branch", "-D", "other"]);
+    let mut all = String::new();
+    for branch in ["main", "merged"] {
+        let output = at(case.up(), branch, &head, "e", "old");
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        all.push_str(&String::from_utf8(output.stderr).unwrap().replace(&head, "HASH"));
+        all.push('\n');
+    }
+    snapshot!("tool-fetch-gone", all, [(case.up(), "UP")]);
+    // A clone that has it needs nothing.
+    has(at(case.up(), "main", &head, "loose", "old"), "loose", &head);
+}
+
+#[test]
+fn what_the_build_goes_on_with_is_demanded() {
+    let case = Case::new();
+    for file in ["deploy/buildout.cfg", "deploy/dev.cfg", "deploy/README", "docs/index"] {
+        fs::create_dir_all(case.path("up").join(file).parent().unwrap()).unwrap();
+        case.commit("up", file, file);
+    }
+    case.git("up", &["tag", "v1"]);
+    let keep = ["--keep", "deploy/bin", "--keep", "parts"];
+    for made in ["d/deploy/bin", "d/parts"] {
+        fs::create_dir_all(case.path(made)).unwrap();
+    }
+    let at = |branch: &str, path: &str| {
+        let arguments = ["--url", case.up(), "--branch", branch, "--into", "d", "--expect", path];
+        case.run(&[&arguments[..], &keep].concat())
+    };
+    for path in ["deploy/buildout.cfg", "./deploy/../deploy/buildout.cfg"] {
+        assert!(at("main", path).status.success());
+    }
+    let mut all = String::new();
+    for (branch, path, code) in [
+        ("main", "deploi/buildout.cfg", 1),
+        ("main", "deploy/sub/buildout.cfg", 1),
+        ("v1", "deploy/buildouts.cfg", 1),
+        ("HEAD", "deploy", 1),
+        ("main", "a/buildout.cfg", 1),
+        ("main", "../buildout.cfg", 2),
+    ] {
+        let output = at(branch, path);
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output));
+        all.push_str(&String::from_utf8(output.stderr).unwrap());
+        all.push('\n');
+    }
+    snapshot!("tool-fetch-expected", all, [(case.up(), "UP")]);
+}
+
+mod root {
+    use super::*;
+
+    /// What is advised is done, and helps.
+    #[test]
+    fn a_repository_of_somebody_else() {
+        assert!(nix::unistd::geteuid().is_root(), "this test hands a repository to somebody else: run it as root");
+        let case = Case::new();
+        fs::rename(case.path("up"), case.path("it's up")).unwrap();
+        let url = case.path("it's up").display().to_string();
+        assert!(Command::new("chown").args(["-R", "65534:65534", &url]).status().unwrap().success());
+        let system = case.path("system");
+        let strict = |mut command: Command| {
+            command.env("GIT_CONFIG_SYSTEM", &system).env("GIT_CONFIG_GLOBAL", "/dev/null").env_remove("SUDO_UID");
+            command.output().unwrap()
+        };
+        let fetch = || strict(case.command(&["--url", &url, "--branch", "main", "--into", "d"]));
+        let output = fetch();
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        let told = String::from_utf8(output.stderr).unwrap();
+        let root = case.root.display().to_string();
+        snapshot!("tool-fetch-owner", told, [(root.as_str(), "ROOT")]);
+        let advice = told.split('`').find(|words| words.starts_with("git config")).expect("a command is advised");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", advice]).current_dir("/");
+        assert!(strict(shell).status.success());
+        assert!(fetch().status.success());
+    }
+}

@@ -116,6 +116,50 @@ fn names_are_names_and_a_tag_is_a_tag() {
 }
 
 #[test]
+fn a_revision_is_found_whatever_its_names_are_now() {
+    let case = Case::new();
+    let tagged = case.node("up", "v1");
+    case.commit("a", "2");
+    case.hg("up", &["tag", "-d", "0 0", "--force", "v1"]);
+    let at = |tag: &str, revision: &str, into: &str| {
+        case.place.run(&["hgtag", "--url", &case.up, "--tag", tag, "--revision", revision, "--into", into])
+    };
+    for (tag, into) in [("v1", "d"), ("v1", "d"), ("never", "e")] {
+        let output = at(tag, &tagged, into);
+        assert!(text(&output).ends_with(&format!("{tagged}\n")), "{}", text(&output));
+        assert_eq!(case.node(into, "."), tagged);
+    }
+    case.fetch("default");
+    // What was stripped is said.
+    let gone = case.node("up", "default");
+    case.hg("up", &["--config", "extensions.strip=", "strip", "-q", "--no-backup", &gone]);
+    let told = told(&at("v1", &gone, "new"), 1).replace(&gone, "HASH");
+    snapshot!("tool-fetch-hg-gone", told, [(case.place.shown(), "ROOT")]);
+    assert_eq!(case.place.list("new"), Vec::<String>::new());
+    // A clone that has it needs nothing.
+    assert!(text(&at("v1", &gone, "e")).ends_with(&format!("{gone}\n")));
+}
+
+#[test]
+fn what_the_build_goes_on_with_is_demanded() {
+    let case = Case::new();
+    let first = case.node("up", "v1");
+    case.commit("buildout.cfg", "[buildout]");
+    case.hg("up", &["tag", "-d", "0 0", "v2"]);
+    let at = |arguments: &[&str]| {
+        let all = [arguments, &["--url", &case.up, "--into", "d", "--expect", "buildout.cfg"]].concat();
+        case.place.run(&all)
+    };
+    assert!(at(&["hg", "--branch", "default"]).status.success());
+    let told = [
+        told(&at(&["hg", "--branch", "7.0"]), 1),
+        told(&at(&["hgtag", "--tag", "v1"]), 1),
+        told(&at(&["hgtag", "--tag", "v2", "--revision", &first]), 1).replace(&first, "HASH"),
+    ];
+    snapshot!("tool-fetch-hg-expected", told.concat(), [(case.place.shown(), "ROOT")]);
+}
+
+#[test]
 fn a_damaged_directory_is_repaired() {
     let case = Case::new();
     let head = case.fetch("default");

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use camino::Utf8PathBuf;
 use clap::Subcommand;
 
 use crate::diagnostic::Failure;
-use crate::tool::fetch::{Address, CREDENTIALS, Repository, archive, bazaar, git, mercurial};
+use crate::tool::fetch::{Address, CREDENTIALS, Error, Expected, Repository, archive, bazaar, git, mercurial};
 use crate::tool::say;
 
 #[derive(Debug, Subcommand)]
@@ -73,6 +74,9 @@ pub(super) struct Archive {
     /// The archive's name, without .tar.bz2
     #[arg(long, allow_hyphen_values = true)]
     name: String,
+    /// The MD5 sum of the archive that is wanted, as the last line of an earlier fetch said it: no other one is taken
+    #[arg(long, value_name = "SUM")]
+    md5: Option<String>,
     #[command(flatten)]
     target: Target,
 }
@@ -127,7 +131,7 @@ struct Source {
     /// The repository's address
     #[arg(long, allow_hyphen_values = true)]
     url: String,
-    /// An exact revision, as the last line of an earlier fetch said it, instead of the newest
+    /// An exact revision that the repository still has, as the last line of an earlier fetch said it, instead of the newest
     #[arg(long)]
     revision: Option<String>,
 }
@@ -141,30 +145,35 @@ struct Target {
     /// A path in DIR that is not cleaned away; may be repeated
     #[arg(long, value_name = "PATH")]
     keep: Vec<String>,
+    /// A file that must be in DIR afterwards; may be repeated
+    #[arg(long, value_name = "PATH")]
+    expect: Vec<Utf8PathBuf>,
 }
 
 pub(super) fn main(command: Command) -> Result<(), Failure> {
     let revision = match command {
-        Command::Archive(Archive { root, directory, name, target: Target { into, keep } }) => {
-            archive::fetch(&archive::Archive { root, directory, name, into, keep })
+        Command::Archive(Archive { root, directory, name, md5, target: Target { into, keep, expect } }) => {
+            let expected = Expected::new(&expect)?;
+            archive::fetch(&archive::Archive { root, directory, name, md5, into, keep, expected })
         }
-        Command::Bzr(Bzr { source, target }) => bazaar::fetch(&repository(source, target)),
+        Command::Bzr(Bzr { source, target }) => bazaar::fetch(&repository(source, target)?),
         Command::Git(Git { source, branch, target, shallow }) => {
-            git::fetch(&repository(source, target), &branch, shallow)
+            git::fetch(&repository(source, target)?, &branch, shallow)
         }
         Command::Hg(Hg { source, branch, target }) => {
-            mercurial::fetch(&repository(source, target), &mercurial::Wanted::Branch(branch))
+            mercurial::fetch(&repository(source, target)?, &mercurial::Wanted::Branch(branch))
         }
         Command::Hgtag(HgTag { source, tag, target }) => {
-            mercurial::fetch(&repository(source, target), &mercurial::Wanted::Tag(tag))
+            mercurial::fetch(&repository(source, target)?, &mercurial::Wanted::Tag(tag))
         }
     };
     say(revision?);
     Ok(())
 }
 
-fn repository(source: Source, Target { into, keep }: Target) -> Repository {
+fn repository(source: Source, Target { into, keep, expect }: Target) -> Result<Repository, Error> {
     let credentials = std::env::var(CREDENTIALS).unwrap_or_default();
     let Source { url, revision } = source;
-    Repository { url: Address::with_credentials(&url, &credentials), into, keep, revision }
+    let (url, expected) = (Address::with_credentials(&url, &credentials), Expected::new(&expect)?);
+    Ok(Repository { url, into, keep, revision, expected })
 }

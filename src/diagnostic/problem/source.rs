@@ -11,6 +11,7 @@ pub enum Source {
     Encoding { byte: usize },
     IsDirectory { path: String },
     Kind { kind: String, known: Vec<String> },
+    Leaves { path: String, whole: &'static str },
     Missing { looked: Vec<String>, near: Option<String> },
     Option { option: String, usage: &'static str },
     Outside { path: String },
@@ -54,6 +55,13 @@ impl Source {
                 }),
                 "not known",
                 &did_you_mean(kind, known).unwrap_or_else(|| format!("the kinds are {}", names(known))),
+            ),
+            Self::Leaves { path, whole } => word(
+                "source::leaves",
+                Error,
+                &format!("`{path}` leads out of the {whole}"),
+                &format!("not in the {whole}"),
+                &format!("write it as it is seen from the top of the {whole}, or from `subdir=`"),
             ),
             Self::Missing { looked, near } => word(
                 "source::missing",

@@ -10,9 +10,9 @@ use bzip2::read::MultiBzDecoder;
 use md5::{Digest as _, Md5};
 use tar::{Entry, EntryType};
 
-use super::Error;
 use super::client::near;
 use super::directory::{Directory, file, plain};
+use super::{Error, Expected};
 use crate::tool::say;
 
 /// How archives' names end.
@@ -27,10 +27,14 @@ pub struct Archive {
     pub directory: String,
     /// Its name, with or without the suffix.
     pub name: String,
+    /// The MD5 sum of the only one that will do.
+    pub md5: Option<String>,
     /// Where its files go.
     pub into: PathBuf,
     /// Paths in there that are not cleaned away.
     pub keep: Vec<String>,
+    /// Files that must be there afterwards.
+    pub expected: Expected,
 }
 
 /// Checks the archive, puts what is in its one directory in the place of what a former build left, and returns its MD5 sum.
@@ -38,6 +42,9 @@ pub struct Archive {
 /// # Errors
 /// See [`Error`].
 pub fn fetch(archive: &Archive) -> Result<String, Error> {
+    if archive.md5.as_ref().is_some_and(|sum| !is_sum(sum)) {
+        return Err(Error::Misuse("the MD5 sum is none: it has 32 hexadecimal digits"));
+    }
     let path = path(archive)?;
     let shown = path.display().to_string();
     let mut open = match fs::File::open(&path) {
@@ -52,15 +59,20 @@ pub fn fetch(archive: &Archive) -> Result<String, Error> {
     if found != expected {
         return Err(Error::Checksum { archive: shown, expected, found });
     }
+    if let Some(wanted) = archive.md5.as_ref().filter(|wanted| !wanted.eq_ignore_ascii_case(&found)) {
+        return Err(Error::Replaced { archive: shown, wanted: wanted.clone(), found });
+    }
     // The same open file: nobody exchanges it between the two readings.
     open.rewind().map_err(file("read", &path))?;
     let directory = Directory::open(&archive.into, &archive.keep)?;
     say(format_args!("Unpacking {shown} into {}", directory.path().display()));
     let aside = directory.aside()?;
     fs::create_dir(&aside).map_err(file("make", &aside))?;
+    let whole = format!("the archive {shown}");
     let top = unpack(open, &aside).map_err(|what| Error::Unpack { archive: shown, what })?;
     directory.clear()?;
     directory.settle(&aside.join(top), "")?;
+    archive.expected.demand(&directory, &whole)?;
     Ok(found)
 }
 
@@ -99,9 +111,8 @@ fn expected(archive: &Path) -> Result<String, Error> {
     })?;
     let text = String::from_utf8_lossy(&text);
     let name = archive.file_name().unwrap_or_default().to_string_lossy();
-    let is_sum = |word: &&str| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mut lines = text.lines().filter_map(|line| {
-        let sum = line.split([' ', '\t']).find(is_sum)?;
+        let sum = line.split([' ', '\t']).find(|word| is_sum(word))?;
         let mut others = line.split([' ', '\t']).filter(|word| *word != sum && !["", "MD5", "="].contains(word));
         let is_named =
             |word: &str| word.trim_start_matches('*').trim_matches(['(', ')']).rsplit('/').next() == Some(&*name);
@@ -110,6 +121,10 @@ fn expected(archive: &Path) -> Result<String, Error> {
         fits.then(|| sum.to_ascii_lowercase())
     });
     lines.next().ok_or_else(|| Error::NoChecksum { archive: shown, what: "holds no MD5 sum of it".to_owned() })
+}
+
+fn is_sum(word: &str) -> bool {
+    word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn sum(open: &mut fs::File) -> io::Result<String> {

@@ -26,7 +26,14 @@ pub fn fetch(repository: &Repository) -> Result<String, Error> {
     let directory = Directory::open(&repository.into, &repository.keep)?;
     let private = Private::new()?;
     let client = Client { system: System::Bazaar, url: &url, into: directory.path() };
-    Fetch { url: &url, exact, directory: &directory, private: &private, client, program: program() }.run()
+    let fetch = Fetch { url: &url, exact, directory: &directory, private: &private, client, program: program() };
+    let fetched = fetch.run()?;
+    let whole = match exact {
+        Some(revision) => format!("the revision `{revision}` of {}", url.shown()),
+        None => format!("the branch {}", url.shown()),
+    };
+    repository.expected.demand(&directory, &whole)?;
+    Ok(fetched)
 }
 
 struct Fetch<'a> {
@@ -67,11 +74,13 @@ impl Fetch<'_> {
         if !pulled.status.success() {
             return Err(self.client.failed("pull", &pulled.text()));
         }
+        self.demand_revision(path)?;
         let conflicts = self.run_bzr("conflicts", &[])?;
         if !conflicts.is_empty() {
             return Err(self.client.failed("pull", &String::from_utf8_lossy(&conflicts)));
         }
         self.sweep()?;
+        self.prune_tags()?;
         self.settle_tree()?;
         self.revision()
     }
@@ -86,6 +95,7 @@ impl Fetch<'_> {
         if !branched.status.success() {
             return Err(self.client.failed("branch", &branched.text()));
         }
+        self.demand_revision(&aside)?;
         // It was noted relative to where the branch was made.
         let parent = format!("parent_location={}", self.url.bare());
         self.client.output("config", self.bzr().arg("config").arg("--directory").arg(&aside).args(["--", &parent]))?;
@@ -96,15 +106,36 @@ impl Fetch<'_> {
         self.revision()
     }
 
+    /// Makes sure that the branch leads to the revision that is wanted. Where it was rewritten a clone still has it, but the client
+    /// breaks off half-way when it is to go there.
+    fn demand_revision(&self, branch: &Path) -> Result<(), Error> {
+        let Some(exact) = self.exact else { return Ok(()) };
+        let mut look = self.bzr();
+        look.current_dir(branch).args(["revision-info", &format!("--revision={exact}")]);
+        // What is not part of the branch has no number there.
+        let known = self.client.attempt(&mut look)?.is_ok_and(|info| !info.starts_with(b"???"));
+        let why = || "the branch was rewritten, and does not lead to it any more".to_owned();
+        let gone = || Error::Gone { url: self.url.shown(), revision: exact.to_owned(), why: why() };
+        if known { Ok(()) } else { Err(gone()) }
+    }
+
     /// Brings the tree to the revision that is wanted; to the head, from which an earlier fetch may have gone back.
     fn settle_tree(&self) -> Result<(), Error> {
-        let Some(exact) = self.exact else { return self.run_bzr("update", &["--quiet"]).map(drop) };
-        let known = self.client.attempt(self.bzr().args(["revision-info", &format!("--revision={exact}")]))?;
-        if known.is_err() {
-            let (url, name) = (self.url.shown(), exact.to_owned());
-            return Err(Error::NoName { url, kind: "revision", name, near: Vec::new() });
+        let revision = self.exact.map(|exact| format!("--revision={exact}"));
+        let arguments: Vec<&str> = ["--quiet"].into_iter().chain(revision.as_deref()).collect();
+        self.run_bzr("update", &arguments).map(drop)
+    }
+
+    /// Deletes the tags that the branch has no more: what is pulled moves tags, and deletes none.
+    fn prune_tags(&self) -> Result<(), Error> {
+        let own = self.run_bzr("tags", &["--show-ids"])?;
+        if own.is_empty() {
+            return Ok(());
         }
-        self.run_bzr("update", &["--quiet", &format!("--revision={exact}")]).map(drop)
+        let theirs = self.run_bzr("tags", &["--show-ids", &format!("--directory={}", self.url.bare())])?;
+        let (own, theirs) = (tags(&own), tags(&theirs));
+        let mut gone = own.iter().filter(|name| !theirs.contains(name));
+        gone.try_for_each(|name| self.run_bzr("tag", &["--quiet", "--delete", "--", name]).map(drop))
     }
 
     fn sweep(&self) -> Result<(), Error> {
@@ -171,6 +202,15 @@ fn program() -> &'static str {
 fn quoted(text: &str) -> String {
     let quote = ["\"", "'"].into_iter().find(|quote| !text.contains(quote)).unwrap_or("\"\"\"");
     format!("{quote}{text}{quote}")
+}
+
+/// The names in a list of tags. A name may have blanks in it, what it stands for has none.
+fn tags(list: &[u8]) -> Vec<String> {
+    let list = String::from_utf8_lossy(list);
+    list.lines()
+        .filter_map(|line| line.trim_end().rsplit_once(' '))
+        .map(|(name, _)| name.trim_end().to_owned())
+        .collect()
 }
 
 /// What a killed client leaves behind. We hold the directory's lock, so nobody else's are meant.

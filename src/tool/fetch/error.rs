@@ -49,6 +49,16 @@ pub enum Error {
     /// A directory that nobody wants to be overwritten.
     #[error("{0} is not a directory that a build can own")]
     Forbidden(String),
+    /// The repository had a revision once, and has it no more.
+    #[error("{url} no longer has the revision `{revision}`")]
+    Gone {
+        /// The repository.
+        url: String,
+        /// The revision.
+        revision: String,
+        /// What became of it.
+        why: String,
+    },
     /// An address or a name that is none.
     #[error("{0}")]
     Misuse(&'static str),
@@ -83,6 +93,28 @@ pub enum Error {
         /// Names that look like it, or the first few of all.
         near: Vec<String>,
     },
+    /// What was fetched lacks what the build goes on with.
+    #[error("{whole} has no {kind} `{path}`")]
+    NoPath {
+        /// What was fetched.
+        whole: String,
+        /// `directory` or `file`.
+        kind: &'static str,
+        /// Its path in there.
+        path: String,
+        /// Names that look like it, or the first few of all.
+        near: Vec<String>,
+    },
+    /// An archive that is whole, but not the wanted one.
+    #[error("{archive} is another one: its MD5 sum is {found}, and {wanted} is wanted")]
+    Replaced {
+        /// The archive.
+        archive: String,
+        /// The sum of the wanted one.
+        wanted: String,
+        /// What it is.
+        found: String,
+    },
     /// The repository does not answer.
     #[error("cannot read {url}: {said}")]
     Unreachable {
@@ -115,8 +147,17 @@ impl From<Error> for Failure {
                 Self::error(message).help(format!("install {client} on this slave (Debian: apt install {package})"))
             }
             Error::Busy(_) => Self::error(message).help("two builds share a directory, or one was left running"),
+            Error::Gone { why, .. } => Self::error(message).help(why),
             Error::NoName { near, .. } if near.is_empty() => Self::error(message),
             Error::NoName { near, .. } => Self::error(message).help(format!("it has {}", near.join(", "))),
+            Error::NoPath { kind, near, .. } => {
+                let has = if near.is_empty() { String::new() } else { format!("; it has {}", near.join(", ")) };
+                let wrong = if kind == "file" { "the configuration" } else { "it" };
+                let help = format!("the option `buildout` of the build's section names {wrong}{has}");
+                Self::error(message).help(help)
+            }
+            Error::Replaced { .. } => Self::error(message)
+                .help("the archive was replaced since: put the former one back, or build without --locked"),
             Error::Unreachable { system, said, .. } => Self::error(message).help(advice(system, &said)),
             Error::File { .. } => Self::error(message).help("does the directory belong to the user of this slave?"),
             Error::Checksum { .. } => Self::error(message)
@@ -138,6 +179,18 @@ impl From<Error> for Failure {
             Error::Client { .. } | Error::Empty(_) | Error::NoClient(..) | Error::Unpack { .. } => Self::error(message),
         }
     }
+}
+
+/// What to do about a local repository that git does not read. Steps have a home of their own, so that what git itself advises,
+/// `git config --global` by whoever reads it, would not reach them.
+fn ownership(said: &str) -> String {
+    // Of a repository with a working tree git wants the `.git`: the path as it says it.
+    let path = said.split_once("repository at '").and_then(|(_, rest)| rest.rsplit_once('\'')).map(|(path, _)| path);
+    let path = path.map_or_else(|| "PATH".to_owned(), |path| shell_words::quote(path).into_owned());
+    format!(
+        "the repository belongs to another user than builds run as: as root, either give it to that user (`chown -R`), or \
+        `git config --system --add safe.directory {path}`"
+    )
 }
 
 /// What to do about a client's last line.
@@ -164,7 +217,7 @@ fn advice(system: System, said: &str) -> String {
         "Temporary failure in name resolution",
     ];
     if has(&["dubious ownership"]) {
-        "the repository belongs to another user: `git config --global --add safe.directory PATH` allows it".to_owned()
+        ownership(said)
     } else if has(&PASSWORD) {
         let other = if system == System::Git {
             "give the slave's user a git credential helper"

@@ -22,7 +22,8 @@ pub enum Wanted {
 /// Where Mercurial keeps a repository.
 const CONTROL: &str = ".hg";
 
-/// Brings the directory to the wanted revision and returns its full identifier.
+/// Brings the directory to the wanted revision and returns its full identifier. One that is given by its identifier need have no
+/// name any more.
 ///
 /// # Errors
 /// See [`Error`].
@@ -39,7 +40,15 @@ pub fn fetch(repository: &Repository, wanted: &Wanted) -> Result<String, Error> 
     let directory = Directory::open(&repository.into, &repository.keep)?;
     let private = Private::new()?;
     let client = Client { system: System::Mercurial, url: &url, into: directory.path() };
-    Fetch { url: &url, name, exact, wanted, directory: &directory, private: &private, client }.run()
+    let fetch = Fetch { url: &url, name, exact, wanted, directory: &directory, private: &private, client };
+    let fetched = fetch.run()?;
+    let what = match (exact, wanted) {
+        (Some(revision), _) => format!("the revision `{revision}`"),
+        (None, Wanted::Branch(name)) => format!("the branch `{name}`"),
+        (None, Wanted::Tag(name)) => format!("the tag `{name}`"),
+    };
+    repository.expected.demand(&directory, &format!("{what} of {}", url.shown()))?;
+    Ok(fetched)
 }
 
 struct Fetch<'a> {
@@ -57,7 +66,11 @@ impl Fetch<'_> {
     fn run(&self) -> Result<String, Error> {
         self.private.write("hgrc", &configuration(self.url), 0o600)?;
         // The address first: what a former build left is not touched while the repository does not answer.
-        let Some(revision) = self.look_up()? else { return Err(self.no_name()) };
+        let found = match self.exact {
+            Some(exact) => self.answers().map(|()| Some(exact.to_owned()))?,
+            None => self.look_up()?,
+        };
+        let Some(revision) = found else { return Err(self.no_name()) };
         let control = self.directory.path().join(CONTROL);
         let update = || {
             remove(&control.join("wlock"))?;
@@ -78,28 +91,32 @@ impl Fetch<'_> {
 
     /// What the name stands for over there; none if for nothing.
     fn look_up(&self) -> Result<Option<String>, Error> {
-        let identify = |revision: Option<String>| {
-            let mut command = self.hg();
-            command.current_dir("/").args(["identify", "--debug", "--id"]).args(revision);
-            self.client.attempt(command.args(["--", &self.url.bare()]))
-        };
         // Mercurial would take a number for a revision's, but names none so.
         let is_name = self.name.parse::<i64>().is_err()
             && ![".", "null"].contains(&self.name)
             && *self.wanted != Wanted::Tag("tip".to_owned());
-        if is_name && let Ok(output) = identify(Some(format!("--rev={}", self.name)))? {
-            let output = String::from_utf8_lossy(&output);
+        if is_name && let Ok(output) = self.identify(Some(format!("--rev={}", self.name)))? {
             return Ok(output.lines().map(str::trim).find(|line| is_revision(line)).map(str::to_owned));
         }
-        match identify(None)? {
+        self.answers().map(|()| None)
+    }
+
+    /// Demands that the repository answers, and has something.
+    fn answers(&self) -> Result<(), Error> {
+        match self.identify(None)? {
             Err(text) => Err(self.client.unreachable(&text)),
-            Ok(output)
-                if String::from_utf8_lossy(&output).lines().any(|line| line.trim().bytes().all(|b| b == b'0')) =>
-            {
+            Ok(output) if output.lines().any(|line| line.trim().bytes().all(|b| b == b'0')) => {
                 Err(Error::Empty(self.url.shown()))
             }
-            Ok(_) => Ok(None),
+            Ok(_) => Ok(()),
         }
+    }
+
+    fn identify(&self, revision: Option<String>) -> Result<Result<String, String>, Error> {
+        let mut command = self.hg();
+        command.current_dir("/").args(["identify", "--debug", "--id"]).args(revision);
+        let answer = self.client.attempt(command.args(["--", &self.url.bare()]))?;
+        Ok(answer.map(|output| String::from_utf8_lossy(&output).into_owned()))
     }
 
     /// Puts a new repository in the place of whatever is there.
@@ -127,9 +144,16 @@ impl Fetch<'_> {
         std::fs::write(&settings, text).map_err(file("write", &settings))
     }
 
-    /// Gets all that the repository has, and makes sure that the revision has the wanted name.
+    /// Gets all that the repository has, and makes sure that the revision is there and has the wanted name.
     fn download(&self, clone: &Path, revision: &str) -> Result<(), Error> {
         self.pull(clone)?;
+        if self.exact.is_some() {
+            let known = self.client.attempt(self.on(clone).args(["log", "--rev", revision, "--template", "x"]))?;
+            let why =
+                "nothing in it leads to that changeset any more: it was stripped, or rewritten by another".to_owned();
+            let gone = |_| Error::Gone { url: self.url.shown(), revision: revision.to_owned(), why };
+            return known.map(drop).map_err(gone);
+        }
         // What the repository took for the beginning of a revision's identifier is no name, and a branch is no tag.
         let shortened = revision.starts_with(self.name) && revision != self.name;
         let doubtful = shortened || matches!(self.wanted, Wanted::Tag(_));
@@ -155,15 +179,8 @@ impl Fetch<'_> {
     }
 
     /// Makes the directory what the revision says. Every step can be repeated, so a kill between two of them does no harm.
-    fn check_out(&self, head: &str) -> Result<String, Error> {
+    fn check_out(&self, revision: &str) -> Result<String, Error> {
         let path = self.directory.path();
-        let revision = self.exact.unwrap_or(head);
-        if let Some(exact) = self.exact
-            && self.client.attempt(self.on(path).args(["log", "--rev", exact, "--template", "x"]))?.is_err()
-        {
-            let (url, name) = (self.url.shown(), exact.to_owned());
-            return Err(Error::NoName { url, kind: "revision", name, near: Vec::new() });
-        }
         self.client.output("update", self.on(path).args(["update", "--clean", "--quiet", "--rev", revision]))?;
         let mut status = self.on(path);
         status.args(["status", "--unknown", "--no-status", "--print0"]);

@@ -8,6 +8,7 @@ pub mod bazaar;
 mod client;
 mod directory;
 mod error;
+mod expected;
 pub mod git;
 pub mod mercurial;
 mod private;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 pub use address::{Address, CREDENTIALS};
 pub use client::System;
 pub use error::Error;
+pub use expected::Expected;
 
 /// What is common to all repositories.
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ pub struct Repository {
     pub into: PathBuf,
     /// Paths in it that are not cleaned away.
     pub keep: Vec<String>,
-    /// The exact revision that is wanted, one of the branch's; else its head.
+    /// The exact revision that is wanted; else the newest.
     pub revision: Option<String>,
+    /// Files that must be there afterwards.
+    pub expected: Expected,
 }

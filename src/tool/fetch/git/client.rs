@@ -90,6 +90,11 @@ impl<'a> Client<'a> {
         Ok(String::from_utf8_lossy(&output).trim_end().to_owned())
     }
 
+    /// Runs git quietly for an answer that may be no.
+    pub(super) fn ask(&self, command: &mut Command) -> Result<Result<Vec<u8>, String>, Error> {
+        self.client.attempt(command)
+    }
+
     /// The references that the remote lists, as git writes them.
     pub(super) fn list(&self, command: &mut Command) -> Result<String, Error> {
         match self.client.attempt(command)? {

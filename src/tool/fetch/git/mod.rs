@@ -9,15 +9,22 @@ use self::client::Client;
 use super::client::near;
 use super::directory::{Directory, file, is_stamped, remove};
 use super::{Address, Error, Repository};
+use crate::tool::process::Streamed;
 use crate::tool::say;
 
 /// The name of the repository's head among our refs.
 const HEAD: &str = "refs/farmout/head";
+/// The name of a revision that was fetched by itself.
+const REVISION: &str = "refs/farmout/revision";
+/// The tags as they are over there: git by itself never moves one, and has only those on the branch.
+const TAGS: &str = "+refs/tags/*:refs/tags/*";
+/// All branches, for a revision that may be on any of them.
+const BRANCHES: &str = "+refs/heads/*:refs/farmout/heads/*";
 /// Where git keeps a repository.
 const CONTROL: &str = ".git";
 
 /// Brings the directory to the head of a branch, a tag or `HEAD`, and returns the full revision. With `shallow` the last commit is
-/// enough; a clone that is whole already stays so.
+/// enough; a clone that is whole already stays so. For a revision that is given, the branch need not be there any more.
 ///
 /// # Errors
 /// See [`Error`].
@@ -37,12 +44,23 @@ pub fn fetch(repository: &Repository, branch: &str, shallow: bool) -> Result<Str
     let git = Client::new(url, directory.path())?;
     // Only a whole clone is sure to have an older revision.
     let shallow = shallow && revision.is_none();
-    Fetch { url, branch, revision, shallow, into: directory.path(), directory: &directory, git }.run()
+    let fetch = Fetch { url, branch, revision, shallow, into: directory.path(), directory: &directory, git };
+    // The address first: what a former build left is not touched while the repository does not answer.
+    let head = fetch.head()?;
+    let fetched = fetch.run(&head)?;
+    let whole = match (revision, &head.branch) {
+        (Some(revision), _) => format!("the revision `{revision}` of {}", url.shown()),
+        (None, Some(_)) => format!("the branch `{branch}` of {}", url.shown()),
+        (None, None) => format!("`{branch}` of {}", url.shown()),
+    };
+    repository.expected.demand(&directory, &whole)?;
+    Ok(fetched)
 }
 
 /// What the head of a branch is called over there.
 struct Head {
-    reference: String,
+    /// None where it is gone, which only a given revision can do without.
+    reference: Option<String>,
     /// The branch that the clone is on; none for tags and `HEAD`.
     branch: Option<String>,
 }
@@ -58,14 +76,12 @@ struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
-    fn run(&self) -> Result<String, Error> {
-        // The address first: what a former build left is not touched while the repository does not answer.
-        let head = self.head()?;
+    fn run(&self, head: &Head) -> Result<String, Error> {
         let replace = || {
-            self.replace(&head)?;
-            self.check_out(&head)
+            self.replace(head)?;
+            self.check_out(head)
         };
-        self.directory.renew(self.url, CONTROL, || self.update(&head), replace)
+        self.directory.renew(self.url, CONTROL, || self.update(head), replace)
     }
 
     fn head(&self) -> Result<Head, Error> {
@@ -87,15 +103,14 @@ impl Fetch<'_> {
         let branch = format!("refs/heads/{}", wanted.strip_prefix("refs/heads/").unwrap_or(wanted));
         let tag = format!("refs/tags/{wanted}");
         if has(&branch) {
-            return Ok(Head { reference: branch.clone(), branch: Some(branch) });
+            return Ok(Head { reference: Some(branch.clone()), branch: Some(branch) });
         }
-        let known = if has(&tag) { Some(tag) } else { has(wanted).then(|| wanted.to_owned()) };
-        known.map(|reference| Head { reference, branch: None }).ok_or_else(|| Error::NoName {
-            url,
-            kind: "branch or tag",
-            name: wanted.to_owned(),
-            near: near(wanted, references.iter().filter_map(short)),
-        })
+        let reference = if has(&tag) { Some(tag) } else { has(wanted).then(|| wanted.to_owned()) };
+        if reference.is_some() || self.revision.is_some() {
+            return Ok(Head { reference, branch: None });
+        }
+        let near = near(wanted, references.iter().filter_map(short));
+        Err(Error::NoName { url, kind: "branch or tag", name: wanted.to_owned(), near })
     }
 
     fn update(&self, head: &Head) -> Result<String, Error> {
@@ -122,6 +137,7 @@ impl Fetch<'_> {
         fs::rename(&aside, &git).map_err(file("rename to", &git))
     }
 
+    /// Gets the head, the tags and what a given revision needs besides.
     fn download(&self, git: &Path, head: &Head) -> Result<(), Error> {
         let shallow = git.join("shallow").exists();
         let depth = match (self.shallow, shallow) {
@@ -129,19 +145,70 @@ impl Fetch<'_> {
             (false, true) => Some("--unshallow"),
             _ => None,
         };
-        let refspec = format!("+{}:{HEAD}", head.reference);
-        let run = |depth: Option<&str>| {
-            let mut command = self.git.on(git);
-            command.args(["fetch", "--progress", "--no-recurse-submodules", "--no-write-fetch-head"]).args(depth);
-            command.arg(Client::REMOTE).arg(&refspec);
-            self.git.stream(&mut command)
+        let head_only = head.reference.as_ref().map(|reference| format!("+{reference}:{HEAD}"));
+        let refspecs: Vec<&str> = if depth == Some("--depth=1") {
+            // All tags would be as many commits more. Those that belong to this one come again.
+            self.delete(git, "refs/tags/")?;
+            head_only.iter().map(String::as_str).collect()
+        } else {
+            head_only.iter().map(String::as_str).chain([TAGS]).collect()
         };
+        let run = |depth| self.get(git, depth, &refspecs);
         let mut ran = run(depth)?;
         if !ran.status.success() && depth == Some("--depth=1") && ran.text().contains("does not support shallow") {
             say("The server has no shallow clones: fetching the whole history");
             ran = run(None)?;
         }
-        if ran.status.success() { Ok(()) } else { Err(self.git.failed(&ran)) }
+        if !ran.status.success() {
+            return Err(self.git.failed(&ran));
+        }
+        self.revision.map_or(Ok(()), |revision| self.download_revision(git, head, revision))
+    }
+
+    /// Gets a revision that may be on no branch any more.
+    fn download_revision(&self, git: &Path, head: &Head, revision: &str) -> Result<(), Error> {
+        let commit = format!("{revision}^{{commit}}");
+        let has = || {
+            let found = self.git.ask(self.git.on(git).args(["rev-parse", "--quiet", "--verify", &commit]));
+            found.map(|found| found.is_ok())
+        };
+        if has()? {
+            return Ok(());
+        }
+        say(format_args!("{revision} is neither on {} nor at a tag: asking for it by itself", self.branch));
+        if self.get(git, None, &[&format!("+{revision}:{REVISION}")])?.status.success() && has()? {
+            return Ok(());
+        }
+        say("It is not to be had by itself: fetching all branches");
+        let ran = self.get(git, None, &[BRANCHES])?;
+        if !ran.status.success() {
+            return Err(self.git.failed(&ran));
+        }
+        if has()? {
+            return Ok(());
+        }
+        let branch = self.branch;
+        let why = match head.reference {
+            Some(_) => format!("`{branch}` was rewritten, and no other branch or tag has the commit"),
+            None => format!("the branch or tag `{branch}` is gone, and no other has the commit"),
+        };
+        Err(Error::Gone { url: self.url.shown(), revision: revision.to_owned(), why })
+    }
+
+    fn get(&self, git: &Path, depth: Option<&str>, refspecs: &[&str]) -> Result<Streamed, Error> {
+        let mut command = self.git.on(git);
+        command.args(["fetch", "--progress", "--no-recurse-submodules", "--no-write-fetch-head"]).args(depth);
+        if refspecs.iter().any(|refspec| refspec.contains('*')) {
+            command.arg("--prune");
+        }
+        self.git.stream(command.arg(Client::REMOTE).args(refspecs))
+    }
+
+    /// Deletes our references below a prefix.
+    fn delete(&self, git: &Path, prefix: &str) -> Result<(), Error> {
+        let run = |arguments: &[&str]| self.git.succeed(self.git.on(git).args(arguments));
+        let names = run(&["for-each-ref", "--format=%(refname)", prefix])?;
+        names.lines().try_for_each(|name| run(&["update-ref", "-d", name]).map(drop))
     }
 
     /// Makes the directory what [`HEAD`] says. Every step can be repeated, so a kill between two of them does no harm.
@@ -150,21 +217,11 @@ impl Fetch<'_> {
         let run = |arguments: &[&str]| self.git.succeed(self.git.on(&git).args(arguments));
         let revision = match self.revision {
             None => run(&["rev-parse", "--verify", &format!("{HEAD}^{{commit}}")])?,
-            Some(wanted) => {
-                let gone = |_| Error::NoName {
-                    url: self.url.shown(),
-                    kind: "revision",
-                    name: wanted.to_owned(),
-                    near: Vec::new(),
-                };
-                run(&["rev-parse", "--quiet", "--verify", &format!("{wanted}^{{commit}}")]).map_err(gone)?
-            }
+            Some(revision) => run(&["rev-parse", "--verify", &format!("{revision}^{{commit}}")])?,
         };
         run(&["update-ref", "--no-deref", "HEAD", &revision])?;
         // Branches of former builds could be in the way: `a` of `a/b`.
-        for name in run(&["for-each-ref", "--format=%(refname)", "refs/heads/"])?.lines() {
-            run(&["update-ref", "-d", name])?;
-        }
+        self.delete(&git, "refs/heads/")?;
         if let Some(branch) = &head.branch {
             run(&["update-ref", branch, &revision])?;
             run(&["symbolic-ref", "HEAD", branch])?;
