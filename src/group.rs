@@ -2,6 +2,7 @@
 //! and for the tools; knows nothing of what a process is for.
 
 use std::io;
+use std::sync::OnceLock;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -27,7 +28,7 @@ impl ProcessId {
     /// The process with this number, if there is one.
     pub(crate) fn of(pid: i32) -> Option<Self> {
         let stat = Process::read(pid)?;
-        Some(Self { pid, start: stat.start, session: stat.session, boot: boot() })
+        Some(Self { pid, start: stat.start, session: stat.session, boot: boot().to_owned() })
     }
 
     /// This very process.
@@ -139,8 +140,10 @@ fn signal(group: i32, signal: Signal) {
 }
 
 /// Which start of the machine this is.
-pub(crate) fn boot() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+pub(crate) fn boot() -> &'static str {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    let read = || std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
+    BOOT.get_or_init(read)
 }
 
 /// What `/proc/PID/stat` says of a process.

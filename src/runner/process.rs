@@ -1,6 +1,7 @@
 //! One command from its start to its end: its output as it comes, its time limits, and the end of all that it started.
 //! Nothing here knows of steps, logs or results.
 
+use std::cell::RefCell;
 use std::io::{self, PipeReader, Read as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::process::CommandExt as _;
@@ -75,6 +76,12 @@ pub(super) struct Ended {
 const LINGER: Duration = Duration::from_secs(1);
 /// What is read at once.
 const PIECE: usize = 256 * 1024;
+
+thread_local! {
+    /// What is read into. One for each thread, as filling it with zeros for each of a thousand short commands costs more
+    /// than starting them.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; PIECE]);
+}
 /// What the kernel keeps of an output until it is read, where it lets us choose. More would be of little use, and what a
 /// user's pipes hold together is limited.
 const PIPE: i32 = 256 * 1024;
@@ -165,13 +172,21 @@ impl<'a> Supervision<'a> {
         }
     }
 
-    fn run(mut self, interrupts: &Interrupts, tell: &mut dyn FnMut(Happening<'_>)) -> io::Result<Ended> {
-        let mut buffer = vec![0; PIECE];
+    fn run(self, interrupts: &Interrupts, tell: &mut dyn FnMut(Happening<'_>)) -> io::Result<Ended> {
+        BUFFER.with_borrow_mut(|buffer| self.run_with(buffer, interrupts, tell))
+    }
+
+    fn run_with(
+        mut self,
+        buffer: &mut [u8],
+        interrupts: &Interrupts,
+        tell: &mut dyn FnMut(Happening<'_>),
+    ) -> io::Result<Ended> {
         let mut known = 0;
         loop {
-            let read = self.read(&mut buffer, tell);
+            let read = self.read(buffer, tell);
             if self.status.is_none() && self.leader_ended()? {
-                self.drain(&mut buffer, tell);
+                self.drain(buffer, tell);
                 self.status = Some(self.child.wait()?);
                 self.left = Some(Instant::now());
                 self.handle = None;
@@ -186,7 +201,7 @@ impl<'a> Supervision<'a> {
             }
             if self.status.is_some() && (!read || self.looked.is_none_or(|looked| looked.elapsed() >= GLANCE)) {
                 let Some(process) = self.another() else {
-                    self.drain(&mut buffer, tell);
+                    self.drain(buffer, tell);
                     break;
                 };
                 // All must end, so it does not matter which one is waited for.
@@ -237,7 +252,7 @@ impl<'a> Supervision<'a> {
         self.looked = Some(Instant::now());
         let root = self.group_exists().then_some(self.group);
         let boot = group::boot();
-        let member = root.and_then(|group| group::members(group).next()).map(|member| member.id(&boot));
+        let member = root.and_then(|group| group::members(group).next()).map(|member| member.id(boot));
         let strays = self.strays();
         if matches!(self.stage, Stage::Killed(_)) {
             // In the group a signal meets all at once. Outside of it something new may have been started since.

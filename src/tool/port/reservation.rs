@@ -76,7 +76,7 @@ pub fn reserve(range: Range, directory: &Path, holder: &str) -> Result<u16, Erro
             taken.push((port, Taken::Unusable(error)));
         } else {
             let process = ProcessId::of(nix::unistd::getppid().as_raw());
-            shelf.note(port, &Reservation { holder: holder.to_owned(), process, boot: boot() })?;
+            shelf.note(port, &Reservation { holder: holder.to_owned(), process, boot: boot().to_owned() })?;
             return Ok(port);
         }
     }
