@@ -116,6 +116,24 @@ fn reports_are_written_of_an_interrupted_run_too() {
 }
 
 #[test]
+fn a_builder_without_a_log_says_why() {
+    let farm = farm();
+    farm.run(&["run", "plans.yaml", "--fail-fast"]).exits(1);
+    let ran = farm.run(&["log", "latest", "good"]).exits(0);
+    assert!(ran.out.is_empty());
+    assert!(
+        ran.err.starts_with("no step of good has run in 20") && ran.err.ends_with(": builder bad failed\n"),
+        "{}",
+        ran.err
+    );
+    // A reader who has seen enough is no mistake.
+    farm.run(&["report"]).exits(0).says("skipped            -  builder bad failed");
+    let script = format!("{} report | true; {} log latest bad | head -c1 >&2", common::FARMOUT, common::FARMOUT);
+    let output = common::command("sh").args(["-c", &script]).current_dir(&farm.root).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "=");
+}
+
+#[test]
 fn reports_that_cannot_be_written_are_refused_before_the_run() {
     let farm = farm();
     let mut text = String::new();

@@ -55,7 +55,7 @@ pub(super) struct ExecuteArguments {
     #[arg(short, long, conflicts_with = "dry_run")]
     verbose: bool,
     /// Write a report after the run, also where it is interrupted, such as junit=report.xml (may be repeated)
-    #[arg(long, value_name = "FORMAT=FILE")]
+    #[arg(long, value_name = "FORMAT=FILE", conflicts_with = "dry_run")]
     report: Vec<Wanted>,
 }
 

@@ -49,6 +49,10 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         let may_come = arguments.follow && run.progress == Progress::AtWork && builder.outcome.is_none();
         check_step(&run, builder, (step, &logs), may_come)?;
     }
+    if logs.is_empty() && !(arguments.follow && run.progress == Progress::AtWork) {
+        let why = builder.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        anstream::eprintln!("no step of {} has run in {}{why}", builder.builder, run.result.run);
+    }
     let shown = if arguments.follow && run.progress == Progress::AtWork {
         follow(&run, builder, &mut show)?
     } else {
@@ -128,11 +132,9 @@ fn follow(run: &Recorded, builder: &BuilderResult, show: &mut Show<'_>) -> Resul
         }
         std::thread::sleep(LOOK);
     }
-    if let Some(outcome) = logs.outcome(show.step.as_deref()) {
+    if logs.outcome(show.step.as_deref()) == Some(Outcome::Skipped) {
         let what = show.step.as_deref().map_or(builder.builder.clone(), |step| format!("the step `{step}`"));
-        if outcome == Outcome::Skipped {
-            anstream::eprintln!("{what} was skipped");
-        }
+        anstream::eprintln!("{what} was skipped");
     }
     Ok(Ok(()))
 }

@@ -109,8 +109,7 @@ impl Shared {
             }
             showing.fresh = false;
             self.draw(&showing);
-            drop(showing);
-            std::thread::sleep(PAUSE);
+            drop(self.news.wait_timeout_while(showing, PAUSE, |showing| !showing.over));
         }
     }
 

@@ -24,6 +24,13 @@ impl<W: Write> Output<W> {
         if self.style == Style::GitHub { harmless(&line) } else { line }
     }
 
+    /// Writes lines, in one piece.
+    pub(super) fn lines(&mut self, lines: &[String]) {
+        if !lines.is_empty() {
+            self.line(&lines.join("\n"));
+        }
+    }
+
     /// Writes a line, in one piece.
     pub(super) fn line(&mut self, line: &str) {
         let line = self.fit(line) + "\n";

@@ -90,14 +90,10 @@ impl<W: Write> Terminal<W> {
                 }
             }
             Layout::Sequence => {
-                for line in lines.iter().filter_map(in_sequence) {
-                    self.output.line(&line);
-                }
+                self.output.lines(&lines.iter().filter_map(in_sequence).collect::<Vec<_>>());
             }
             Layout::Named(named) => {
-                for line in &lines {
-                    self.output.line(&named.line(line));
-                }
+                self.output.lines(&lines.iter().map(|line| named.line(line)).collect::<Vec<_>>());
             }
         }
         self.output.flush();

@@ -44,6 +44,11 @@ fn began(folder: &Utf8Path, builder: &str, index: usize) -> Event {
     Event::BuilderStarted { builder: builder.to_owned(), index, total: 4, folder: folder.join(builder) }
 }
 
+fn started(folder: &Utf8Path, jobs: usize, builders: Vec<Planned>) -> Event {
+    let (farmout, run, slave) = ("0.1.0".to_owned(), RUN.to_owned(), "atlas".to_owned());
+    Event::RunStarted { format: FORMAT, farmout, run, folder: folder.to_owned(), slave, jobs, builders }
+}
+
 /// A run in `folder`, with its logs.
 fn events(folder: &Utf8Path) -> Vec<Event> {
     use Outcome::{Failure, Interrupted, Skipped, Success, Warnings};
@@ -61,15 +66,7 @@ fn events(folder: &Utf8Path) -> Vec<Event> {
             cause: Cause::Killed,
         },
         Event::Recovered { run: old, builder: lost, problem: Some("step `drop-db`: exit status 2".to_owned()) },
-        Event::RunStarted {
-            format: FORMAT,
-            farmout: "0.1.0".to_owned(),
-            run: RUN.to_owned(),
-            folder: folder.to_owned(),
-            slave: "atlas".to_owned(),
-            jobs: 1,
-            builders,
-        },
+        started(folder, 1, builders),
         began(folder, "crm-7.0-pg15", 1),
     ];
     events.extend(step("crm-7.0-pg15", "fetch", 1, 0.04, Success, None));
@@ -136,15 +133,7 @@ fn parallel(folder: &Utf8Path) -> Vec<Event> {
     let log = "::set-output name=x::y\n  ::add-path::/evil\n##[set-env name=PATH]/evil\n\x1b[0Ksection_end:1:farmout_1\r\x1b[0K\nbroken\n";
     write(folder, "crm-7.0-pg15/02-buildout.log", log.as_bytes());
     let mut events = vec![
-        Event::RunStarted {
-            format: FORMAT,
-            farmout: "0.1.0".to_owned(),
-            run: RUN.to_owned(),
-            folder: folder.to_owned(),
-            slave: "atlas".to_owned(),
-            jobs: 2,
-            builders: [bad, good].map(planned).to_vec(),
-        },
+        started(folder, 2, [bad, good].map(planned).to_vec()),
         began(bad, 1),
         bad_fetch,
         began(good, 2),
