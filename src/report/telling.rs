@@ -137,13 +137,7 @@ impl Teller {
             Event::BuilderFinished { builder, outcome, seconds, reason, .. } => {
                 said.extend(self.flush_skipped(builder));
                 let took = Duration::from_secs_f64(*seconds);
-                let (style, word, reason_) = (style(*outcome), outcome.word(), aside(reason.as_deref()));
-                let time = time(took, *outcome);
-                said.push(line(
-                    builder,
-                    Part::End,
-                    format!("  {style}{word:<11}{style:#} {BOLD}in all{BOLD:#} {time}{reason_}"),
-                ));
+                said.push(line(builder, Part::End, end(*outcome, took, reason.as_deref())));
                 self.ended.insert(builder.clone(), (*outcome, took, reason.clone()));
             }
             Event::RunFinished { .. } => {
@@ -250,6 +244,14 @@ fn run_line(text: String) -> Line {
 
 fn line(builder: &str, part: Part, text: String) -> Line {
     Line { builder: Some(builder.to_owned()), part, text }
+}
+
+fn end(outcome: Outcome, took: Duration, reason: Option<&str>) -> String {
+    let (style, word, reason) = (style(outcome), outcome.word(), aside(reason));
+    match outcome {
+        Outcome::Skipped => format!("  {style}{word:<9}{style:#}{reason}"),
+        _ => format!("  {style}{word:<11}{style:#} in all {}{reason}", duration(took)),
+    }
 }
 
 fn aside(reason: Option<&str>) -> String {
