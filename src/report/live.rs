@@ -39,6 +39,8 @@ struct Showing {
     board: Board,
     /// The time of the last event, in seconds since the run began, and that moment.
     clock: (f64, Instant),
+    /// Lines that stay, and are not on the screen yet: drawing takes longer than many a step.
+    lines: Vec<String>,
     fresh: bool,
     over: bool,
 }
@@ -49,7 +51,8 @@ impl Live {
         // One that cannot be parsed would show another form of the same.
         bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
         let clock = (0.0, Instant::now());
-        let showing = Mutex::new(Showing { board: Board::default(), clock, fresh: false, over: false });
+        let showing =
+            Mutex::new(Showing { board: Board::default(), clock, lines: Vec::new(), fresh: false, over: false });
         let shared = Arc::new(Shared { bar, size, colour, showing, news: Condvar::new() });
         let drawer = Arc::clone(&shared);
         // Without it nothing is drawn, and all the rest is as it should be.
@@ -67,8 +70,9 @@ impl Live {
     }
 
     /// Writes lines that stay, above what is at work.
-    pub(super) fn print(&self, lines: &str) {
-        self.shared.bar.println(lines);
+    pub(super) fn print(&self, lines: String) {
+        self.shared.lock().lines.push(lines);
+        self.shared.news.notify_one();
     }
 
     /// Ends the drawing; what is at work is gone from the screen.
@@ -78,13 +82,14 @@ impl Live {
         if let Some(drawing) = self.drawing.take() {
             let _ = drawing.join();
         }
+        self.shared.print(&mut self.shared.lock());
         self.shared.bar.finish_and_clear();
     }
 
     #[cfg(test)]
     fn draw_at(&self, now: f64) {
         self.shared.lock().clock = (now, Instant::now());
-        self.shared.draw(&self.shared.lock());
+        self.shared.draw(&mut self.shared.lock());
     }
 }
 
@@ -101,19 +106,27 @@ impl Shared {
 
     fn work(&self) {
         loop {
-            let quiet = |showing: &mut Showing| !showing.fresh && !showing.over;
+            let quiet = |showing: &mut Showing| !showing.fresh && showing.lines.is_empty() && !showing.over;
             let waited = self.news.wait_timeout_while(self.lock(), TICK, quiet);
             let (mut showing, _) = waited.unwrap_or_else(PoisonError::into_inner);
             if showing.over {
                 return;
             }
             showing.fresh = false;
-            self.draw(&showing);
+            self.draw(&mut showing);
             drop(self.news.wait_timeout_while(showing, PAUSE, |showing| !showing.over));
         }
     }
 
-    fn draw(&self, showing: &Showing) {
+    fn print(&self, showing: &mut Showing) {
+        let lines = std::mem::take(&mut showing.lines);
+        if !lines.is_empty() {
+            self.bar.println(lines.join("\n"));
+        }
+    }
+
+    fn draw(&self, showing: &mut Showing) {
+        self.print(showing);
         let (at, since) = showing.clock;
         let lines = showing.board.lines(at + since.elapsed().as_secs_f64(), (self.size)());
         let text = lines.join("\n");
@@ -148,15 +161,16 @@ mod tests {
         let terminal = InMemoryTerm::new(8, 70);
         let mut live = live(&terminal, || (70, 8), false);
         live.draw_at(20.0);
-        live.print("demo-pg15  success\ndemo-pg16  failure");
+        live.print("demo-pg15  success\ndemo-pg16  failure".to_owned());
         live.draw_at(21.0);
         let screen = terminal.contents();
         let lines: Vec<&str> = screen.lines().collect();
         assert_eq!(lines[..2], ["demo-pg15  success", "demo-pg16  failure"], "{screen}");
         assert!(lines[2].starts_with("sale  install-modules-test (5 of 7)  12s"), "{screen}");
         assert_eq!(lines[5..], ["1 done, 1 failed, 3 at work, 1 left; 21s of about 2m 01s"], "{screen}");
+        live.print("sale  success".to_owned());
         live.close();
-        assert_eq!(terminal.contents(), "demo-pg15  success\ndemo-pg16  failure");
+        assert_eq!(terminal.contents(), "demo-pg15  success\ndemo-pg16  failure\nsale  success");
     }
 
     #[test]
@@ -164,7 +178,7 @@ mod tests {
         let terminal = InMemoryTerm::new(4, 40);
         let live = live(&terminal, || (40, 4), false);
         for number in 0..20 {
-            live.print(&format!("line {number}"));
+            live.print(format!("line {number}"));
             live.draw_at(20.0 + f64::from(number));
         }
         let screen = terminal.contents();

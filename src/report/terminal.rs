@@ -86,7 +86,7 @@ impl<W: Write> Terminal<W> {
                 live.take(entry);
                 let lines: Vec<_> = lines.into_iter().flat_map(|line| scroll.lay(line, entry)).collect();
                 if !lines.is_empty() {
-                    live.print(&self.output.fit(&lines.join("\n")));
+                    live.print(self.output.fit(&lines.join("\n")));
                 }
             }
             Layout::Sequence => {
