@@ -93,6 +93,21 @@ fn junit_is_xml_with_counts_that_are_true() {
 }
 
 #[test]
+fn the_page_of_a_run_compares_with_the_runs_before() {
+    let farm = farm();
+    farm.run(&["run", "plans.yaml"]).exits(1);
+    farm.run(&["run", "plans.yaml", "--report", "html=page.html"]).exits(1);
+    let page = fs::read_to_string(farm.root.join("page.html")).unwrap();
+    let (first, second) = (farm.run(&["runs", "--format", "json"]).exits(0).out, page.as_str());
+    let runs: serde_json::Value = serde_json::from_str(&first).unwrap();
+    assert!(second.starts_with("<!DOCTYPE html>") || second.starts_with("<!doctype html>"), "{}", &second[..80]);
+    for run in runs.as_array().unwrap() {
+        assert!(page.contains(run["run"].as_str().unwrap()), "{run}");
+    }
+    assert_eq!(farm.run(&["report", "--format", "html"]).exits(0).out, page);
+}
+
+#[test]
 fn reports_are_written_of_an_interrupted_run_too() {
     let farm = Farm::empty();
     farm.write("plans.yaml", &(plan("slow", "echo begun; sleep 1000") + &plan("never", "true")));

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use crate::report::{Manner, Terminal, junit};
+use crate::report::{Manner, Terminal, html, junit};
 use crate::runner::{Progress, Recorded};
 
 /// The form of a report.
@@ -15,6 +15,8 @@ pub enum Format {
     Json,
     /// JUnit's XML: a test suite for each builder, a test case for each step
     Junit,
+    /// A page for a browser, complete in itself
+    Html,
 }
 
 impl Format {
@@ -30,6 +32,7 @@ impl Format {
                 out.write_all(b"\n")?;
             }
             Self::Junit => junit::write(&run.result, out)?,
+            Self::Html => html::write_run(&run.result, &run.past(), out)?,
         }
         out.flush()
     }

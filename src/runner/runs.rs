@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
+use super::before::{Ended, history};
 use super::event::{Entry, Event};
 use super::journal::{NAME, check_format};
 use super::log;
@@ -69,6 +70,13 @@ impl Recorded {
             (None, false) => Progress::Killed,
         };
         Ok(Self { result, entries, progress, damaged })
+    }
+
+    /// What is remembered of builders that ended, in this run and others.
+    pub fn past(&self) -> Vec<Ended> {
+        let state = self.result.folder.parent().and_then(Utf8Path::parent);
+        // Where it is not there, there is nothing to compare with.
+        state.and_then(|state| history(state).ok()).unwrap_or_default()
     }
 
     /// The logs of a builder's steps so far, in the order in which they were begun; of those that were tried again, all.
