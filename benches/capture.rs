@@ -114,7 +114,7 @@ fn step(source: &Utf8Path, folder: &Utf8Path, secrets: bool, report: bool) -> io
         site.secrets.insert("token".to_owned(), Secret::new("ghp_0123456789abcdefABCDEF0123456789"));
         site.secrets.insert("key".to_owned(), Secret::new(key()));
     }
-    let manner = Manner { verbose: report, interactive: false };
+    let manner = Manner { verbose: report, ..Manner::default() };
     let mut terminal = Terminal::new(io::sink(), manner);
     let options = Options { output: report, ..Options::default() };
     let result = run(&[plan], &site, &options, &mut |entry| terminal.observe(entry));

@@ -2,8 +2,8 @@
 //! and for the tools; knows nothing of what a process is for.
 
 use std::io;
-use std::sync::OnceLock;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill as kill_one, killpg};

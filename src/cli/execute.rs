@@ -1,6 +1,5 @@
 //! Plans to a run of this machine's: whom steps run as, where, with which secrets, and how. For the commands that build.
 
-use std::io::IsTerminal as _;
 use std::num::NonZeroUsize;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -8,13 +7,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::Exit;
 use super::aftermath::Aftermath;
 use super::compile::print;
+use super::report::{Wanted, coloured, write_all};
 use crate::diagnostic::Failure;
 use crate::host::{Account, account, environment, place};
 use crate::model::Secrets;
 use crate::plan::Plan;
 use crate::render::preview;
-use crate::report::{Manner, Terminal};
-use crate::runner::{self, RunResult, Site, StepUser};
+use crate::report::{Manner, Style, Terminal};
+use crate::runner::{self, Event, RunResult, Site, StepUser};
 
 /// How builders are run.
 #[derive(Debug, clap::Args)]
@@ -55,6 +55,9 @@ pub(super) struct ExecuteArguments {
     /// Show the output of every step
     #[arg(short, long, conflicts_with = "dry_run")]
     verbose: bool,
+    /// Write a report after the run, also where it is interrupted, such as junit=report.xml (may be repeated)
+    #[arg(long, value_name = "FORMAT=FILE", conflicts_with = "dry_run")]
+    report: Vec<Wanted>,
 }
 
 impl ExecuteArguments {
@@ -88,6 +91,7 @@ impl ExecuteArguments {
         mut aftermath: Aftermath,
     ) -> Result<Exit, Failure> {
         let options = self.options();
+        self.report.iter().try_for_each(Wanted::check)?;
         // What is wrong with the plans is said before anything is made for them.
         let previewed = runner::preview(plans, state, &options)?;
         if self.dry_run {
@@ -114,12 +118,21 @@ impl ExecuteArguments {
         place::check(state, slave, longest.unwrap_or_default(), account.as_ref())?;
         let site = site(secrets, state, slave, account)?;
         aftermath.begin(&site)?;
-        let manner = Manner { verbose: self.verbose, interactive: std::io::stdout().is_terminal() };
-        let mut report = Terminal::new(anstream::stdout(), manner);
-        runner::run(plans, &site, options, &mut |entry| {
+        let manner = Manner { verbose: self.verbose, colour: coloured(), style: Style::of_output(true) };
+        let mut report = Terminal::new(std::io::stdout(), manner);
+        let mut begun = None;
+        let result = runner::run(plans, &site, options, &mut |entry| {
+            if let Event::RunStarted { folder, .. } = &entry.event {
+                begun = Some(folder.clone());
+            }
             report.observe(entry);
             aftermath.observe(entry);
-        })
+        });
+        // What is at work is off the screen before anything else is said.
+        drop(report);
+        let reported = begun.map_or(Ok(()), |folder| write_all(&self.report, &folder));
+        let result = result?;
+        reported.map(|()| result)
     }
 }
 

@@ -9,14 +9,18 @@ mod explain;
 mod farm;
 mod fmt;
 mod graph;
+mod log;
 mod machine;
 mod plan;
 mod plan_file;
 mod property;
+mod report;
 mod rerun;
 mod run;
+mod runs;
 mod schema;
 mod slave;
+mod state;
 mod tool;
 
 use clap::{Parser, Subcommand};
@@ -132,6 +136,14 @@ enum Command {
     /// The SVG is complete in itself, adapts to light and dark, and has the details of every box in its tooltip:
     /// `farmout graph --format svg > farm.svg`. For Graphviz: `farmout graph | dot -Tpdf > farm.pdf`.
     Graph(graph::Arguments),
+    /// Show what the steps of a builder have written
+    ///
+    /// Writes the logs of a builder's steps on standard output, byte by byte as the steps wrote them: with STEP the last one
+    /// of that step alone, else all of them, in the order in which the steps ran, each with a heading.
+    ///
+    /// --follow goes on with what is written from now on, through all steps, until the builder ends: `farmout log -f latest
+    /// shop-pg15`. It works from another terminal, beside the run.
+    Log(log::Arguments),
     /// Print what would be done on a slave, step by step
     ///
     /// The dry run: every step of every builder that the slave takes, with its command, environment, directory, locks,
@@ -139,6 +151,14 @@ enum Command {
     ///
     /// Exits 0, or 1 where the farm does not compile or the slave takes none of the builders, or 2 for wrong use.
     Plan(plan::Arguments),
+    /// Tell a run again
+    ///
+    /// Reports what happened in a run, from its journal: as text, the same that `farmout run` says, or in a form for
+    /// programs. A run that is at work is told as far as it has come. -o writes the file aside and renames it, so that it is
+    /// there whole or not at all.
+    ///
+    /// Exits 0, whatever came of the run, or 2 where there is no such run, or its journal cannot be read.
+    Report(report::Arguments),
     /// Run what an earlier run has run
     ///
     /// Runs the plans that an earlier run has kept, whatever has become of the farm since; with --failed, those of the builders
@@ -150,9 +170,12 @@ enum Command {
     /// Build and test on this machine
     ///
     /// Fetches each buildout, bootstraps and runs it, makes a database, installs the modules, runs their tests, reads the
-    /// log and cleans up. As many builders run at a time as the slave takes; every step's output is kept.
+    /// log and cleans up. As many builders run at a time as the slave takes; every step's output is kept: see `farmout log`.
     ///
     /// Plans that were made elsewhere run here without their farm: `farmout plan --slave x --format yaml | ssh x farmout run -`.
+    ///
+    /// A terminal shows what is at work. In jobs of GitHub Actions and GitLab each builder is a group of the log. --report
+    /// writes reports for programs besides; `farmout report` makes them later.
     ///
     /// Without slave fragments, this machine is the slave `local`, with what is found on it. Where no PostgreSQL is
     /// installed, one is downloaded from PyPI.
@@ -165,6 +188,11 @@ enum Command {
     ///
     /// Exits 0 where all builds succeed, 1 where one fails or the farm does not compile, 2 for wrong use, 130 when stopped.
     Run(run::Arguments),
+    /// List what has run, and what is at work
+    ///
+    /// A table of the last runs, the latest first: when each began, how it ended, what came of its builders, and how long it
+    /// took. A run at work is shown with what has come of it so far.
+    Runs(runs::Arguments),
     /// Print the form of a YAML file, for editors
     ///
     /// Prints the JSON Schema (draft 2020-12) of farm.yaml, of step templates or of plans. An editor that knows it completes
@@ -188,9 +216,12 @@ pub fn main() -> Exit {
         Command::Explain(arguments) => explain::main(&arguments),
         Command::Fmt(arguments) => fmt::main(&arguments),
         Command::Graph(arguments) => graph::main(&arguments),
+        Command::Log(arguments) => log::main(&arguments),
         Command::Plan(arguments) => plan::main(&arguments),
+        Command::Report(arguments) => report::main(&arguments),
         Command::Rerun(arguments) => rerun::main(&arguments),
         Command::Run(arguments) => run::main(&arguments),
+        Command::Runs(arguments) => runs::main(&arguments),
         Command::Schema(arguments) => schema::main(&arguments),
         Command::Slave(arguments) => slave::main(arguments),
         Command::Tool(arguments) => tool::main(arguments),

@@ -46,7 +46,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         anstream::println!("nothing failed in run {}", run.run);
         return Ok(Exit::Fine);
     }
-    let plans = chosen.into_iter().map(|builder| plan(run, builder)).collect::<Result<Vec<_>, _>>()?;
+    let plans = chosen.into_iter().map(|builder| kept_plan(run, builder)).collect::<Result<Vec<_>, _>>()?;
     let needs_secrets = plans.iter().any(|plan| !plan.secrets.is_empty());
     let secrets = arguments.secrets.of(&plans, || {
         // A slave that was found, not declared, has got a new password since; its plans name none.
@@ -66,7 +66,7 @@ fn is_fine(builder: &BuilderResult) -> bool {
 }
 
 /// The plan that the run kept.
-fn plan(run: &RunResult, builder: &BuilderResult) -> Result<Plan, Failure> {
+pub(super) fn kept_plan(run: &RunResult, builder: &BuilderResult) -> Result<Plan, Failure> {
     let path = run.folder.join(&builder.directory).join("plan.yaml");
     let cannot = |error: &dyn std::fmt::Display| Failure::misuse(format!("cannot read the plan {path}: {error}"));
     let text = std::fs::read_to_string(&path).map_err(|error| cannot(&error))?;

@@ -22,6 +22,7 @@ pub use allow::silence;
 pub use code::Code;
 pub use failure::{Failure, other_state, plain};
 pub use format::Format;
+pub(crate) use format::github;
 pub use levels::Levels;
 pub use pages::Pages;
 pub use problem::{Label, Problem, Severity, Wording};

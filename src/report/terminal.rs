@@ -1,232 +1,179 @@
-//! Events of a run in, lines for a person who watches, or for the log of whatever called farmout, out.
+//! Events of a run in, text for a person who watches, or for the log of whatever called farmout, out. What is said is
+//! [`super::telling`]'s; here is how it is laid out, for each kind of reader.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
-use std::time::Duration;
 
-use anstyle::{AnsiColor, Style};
-use camino::{Utf8Path, Utf8PathBuf};
+use indicatif::ProgressDrawTarget;
+use jiff::Timestamp;
 
-use super::duration;
-use super::excerpt::{Excerpt, Lines, Window};
-use crate::runner::{Cause, Entry, Event, Outcome, Stream};
+use super::Style;
+use super::groups::Groups;
+use super::layout::{Named, in_sequence};
+use super::live::{Live, size};
+use super::output::Output;
+use super::telling::{Line, Part, Teller};
+use crate::runner::{Entry, Event, Outcome};
 
 /// How much is said, and to whom.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Manner {
     /// All output is shown as it comes, each line with its builder.
     pub verbose: bool,
-    /// Somebody watches: the line of the step at work is rewritten when it ends.
-    pub interactive: bool,
+    /// Colours are shown.
+    pub colour: bool,
+    /// Who reads it.
+    pub style: Style,
 }
 
-/// Reports a run in text. Give it a stream of [`anstream`]'s, which leaves the colours out where they do not belong.
+/// Reports a run in text.
 ///
 /// What cannot be written is left unwritten: a closed terminal is no reason to end a run.
 #[derive(Debug)]
-pub struct Terminal<W> {
-    out: W,
+pub struct Terminal<W: Write> {
+    output: Output<W>,
     manner: Manner,
-    lines: HashMap<Stream, Lines>,
-    /// The run's folder.
-    run: Utf8PathBuf,
-    /// Where the logs of the builder at work are.
-    folder: Utf8PathBuf,
-    /// Steps that were skipped for the same reason, told in one line.
-    skipped: Option<(String, Vec<String>)>,
-    /// The builders that ended: name, outcome, time, why.
-    ended: Vec<(String, Outcome, Duration, Option<String>)>,
-    /// Whether the line of the step at work is there to be rewritten.
-    transient: bool,
+    teller: Teller,
+    layout: Layout,
+    last: Timestamp,
 }
 
-const DIM: Style = Style::new().dimmed();
-const BOLD: Style = Style::new().bold();
+#[derive(Debug)]
+enum Layout {
+    Sequence,
+    Named(Named),
+    Groups(Groups),
+    Live(Live, Scroll),
+}
 
 impl<W: Write> Terminal<W> {
-    /// Reports to `out`.
+    /// Reports to `out`, which is standard output where somebody watches.
     pub fn new(out: W, manner: Manner) -> Self {
-        let (lines, run, folder) = (HashMap::new(), Utf8PathBuf::new(), Utf8PathBuf::new());
-        Self { out, manner, lines, run, folder, skipped: None, ended: Vec::new(), transient: false }
+        let layout = match manner.style {
+            Style::Live => {
+                let live = Live::new(ProgressDrawTarget::stdout(), size, manner.colour);
+                Layout::Live(live, Scroll::default())
+            }
+            Style::Plain | Style::GitHub | Style::GitLab => Layout::Sequence,
+        };
+        let output = Output::new(out, manner.colour, manner.style);
+        let (teller, last) = (Teller::new(manner.verbose), Timestamp::UNIX_EPOCH);
+        Self { output, manner, teller, layout, last }
     }
 
     /// Takes the next event.
     pub fn observe(&mut self, entry: &Entry) {
-        match &entry.event {
-            Event::RunStarted { run, folder, builders, .. } => {
-                self.run.clone_from(folder);
-                let count = builders.len();
-                let plural = if count == 1 { "" } else { "s" };
-                self.say(&format!("run {run}: {count} builder{plural}, logs in {folder}"));
+        if let Event::RunStarted { jobs, builders, .. } = &entry.event {
+            let named = Named::new(builders.iter().map(|planned| planned.builder.as_str()));
+            let several = *jobs > 1 && builders.len() > 1;
+            match (&mut self.layout, self.manner.style) {
+                (Layout::Live(_, scroll), _) if several => *scroll = Scroll::new(named, self.manner.verbose),
+                (layout, style @ (Style::GitHub | Style::GitLab)) => {
+                    *layout = Layout::Groups(Groups::new(style, several));
+                }
+                (layout @ Layout::Sequence, _) if several => *layout = Layout::Named(named),
+                _ => {}
             }
-            Event::Recovering { run, builder, folder, cause } => {
-                self.folder.clone_from(folder);
-                let builder = format!("{BOLD}{builder}{BOLD:#}");
-                self.say(&match cause {
-                    Cause::Killed => format!("cleaning up {builder} of run {run}, whose runner was killed"),
-                    Cause::Failed => format!("cleaning up {builder} of run {run}, whose own clean-up failed"),
-                    Cause::Kept => format!("removing the database that run {run} kept for {builder}"),
-                });
-            }
-            Event::Recovered { run, builder, problem } => {
-                self.flush_skipped();
-                if let Some(problem) = problem {
-                    let yellow = style(Outcome::Warnings);
-                    self.say(&format!(
-                        "{yellow}warning{yellow:#}: {builder} of run {run} is not cleaned up: {problem}"
-                    ));
+        }
+        if matches!(entry.event, Event::RunFinished { .. }) {
+            self.finish_layout();
+        }
+        self.last = entry.time;
+        let lines = self.teller.tell(entry);
+        match &mut self.layout {
+            Layout::Groups(groups) => groups.lay(entry, &lines, &mut self.output),
+            Layout::Live(live, scroll) => {
+                live.take(entry);
+                let lines: Vec<_> = lines.into_iter().flat_map(|line| scroll.lay(line, entry)).collect();
+                if !lines.is_empty() {
+                    live.print(self.output.fit(&lines.join("\n")));
                 }
             }
-            Event::Interrupted { again: false } => {
-                self.say("interrupted: ending this step and cleaning up; once more to kill everything");
+            Layout::Sequence => {
+                self.output.lines(&lines.iter().filter_map(in_sequence).collect::<Vec<_>>());
             }
-            Event::Interrupted { again: true } => self.say("interrupted again: the next run will clean up"),
-            Event::BuilderStarted { builder, index, total, folder } => {
-                self.folder.clone_from(folder);
-                self.say(&format!("\n[{index}/{total}] {BOLD}{builder}{BOLD:#}"));
-            }
-            Event::Waiting { lock, holder, .. } => {
-                let holder = holder.as_ref().map(|holder| format!(", held by {holder}")).unwrap_or_default();
-                self.say(&format!("  {DIM}waiting for the lock `{lock}`{holder}{DIM:#}"));
-            }
-            Event::StepStarted { step, index, total, .. } => self.step_started(step, *index, *total),
-            Event::Output { builder, stream, bytes, .. } if self.manner.verbose => {
-                self.output(builder, *stream, bytes);
-            }
-            Event::StepFinished { result, .. } if result.outcome == Outcome::Skipped => {
-                self.step_skipped(&result.name, result.reason.as_deref().unwrap_or_default());
-            }
-            Event::StepFinished { builder, result } => {
-                self.end_of_output(builder);
-                let took = Duration::from_secs_f64(result.seconds);
-                self.step_finished(&result.name, result.outcome, took, result.reason.as_deref());
-                if let (Outcome::Failure | Outcome::Warnings, Some(log)) = (result.outcome, &result.log) {
-                    let log = self.folder.join(log);
-                    self.show_excerpt(&result.name, &log);
-                    self.say(&format!("    {DIM}log: {log}{DIM:#}"));
-                }
-            }
-            Event::StepRetried { step, attempt, reason, pause, .. } => {
-                let pause = duration(Duration::from_secs_f64(*pause));
-                self.say(&format!("  retry     {step}: {reason}; attempt {attempt} in {pause}"));
-            }
-            Event::DatabaseKept { database, environment, .. } => {
-                self.flush_skipped();
-                let variables = environment.iter().map(|(name, value)| (name.as_str(), shell_words::quote(value)));
-                let variables: String = variables.map(|(name, value)| format!("{name}={value} ")).collect();
-                self.say(&format!("  kept      {variables}psql {}", shell_words::quote(database)));
-            }
-            Event::BuilderFinished { builder, outcome, seconds, reason, .. } => {
-                self.flush_skipped();
-                let took = Duration::from_secs_f64(*seconds);
-                self.ended.push((builder.clone(), *outcome, took, reason.clone()));
-            }
-            Event::RunFinished { .. } => {
-                self.table();
-                self.say(&format!("\nlogs and result.json: {}", self.run));
-            }
-            Event::Output { .. } | Event::ProcessStarted { .. } => {}
-        }
-        let _ = self.out.flush();
-    }
-
-    fn step_started(&mut self, step: &str, index: usize, total: usize) {
-        self.flush_skipped();
-        let line = format!("  {DIM}…         {step} ({index} of {total}){DIM:#}");
-        if self.manner.interactive && !self.manner.verbose {
-            self.transient = write!(self.out, "{line}").is_ok();
-        } else {
-            // A log that is written to a file should show what is at work, too.
-            self.say(&line);
-        }
-    }
-
-    fn step_skipped(&mut self, step: &str, reason: &str) {
-        match &mut self.skipped {
-            Some((before, steps)) if before == reason => steps.push(step.to_owned()),
-            _ => {
-                self.flush_skipped();
-                self.skipped = Some((reason.to_owned(), vec![step.to_owned()]));
+            Layout::Named(named) => {
+                self.output.lines(&lines.iter().map(|line| named.line(line)).collect::<Vec<_>>());
             }
         }
+        self.output.flush();
     }
 
-    fn flush_skipped(&mut self) {
-        if let Some((reason, steps)) = self.skipped.take() {
-            self.say(&format!("  {DIM}skipped   {}: {reason}{DIM:#}", steps.join(", ")));
+    /// Ends the report of a run that has not ended, because somebody is at work on it, or because its runner was killed.
+    pub fn unfinished(&mut self, at_work: bool) {
+        self.finish_layout();
+        for line in self.teller.unfinished(at_work) {
+            self.output.line(&line.text);
         }
+        self.output.flush();
     }
 
-    fn step_finished(&mut self, step: &str, outcome: Outcome, time: Duration, reason: Option<&str>) {
-        let style = style(outcome);
-        let word = match outcome {
-            Outcome::Success => "ok",
-            Outcome::Warnings => "warning",
-            Outcome::Failure => "failed",
-            Outcome::Interrupted | Outcome::Skipped => "stopped",
-        };
-        let reason = reason.map(|reason| format!("  {reason}")).unwrap_or_default();
-        self.say(&format!("  {style}{word:<9}{style:#} {step:<34} {:>8}{reason}", duration(time)));
-    }
-
-    fn output(&mut self, builder: &str, stream: Stream, bytes: &[u8]) {
-        let mut fresh = Vec::new();
-        self.lines.entry(stream).or_default().push(bytes, |line| fresh.push(line));
-        for line in fresh {
-            self.line(builder, line);
+    /// What follows is about the run, and plain.
+    fn finish_layout(&mut self) {
+        match &mut self.layout {
+            Layout::Groups(groups) => groups.close(self.last.as_second(), &mut self.output),
+            Layout::Live(live, _) => live.close(),
+            Layout::Sequence | Layout::Named(_) => return,
         }
-    }
-
-    fn end_of_output(&mut self, builder: &str) {
-        for stream in [Stream::Out, Stream::Err] {
-            if let Some(line) = self.lines.remove(&stream).and_then(|mut lines| lines.finish()) {
-                self.line(builder, line);
-            }
-        }
-    }
-
-    fn line(&mut self, builder: &str, line: String) {
-        self.say(&format!("{DIM}{builder} |{DIM:#} {line}"));
-    }
-
-    /// Shows what matters of a log. Where all of it was shown as it came, that was enough.
-    fn show_excerpt(&mut self, step: &str, log: &Utf8Path) {
-        if self.manner.verbose {
-            return;
-        }
-        for line in Excerpt::of(log, Window::of(step)).unwrap_or_default() {
-            self.say(&format!("    {DIM}|{DIM:#} {line}"));
-        }
-    }
-
-    fn table(&mut self) {
-        let ended = std::mem::take(&mut self.ended);
-        let widest = ended.iter().map(|(builder, ..)| builder.chars().count()).fold("BUILDER".len(), usize::max);
-        let time = |time: Duration, outcome| if outcome == Outcome::Skipped { "-".to_owned() } else { duration(time) };
-        self.say(&format!("\n{BOLD}{:<widest$}  {:<11}  {:>7}{BOLD:#}", "BUILDER", "RESULT", "TIME"));
-        for (builder, outcome, took, reason) in ended {
-            let style = style(outcome);
-            let reason = reason.map(|reason| format!("  {reason}")).unwrap_or_default();
-            let (word, took) = (outcome.word(), time(took, outcome));
-            self.say(&format!("{builder:<widest$}  {style}{word:<11}{style:#}  {took:>7}{reason}"));
-        }
-    }
-
-    /// Writes a line, in the place of a transient one.
-    fn say(&mut self, line: &str) {
-        if std::mem::take(&mut self.transient) {
-            let _ = write!(self.out, "\r\x1b[2K");
-        }
-        let _ = writeln!(self.out, "{line}");
+        self.layout = Layout::Sequence;
     }
 }
 
-fn style(outcome: Outcome) -> Style {
-    match outcome {
-        Outcome::Success => AnsiColor::Green.on_default(),
-        Outcome::Warnings => AnsiColor::Yellow.on_default(),
-        Outcome::Failure => AnsiColor::Red.on_default().bold(),
-        Outcome::Interrupted => AnsiColor::Magenta.on_default(),
-        Outcome::Skipped => DIM,
+impl<W: Write> Drop for Terminal<W> {
+    fn drop(&mut self) {
+        self.finish_layout();
+        self.output.flush();
+    }
+}
+
+/// What scrolls by above the builders at work: where there is one at a time, all that it did; where there are several, a line
+/// for each that went well, and all of those that did not.
+#[derive(Debug, Default)]
+struct Scroll {
+    /// None where there is one at a time.
+    named: Option<Named>,
+    /// All is shown, whatever comes of it.
+    all: bool,
+    /// The lines of builders of which nothing bad is known.
+    held: HashMap<String, Vec<Line>>,
+    bad: HashSet<String>,
+}
+
+impl Scroll {
+    fn new(named: Named, all: bool) -> Self {
+        Self { named: Some(named), all, held: HashMap::new(), bad: HashSet::new() }
+    }
+
+    fn lay(&mut self, line: Line, entry: &Entry) -> Vec<String> {
+        // Who is at work is to be seen below.
+        if line.part == Part::Begun {
+            return Vec::new();
+        }
+        let Some(named) = self.named else { return in_sequence(&line).into_iter().collect() };
+        let Some(builder) = line.builder.clone().filter(|_| !self.all) else { return vec![named.line(&line)] };
+        if is_bad(&entry.event) {
+            self.bad.insert(builder.clone());
+        }
+        let mut lines = Vec::new();
+        if self.bad.contains(&builder) {
+            lines = self.held.remove(&builder).unwrap_or_default();
+            lines.push(line);
+        } else if matches!(line.part, Part::Note | Part::End) {
+            lines.push(line);
+        } else {
+            self.held.entry(builder.clone()).or_default().push(line);
+        }
+        if matches!(entry.event, Event::BuilderFinished { .. }) {
+            self.held.remove(&builder);
+        }
+        lines.iter().map(|line| named.line(line)).collect()
+    }
+}
+
+fn is_bad(event: &Event) -> bool {
+    match event {
+        Event::StepFinished { result, .. } => !matches!(result.outcome, Outcome::Success | Outcome::Skipped),
+        Event::BuilderFinished { outcome, .. } => !matches!(outcome, Outcome::Success | Outcome::Skipped),
+        _ => false,
     }
 }

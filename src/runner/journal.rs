@@ -4,10 +4,11 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::event::{Entry, Event, FORMAT};
@@ -31,7 +32,9 @@ pub(super) enum Durability {
 /// A journal that is being written, by several threads.
 #[derive(Debug)]
 pub(super) struct Journal {
-    file: Held,
+    file: File,
+    /// By this others see that somebody writes.
+    _lock: Option<Flock<File>>,
     reserve: Utf8PathBuf,
     /// The journal's time when this process began to write it, in seconds, and that moment.
     origin: (f64, Instant),
@@ -39,30 +42,6 @@ pub(super) struct Journal {
     sync: bool,
     syncing: Mutex<Syncing>,
     synced: Condvar,
-}
-
-/// The file, shared with others who write it, but not with whoever wants to remove the run: that one takes it for itself.
-#[derive(Debug)]
-enum Held {
-    Shared(Flock<File>),
-    /// The file system has no locks. Then nobody can take it, either.
-    Open(File),
-}
-
-impl Held {
-    fn new(file: File) -> Self {
-        match Flock::lock(file, FlockArg::LockSharedNonblock) {
-            Ok(file) => Self::Shared(file),
-            Err((file, _)) => Self::Open(file),
-        }
-    }
-
-    fn file(&self) -> &File {
-        match self {
-            Self::Shared(file) => file,
-            Self::Open(file) => file,
-        }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -101,9 +80,17 @@ impl Journal {
 
     fn open(folder: &Utf8Path, readers: Readers, reserve: Utf8PathBuf, at: f64, sync: bool) -> io::Result<Self> {
         let file = readers.append(&folder.join(NAME))?;
-        let file = Held::new(file);
-        let (writing, syncing) = (Mutex::default(), Mutex::default());
-        Ok(Self { file, reserve, origin: (at, Instant::now()), writing, sync, syncing, synced: Condvar::new() })
+        let (writing, syncing, lock) = (Mutex::default(), Mutex::default(), take(&file));
+        Ok(Self {
+            file,
+            _lock: lock,
+            reserve,
+            origin: (at, Instant::now()),
+            writing,
+            sync,
+            syncing,
+            synced: Condvar::new(),
+        })
     }
 
     /// Seconds since the run began.
@@ -111,13 +98,17 @@ impl Journal {
         super::result::round(self.origin.0 + self.origin.1.elapsed().as_secs_f64())
     }
 
-    /// Adds an entry. What cannot be written is kept, and written with the next one that can.
-    pub(super) fn append(&self, entry: &Entry, durability: Durability) {
-        let Ok(line) = serde_json::to_vec(entry) else { return };
+    /// Adds the entry of an event, and tells of it: what is told of several threads comes in the order of the journal. What
+    /// cannot be written is kept, and written with the next one that can.
+    pub(super) fn append(&self, event: Event, durability: Durability, tell: &dyn Fn(&Entry)) {
         let mut writing = lock(&self.writing);
-        writing.pending.extend_from_slice(&line);
-        writing.pending.push(b'\n');
-        self.write(&mut writing);
+        let entry = entry(Some(self), event);
+        if let Ok(line) = serde_json::to_vec(&entry) {
+            writing.pending.extend_from_slice(&line);
+            writing.pending.push(b'\n');
+            self.write(&mut writing);
+        }
+        tell(&entry);
         let lines = writing.lines;
         drop(writing);
         if durability == Durability::OnDisk && self.sync {
@@ -127,7 +118,7 @@ impl Journal {
 
     fn write(&self, writing: &mut Writing) {
         while !writing.pending.is_empty() {
-            match self.file.file().write(&writing.pending) {
+            match (&self.file).write(&writing.pending) {
                 Ok(count) => {
                     writing.pending.drain(..count);
                 }
@@ -155,7 +146,7 @@ impl Journal {
             drop(syncing);
             let until = lock(&self.writing).lines;
             // A disk that cannot is a full or a broken one; the next write says so.
-            let _ = self.file.file().sync_data();
+            let _ = self.file.sync_data();
             syncing = lock(&self.syncing);
             syncing.done = syncing.done.max(until);
             syncing.busy = false;
@@ -173,6 +164,19 @@ impl Journal {
         self.write(&mut writing);
         writing.problem.take().map_or(Ok(()), Err)
     }
+}
+
+/// Locks the journal, if that can be done: nothing but what is said of the run hangs on it.
+fn take(file: &File) -> Option<Flock<File>> {
+    // Whoever looks whether it is locked has it for a moment.
+    for _ in 0..20 {
+        match Flock::lock(file.try_clone().ok()?, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Some(lock),
+            Err((_, Errno::EWOULDBLOCK)) => std::thread::sleep(Duration::from_millis(5)),
+            Err(_) => return None,
+        }
+    }
+    None
 }
 
 /// A thread that panicked while it held this has left nothing half done that matters.
@@ -215,7 +219,7 @@ pub(super) fn read(folder: &Utf8Path) -> io::Result<Vec<Entry>> {
 }
 
 /// The first line says which format the journal has; the rest of a later format may be anything.
-fn check_format(line: &[u8]) -> io::Result<()> {
+pub(super) fn check_format(line: &[u8]) -> io::Result<()> {
     #[derive(serde::Deserialize)]
     struct First {
         format: u32,

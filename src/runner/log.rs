@@ -9,6 +9,15 @@ use super::event::Stream;
 use super::mask::{Mask, MaskedStream};
 use super::save::Readers;
 
+/// How the names of the logs of a clean-up by a later run end.
+pub(super) const RECOVERY: &str = ".recovery";
+
+/// The name of the log of a step's attempt, both counted from 1.
+pub(super) fn name(index: usize, step: &str, attempt: u32, suffix: &str) -> String {
+    let attempt = if attempt == 1 { String::new() } else { format!(".attempt-{attempt}") };
+    format!("{index:02}-{step}{attempt}{suffix}.log")
+}
+
 /// The log of one step. It holds the step's output and nothing else, but for a line where some of it is missing.
 #[derive(Debug)]
 pub(super) struct StepLog<'a> {

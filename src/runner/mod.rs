@@ -37,6 +37,7 @@ mod recover;
 mod replay;
 mod result;
 mod run;
+mod runs;
 mod save;
 mod schedule;
 mod session;
@@ -59,6 +60,7 @@ pub use recover::recover;
 pub use replay::replay;
 pub use result::{Attempt, BuilderResult, Outcome, RunResult, StepResult};
 pub use run::run;
+pub use runs::{JournalReader, Log, Logs, Progress, Recorded, builder, runs};
 pub use site::{Site, StepUser};
 
 pub use crate::group::ProcessId;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 use serde::Deserialize;
 
@@ -29,16 +29,7 @@ impl Past {
     /// # Errors
     /// There is no such run, or its journal cannot be read.
     pub fn open(state: &Utf8Path, run: &str) -> Result<Self, Failure> {
-        let runs = state.join("runs");
-        // A link, so that it is what a person sees there.
-        let folder = if run == "latest" { state.join(run) } else { runs.join(run) };
-        let plain = !run.is_empty() && Utf8Path::new(run).file_name() == Some(run);
-        if !plain || !folder.join(journal::NAME).exists() {
-            return Err(unknown(&runs, run));
-        }
-        let result = read(&folder)?;
-        let folder = runs.join(&result.run);
-        Ok(Self { result: RunResult { folder, ..result } })
+        Ok(Self { result: read(&find(state, run)?)? })
     }
 
     /// What came of it so far.
@@ -116,12 +107,31 @@ pub fn read(folder: &Utf8Path) -> Result<RunResult, Failure> {
     replay(&entries, folder.to_owned()).ok_or_else(|| Failure::misuse(format!("{path} is no journal of a run")))
 }
 
+/// The folder of the run of this id, or of the `latest` one.
+///
+/// # Errors
+/// There is no such run, or it cannot be seen.
+pub(super) fn find(state: &Utf8Path, run: &str) -> Result<Utf8PathBuf, Failure> {
+    let runs = state.join("runs");
+    let plain = !run.is_empty() && Utf8Path::new(run).file_name() == Some(run);
+    let folder = if run == "latest" {
+        let link = state.join(run).read_link_utf8().ok();
+        link.and_then(|link| link.file_name().map(|id| runs.join(id)))
+    } else {
+        plain.then(|| runs.join(run))
+    };
+    folder.filter(|folder| folder.join(journal::NAME).exists()).ok_or_else(|| unknown(&runs, run))
+}
+
 fn unknown(runs: &Utf8Path, run: &str) -> Failure {
     let entries = runs.read_dir_utf8().into_iter().flatten().flatten();
     let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_owned()).collect();
     names.sort();
+    if names.is_empty() && run == "latest" {
+        return Failure::misuse(format!("nothing has run yet: there are no runs in {runs}"));
+    }
     let failure = Failure::misuse(format!("there is no run `{run}` in {runs}"));
-    match suggest::nearest(run, names.iter().map(String::as_str)) {
+    match suggest::nearest(run, names.iter().map(String::as_str).chain(["latest"])) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None if names.is_empty() => failure.help("a run is named by the id that `farmout run` says when it begins"),
         None => {

@@ -328,7 +328,7 @@ impl<'a> Supervision<'a> {
         let root = self.group_exists().then_some(self.group);
         let boot = group::boot();
         let outside = self.mark.processes(root).into_iter().filter(|process| Some(process.group) != root);
-        outside.map(|process| process.id(&boot)).collect()
+        outside.map(|process| process.id(boot)).collect()
     }
 
     /// How long nothing can happen that no output and no handle tells of; none if nothing can.

@@ -15,6 +15,7 @@ use super::folder::Folder;
 use super::journal;
 use super::killed;
 use super::lock::Lock;
+use super::log::RECOVERY;
 use super::mask::Mask;
 use super::options::Options;
 use super::queue::Queues;
@@ -235,7 +236,7 @@ pub(super) fn clean_up(
         plan: &plan,
         workspace,
         folder: &folder,
-        suffix: ".recovery",
+        suffix: RECOVERY,
         active,
         user: user.as_ref(),
         begun: left.begun.into_iter().collect(),

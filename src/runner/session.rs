@@ -71,13 +71,12 @@ impl<'a> Session<'a> {
     }
 
     fn emit_as(&self, event: Event, durability: Durability) {
-        let entry = entry(self.journal, event);
-        if let Some(journal) = self.journal
-            && !matches!(entry.event, Event::Output { .. })
-        {
-            journal.append(&entry, durability);
+        match self.journal {
+            Some(journal) if !matches!(event, Event::Output { .. }) => {
+                journal.append(event, durability, self.observer);
+            }
+            journal => (self.observer)(&entry(journal, event)),
         }
-        (self.observer)(&entry);
     }
 
     /// Tells the observer alone.

@@ -19,7 +19,7 @@ use super::event::{Event, Stream};
 use super::files;
 use super::keep;
 use super::lock::{Lock, Wish};
-use super::log::StepLog;
+use super::log::{self, StepLog};
 use super::origin::origin;
 use super::process::{Ended, Happening, Job, Limits, Stopped, supervise};
 use super::queue::Turn;
@@ -93,7 +93,8 @@ impl<'a> Work<'a> {
         }
         let mut retried: Vec<Attempt> = Vec::new();
         let mut result = loop {
-            let result = self.attempt(index, step, retried.len() + 1);
+            let number = u32::try_from(retried.len() + 1).unwrap_or(u32::MAX);
+            let result = self.attempt(index, step, number);
             let failed = matches!(result.outcome, Outcome::Failure | Outcome::Warnings);
             if !failed || !step.infrastructure || retried.len() >= self.session.options.retries as usize {
                 break result;
@@ -122,11 +123,10 @@ impl<'a> Work<'a> {
         self.session.interrupts.pause(pause, 1).is_ok() && self.session.requests() == 0
     }
 
-    fn attempt(&mut self, index: usize, step: &Step, number: usize) -> StepResult {
+    fn attempt(&mut self, index: usize, step: &Step, number: u32) -> StepResult {
         let session = self.session;
         let mut result = self.begun(step);
-        let attempt = if number == 1 { String::new() } else { format!(".attempt-{number}") };
-        let name = format!("{:02}-{}{attempt}{}.log", index + 1, step.name, self.suffix);
+        let name = log::name(index + 1, &step.name, number, self.suffix);
         let mut log = StepLog::create(
             &self.folder.join(&name),
             Readers::of(self.user),

@@ -134,7 +134,7 @@ impl fmt::Display for Stray {
 pub(super) fn left(mark: &Mark, leader: Option<&ProcessId>) -> Vec<Stray> {
     let boot = group::boot();
     let root = leader.filter(|leader| leader.leads_a_live_group()).map(|leader| leader.pid);
-    let processes = mark.processes(root).into_iter().map(|process| process.id(&boot));
+    let processes = mark.processes(root).into_iter().map(|process| process.id(boot));
     processes.map(|process| Stray { command: command(process.pid), process }).collect()
 }
 

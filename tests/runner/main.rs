@@ -10,6 +10,7 @@ mod locks;
 mod output;
 mod parallel;
 mod report;
+mod runs;
 mod steps;
 mod strays;
 mod support;

@@ -29,12 +29,12 @@ pub(super) fn github(report: &Report<'_>, output: &mut impl Write) -> io::Result
 }
 
 /// Text behind the command.
-fn data(text: &str) -> String {
+pub(crate) fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// A property's value, which `:` and `,` would end.
-fn property(text: &str) -> String {
+pub(crate) fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 

@@ -1,6 +1,6 @@
 //! The forms in which a report is written: a file for each. A [`Report`] comes in, text goes out.
 
-mod github;
+pub(crate) mod github;
 mod gitlab;
 mod human;
 mod json;
