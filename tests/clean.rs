@@ -151,8 +151,7 @@ fn a_run_at_work_stays() {
     assert!(ran.out.contains(&format!("{at_work}  kept")), "{}", ran.out);
     assert!(ran.out.contains("buildout-caches  kept"), "{}", ran.out);
     assert_eq!(farm.runs().len(), 2);
-    let records = farm.state().join("active");
-    let record = fs::read_dir(&records).unwrap().next().unwrap().unwrap().path();
+    let record = record(&farm);
     let aside = farm.directory.path().join("record");
     fs::rename(&record, &aside).unwrap();
     farm.run(&["clean", "--max-size", "0"]).exits(0).says("it is at work");
@@ -160,6 +159,13 @@ fn a_run_at_work_stays() {
     fs::write(farm.directory.path().join("go"), "").unwrap();
     runner.wait().exits(0);
     farm.run(&["clean", "--max-size", "0"]).exits(0).says("1 run removed");
+}
+
+/// The file of the only builder that is on record as at work.
+fn record(farm: &Verdict) -> PathBuf {
+    let entries = fs::read_dir(farm.state().join("active")).unwrap().map(|entry| entry.unwrap().path());
+    let mut records = entries.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    records.next().expect("no builder is at work")
 }
 
 /// A run that is still to be cleaned up stays, and so do all where a record cannot be read.
@@ -173,7 +179,7 @@ fn a_run_to_recover_stays() {
     runner.signal(Signal::SIGKILL);
     runner.wait();
     farm.rename(&killed, "20010101-000000-dead");
-    let record = fs::read_dir(farm.state().join("active")).unwrap().next().unwrap().unwrap().path();
+    let record = record(&farm);
     let text = fs::read_to_string(&record).unwrap().replace(&killed, "20010101-000000-dead");
     fs::write(&record, "{").unwrap();
     farm.run(&["clean", "--keep", "1", "--failures"]).exits(0).says("nothing to remove").says("cannot be read");
