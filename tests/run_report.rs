@@ -108,6 +108,27 @@ fn the_page_of_a_run_compares_with_the_runs_before() {
 }
 
 #[test]
+fn pages_are_written_of_many_runs_with_an_index_over_them() {
+    let farm = farm();
+    farm.run(&["run", "plans.yaml"]).exits(1);
+    let first = farm.latest();
+    let name = |run: &std::path::Path| format!("{}.html", run.file_name().unwrap().to_str().unwrap());
+    farm.run(&["runs", "--html", "pages"]).exits(0);
+    let pages = farm.root.join("pages");
+    let page = fs::read_to_string(pages.join(name(&first))).unwrap();
+    assert!(page.contains("<title>"));
+    fs::write(pages.join(name(&first)), "as it was").unwrap();
+    farm.run(&["run", "plans.yaml"]).exits(1);
+    farm.run(&["runs", "--html", "pages"]).exits(0);
+    let index = fs::read_to_string(pages.join("index.html")).unwrap();
+    for run in [&first, &farm.latest()] {
+        assert!(index.contains(&format!("{}\"", name(run))), "{index}");
+    }
+    assert_eq!(fs::read_to_string(pages.join(name(&first))).unwrap(), "as it was");
+    assert!(pages.join(name(&farm.latest())).exists());
+}
+
+#[test]
 fn reports_are_written_of_an_interrupted_run_too() {
     let farm = Farm::empty();
     farm.write("plans.yaml", &(plan("slow", "echo begun; sleep 1000") + &plan("never", "true")));

@@ -1,4 +1,4 @@
-//! What a farm wants of its runs besides their results: that somebody is told, and that old runs go. Between the farm that asks
+//! What a farm wants of its runs besides their results: that somebody is told, that logs stay short, and that old runs go. Between the farm that asks
 //! for it and the runner that knows nothing of it.
 
 use camino::Utf8Path;
@@ -47,6 +47,11 @@ impl Aftermath {
             gid: account.gid,
             home: "/".into(),
         });
+    }
+
+    /// How many bytes of a step's output are kept, where the farm says so.
+    pub(super) fn log_limit(&self) -> Option<u64> {
+        self.keep.log.map(|size| size.0)
     }
 
     /// A run is about to begin.

@@ -116,7 +116,8 @@ impl ExecuteArguments {
         let slave = plans.first().map_or("", |plan| plan.slave.as_str());
         let longest = plans.iter().map(|plan| plan.directory.as_str()).max_by_key(|directory| directory.len());
         place::check(state, slave, longest.unwrap_or_default(), account.as_ref())?;
-        let site = site(secrets, state, slave, account)?;
+        let mut site = site(secrets, state, slave, account)?;
+        site.log_limit = aftermath.log_limit().or(site.log_limit);
         aftermath.begin(&site)?;
         let manner = Manner { verbose: self.verbose, colour: coloured(), style: Style::of_output(true) };
         let mut report = Terminal::new(std::io::stdout(), manner);

@@ -52,18 +52,29 @@ pub(super) fn ignore_closed(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
 
-/// Writes a report into a file: aside first, so that it is there whole or not at all.
-fn write(run: &Recorded, format: Format, path: &Utf8Path) -> Result<(), Failure> {
-    let failed = |error: io::Error| Failure::misuse(format!("cannot write the report {path}: {error}"));
+/// Writes a report into a file.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn write(run: &Recorded, format: Format, path: &Utf8Path) -> Result<(), Failure> {
     let manner = Manner::default();
+    write_with(path, &|out| format.write(run, manner, out))
+}
+
+/// Writes a file with what `content` writes: aside first, so that it is there whole or not at all.
+pub(super) fn write_with(
+    path: &Utf8Path,
+    content: &dyn Fn(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::misuse(format!("cannot write the report {path}: {error}"));
     if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         // A pipe or a device cannot be replaced.
         let mut file = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
-        return format.write(run, manner, &mut file).map_err(failed);
+        return content(&mut file).map_err(failed);
     }
     let mut file = tempfile::NamedTempFile::new_in(folder(path)).map_err(failed)?;
     let mut buffer = io::BufWriter::new(&mut file);
-    format.write(run, manner, &mut buffer).and_then(|()| buffer.flush()).map_err(failed)?;
+    content(&mut buffer).and_then(|()| buffer.flush()).map_err(failed)?;
     drop(buffer);
     file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;

@@ -20,10 +20,13 @@ pub struct Retention {
     /// As much as the logs and results of runs may take on the disk, such as `10 GiB`.
     #[schemars(with = "Option<String>")]
     pub size: Option<Size>,
+    /// As much as the log of one step may take, such as `64 MiB`; of a longer one the first and the last half of that is kept.
+    #[schemars(with = "Option<String>")]
+    pub log: Option<Size>,
 }
 
 impl Retention {
-    /// Whether there is a limit at all.
+    /// Whether there is a limit that old runs can be beyond.
     pub fn is_limited(&self) -> bool {
         self.runs.is_some() || self.days.is_some() || self.size.is_some()
     }

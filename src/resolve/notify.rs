@@ -87,14 +87,17 @@ fn address(decoder: &mut Decoder<'_>, node: &Node) -> Option<String> {
 
 /// Reads how much of earlier runs is kept.
 pub(super) fn retention(decoder: &mut Decoder<'_>, node: &Node) -> Option<Retention> {
-    let fields = decoder.fields(node, "`keep`", &["runs", "days", "size"])?;
+    let fields = decoder.fields(node, "`keep`", &["runs", "days", "size", "log"])?;
     let number = |decoder: &mut Decoder<'_>, key| {
         fields.get(key).and_then(|node| decoder.number(node, 1, "a whole number, at least 1"))
     };
     let (runs, days) = (number(decoder, "runs"), number(decoder, "days"));
-    let size = fields.get("size").and_then(|node| {
-        let expected = "a size such as `10 GiB` or `500 MB`";
-        decoder.word(node, expected)?.parse().ok().or_else(|| decoder.unexpected(expected, node))
-    });
-    Some(Retention { runs, days, size })
+    let size = |decoder: &mut Decoder<'_>, key| {
+        fields.get(key).and_then(|node| {
+            let expected = "a size such as `10 GiB` or `500 MB`";
+            decoder.word(node, expected)?.parse().ok().or_else(|| decoder.unexpected(expected, node))
+        })
+    };
+    let (size, log) = (size(decoder, "size"), size(decoder, "log"));
+    Some(Retention { runs, days, size, log })
 }

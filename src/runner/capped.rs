@@ -127,7 +127,7 @@ impl Capped {
     fn join(&mut self, end: &Part, cut: u64) -> io::Result<()> {
         if let (1.., Some(limit)) = (cut, self.limit) {
             let line = format!(
-                "\n[farmout: {cut} bytes are left out here: a log keeps {limit} bytes of a step's output; raise `log-limit` to keep more]\n"
+                "\n[farmout: {cut} bytes are left out here: a log keeps {limit} bytes of a step's output; `keep: {{log: …}}` in farm.yaml is the limit]\n"
             );
             self.start.put(line.as_bytes()).map_err(|short| short.error)?;
         }
@@ -276,7 +276,7 @@ mod tests {
                 let bytes = format!("{cut} bytes");
                 prop_assert!(told.unwrap().contains(&bytes));
                 let line = format!(
-                    "\n[farmout: {cut} bytes are left out here: a log keeps {} bytes of a step's output; raise `log-limit` to keep more]\n",
+                    "\n[farmout: {cut} bytes are left out here: a log keeps {} bytes of a step's output; `keep: {{log: …}}` in farm.yaml is the limit]\n",
                     2 * half
                 );
                 let wanted = [&whole[..half], line.as_bytes(), &whole[half + cut..]].concat();

@@ -91,7 +91,7 @@ fn of_a_log_that_is_too_long_both_ends_are_kept() {
     assert_eq!(result.outcome, Some(Success));
     assert_eq!(reason(&result, "long"), "its log is cut: 20000 bytes in its middle are left out");
     let lines = |numbers: std::ops::Range<u32>| numbers.map(|number| format!("{number:09}\n")).collect::<String>();
-    let cut = "\n[farmout: 20000 bytes are left out here: a log keeps 10000 bytes of a step's output; raise `log-limit` to keep more]\n";
+    let cut = "\n[farmout: 20000 bytes are left out here: a log keeps 10000 bytes of a step's output; `keep: {log: …}` in farm.yaml is the limit]\n";
     assert_eq!(slave.log("a/01-long.log"), format!("{}{cut}{}", lines(0..500), lines(2500..3000)));
     assert_eq!(slave.path("state/latest/a").read_dir().unwrap().count(), 2, "the plan and the log");
     // Whoever watches sees all of it.
