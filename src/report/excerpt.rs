@@ -22,7 +22,10 @@ impl Window {
 
     /// The lines that matter of a step with this name.
     pub(super) fn of(step: &str) -> Self {
-        let analysis = step == "analysis" || step.ends_with("-analysis") || step.starts_with("analyse");
+        let analysis = step == "analysis"
+            || step.ends_with("-analysis")
+            || step.starts_with("analyse")
+            || step.starts_with("analyze");
         if analysis { Self::ANALYSIS } else { Self::ORDINARY }
     }
 }
