@@ -82,7 +82,7 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
         files.incomplete || builds.len() < sections || manifests.iter().any(|manifest| manifest.sheet.lacks);
     let more_slaves = files.incomplete || fragments.iter().any(|fragment| fragment.lacks);
     let graph = dispatch(Farm { builds, slaves, declarations, more_builds, more_slaves });
-    check(&graph, &mut diagnostics);
+    check(&graph, &templates, &mut diagnostics);
     silence(&mut diagnostics, &sources);
     let has_fragments = !fragments.is_empty();
     let FarmFile { notify, keep, .. } = files.farm;

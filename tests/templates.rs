@@ -94,9 +94,9 @@ fn properties_that_are_none_are_told_at_their_places() {
     snapshot!("templates-property", text(&output.stderr));
 }
 
-/// A template of a farm's own may take properties in any text: what is none is told when it is filled in.
+/// A template of a farm's own may take properties in any text: what is none is told where it is filled in.
 #[test]
-fn a_property_in_a_plain_text_is_told_when_it_is_planned() {
+fn a_property_in_a_plain_text_is_told_too() {
     let farm = farm("post-buildout-steps = say\nsay.text = $(buildout-tag\n");
     fs::create_dir(farm.path().join("steps")).unwrap();
     fs::write(farm.path().join("farm.yaml"), "templates: [steps]\n").unwrap();
@@ -106,9 +106,9 @@ fn a_property_in_a_plain_text_is_told_when_it_is_planned() {
          steps: [{name: say, help: Say it., run: [echo, \"{{ option['say.text'] | properties }}\"]}]\n",
     )
     .unwrap();
-    let output = run(&farm, "plan");
+    let output = run(&farm, "compile");
     assert_eq!(output.status.code(), Some(1));
-    snapshot!("templates-property-planned", text(&output.stderr));
+    snapshot!("templates-property-filled-in", text(&output.stderr));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod build;
 mod buildout;
 mod dispatch;
 pub(crate) mod layout;
+mod plan;
 mod secret;
 mod slave;
 
@@ -13,6 +14,7 @@ use camino::Utf8PathBuf;
 use crate::diagnostic::Diagnostics;
 use crate::dispatch::Graph;
 use crate::source::{SourceId, Sources};
+use crate::steps::Templates;
 
 /// Checks the fragments as files: they hold passwords.
 pub fn check_fragments(
@@ -23,11 +25,12 @@ pub fn check_fragments(
     secret::files(fragments, sources, diagnostics);
 }
 
-/// Checks the graph.
-pub fn check(graph: &Graph, diagnostics: &mut Diagnostics) {
+/// Checks the graph, and that plans can be made of it.
+pub fn check(graph: &Graph, templates: &Templates, diagnostics: &mut Diagnostics) {
     build::check(graph, diagnostics);
     buildout::check(graph, diagnostics);
     dispatch::check(graph, diagnostics);
     secret::passwords(&graph.farm.slaves, diagnostics);
     slave::check(graph, diagnostics);
+    plan::check(graph, templates, diagnostics);
 }

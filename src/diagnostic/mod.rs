@@ -80,6 +80,8 @@ pub struct Diagnostics {
     retracted: HashSet<(&'static str, Span)>,
     /// What a repeated problem's labels go to, so that callers need not care.
     repeated: Option<Diagnostic>,
+    /// How often an error was reported, the same one again included.
+    errors: usize,
 }
 
 impl Diagnostics {
@@ -87,6 +89,7 @@ impl Diagnostics {
     pub fn push(&mut self, problem: impl Into<Problem>, span: Span) -> &mut Diagnostic {
         let problem = problem.into();
         let Wording { code, severity, .. } = problem.wording();
+        self.errors += usize::from(severity == Severity::Error);
         let fresh = self.seen.insert((code, span));
         let diagnostic = Diagnostic { problem, code, severity, span, related: Vec::new() };
         if fresh {
@@ -96,6 +99,12 @@ impl Diagnostics {
         } else {
             self.repeated.insert(diagnostic)
         }
+    }
+
+    /// How often an error was reported so far, the same one again included: whoever reads one thing of many learns whether it
+    /// has a mistake.
+    pub fn errors(&self) -> usize {
+        self.errors
     }
 
     /// Takes back what an error at the same place says better.

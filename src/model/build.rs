@@ -36,6 +36,8 @@ pub struct Build {
     pub steps: Vec<StepUse>,
     /// The values of the options that its step templates declare; builds that have the same share them.
     pub options: Arc<IndexMap<String, Value>>,
+    /// Whether all that its section says was understood; else what it lacks has been reported.
+    pub whole: bool,
 }
 
 /// What is inside a buildout.

@@ -5,10 +5,10 @@ use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
 
 use super::placeholder::{self, Value};
-use super::{FORMAT, LowerError, Plan, Procedure, Step};
+use super::{Condition, FORMAT, LowerError, Plan, Procedure, Step};
 use crate::compile::secret_name;
 use crate::dispatch::{Chosen, required};
-use crate::model::{Declarations, Offer, OfferValue, Slave, Variant, Version};
+use crate::model::{Declarations, Offer, OfferValue, Requirement, Slave, Variant, Version};
 
 /// PostgreSQL cuts identifiers off after these bytes, without a word.
 pub(crate) const LONGEST_DATABASE: usize = 63;
@@ -32,7 +32,7 @@ pub fn bind(procedure: &Procedure, slave: &Slave, declarations: &Declarations) -
     };
     let mut path = Vec::new();
     let mut environment = IndexMap::from([("TMPDIR".to_owned(), "${tmp-dir}".to_owned())]);
-    for (name, bound) in &binding.capabilities.clone() {
+    for (name, bound) in &binding.offered.capabilities.clone() {
         let Some(declaration) = declarations.get(name) else { continue };
         for directory in &declaration.path {
             path.push(binding.fill(directory).map_err(failed("path"))?);
@@ -46,13 +46,7 @@ pub fn bind(procedure: &Procedure, slave: &Slave, declarations: &Declarations) -
     environment.retain(|_, value| !value.is_empty());
     let mut steps = Vec::new();
     for procedure_step in &procedure.steps {
-        let applies = procedure_step.only_if.as_ref().is_none_or(|condition| {
-            let bound = binding.capabilities.get(&condition.capability);
-            bound
-                .and_then(|bound| bound.variant.as_ref())
-                .is_some_and(|variant| variant.option == condition.option && variant.is == condition.is)
-        });
-        if applies {
+        if procedure_step.only_if.as_ref().is_none_or(|condition| binding.offered.meets(condition)) {
             let name = &procedure_step.step.name;
             steps.push(binding.step(&procedure_step.step).map_err(failed(name))?);
         }
@@ -76,6 +70,59 @@ pub fn bind(procedure: &Procedure, slave: &Slave, declarations: &Declarations) -
     })
 }
 
+/// The capability and the option that a placeholder is about, if it is about one.
+pub(crate) fn capability_option(name: &str) -> Option<(&str, &str)> {
+    name.split_once('.').filter(|(capability, _)| !["property", "secret"].contains(capability))
+}
+
+/// What a slave offers a builder: its capabilities, each at one version.
+#[derive(Debug, Clone)]
+pub(crate) struct Offered {
+    capabilities: IndexMap<String, Bound>,
+}
+
+impl Offered {
+    /// What a slave offers the builder of these versions and requirements.
+    pub(crate) fn new(chosen: &Chosen, requires: &[Requirement], slave: &Slave, declarations: &Declarations) -> Self {
+        let mut all: Chosen = chosen.clone();
+        all.extend(required(requires, chosen, slave));
+        let bound = |(name, version): (String, Option<Version>)| {
+            let offer = slave.offer(&name, version.as_ref())?;
+            Some((name.clone(), Bound::new(&name, offer, slave, declarations)))
+        };
+        Self { capabilities: all.into_iter().filter_map(bound).collect() }
+    }
+
+    /// One offer of a slave alone.
+    pub(crate) fn one(capability: &str, offer: &Offer, slave: &Slave, declarations: &Declarations) -> Self {
+        let bound = Bound::new(capability, offer, slave, declarations);
+        Self { capabilities: IndexMap::from([(capability.to_owned(), bound)]) }
+    }
+
+    /// Whether it is offered in a certain way.
+    pub(crate) fn meets(&self, condition: &Condition) -> bool {
+        let bound = self.capabilities.get(&condition.capability);
+        bound
+            .and_then(|bound| bound.variant.as_ref())
+            .is_some_and(|variant| variant.option == condition.option && variant.is == condition.is)
+    }
+
+    /// The version of a capability.
+    pub(crate) fn version(&self, capability: &str) -> Option<&Version> {
+        self.capabilities.get(capability)?.version.as_ref()
+    }
+
+    /// What `capability.option` stands for.
+    pub(crate) fn value(&self, name: &str) -> Value {
+        let Some((capability, option)) = name.split_once('.') else { return Value::Absent };
+        let Some(bound) = self.capabilities.get(capability) else { return Value::Absent };
+        match (option, &bound.version) {
+            ("version", Some(version)) => Value::Known(version.to_string()),
+            _ => bound.options.get(option).cloned().unwrap_or(Value::Absent),
+        }
+    }
+}
+
 /// A capability that the builder gets on the slave.
 #[derive(Debug, Clone)]
 struct Bound {
@@ -88,7 +135,7 @@ struct Binding<'a> {
     procedure: &'a Procedure,
     slave: &'a Slave,
     declarations: &'a Declarations,
-    capabilities: IndexMap<String, Bound>,
+    offered: Offered,
     database: String,
     /// The secrets that were asked for.
     secrets: Vec<String>,
@@ -96,15 +143,9 @@ struct Binding<'a> {
 
 impl<'a> Binding<'a> {
     fn new(procedure: &'a Procedure, slave: &'a Slave, declarations: &'a Declarations) -> Self {
-        let mut chosen: Chosen = procedure.chosen.clone();
-        chosen.extend(required(&procedure.requires, &procedure.chosen, slave));
-        let bound = |(name, version): (String, Option<Version>)| {
-            let offer = slave.offer(&name, version.as_ref())?;
-            Some((name.clone(), Bound::new(&name, offer, slave, declarations)))
-        };
-        let capabilities = chosen.into_iter().filter_map(bound).collect();
+        let offered = Offered::new(&procedure.chosen, &procedure.requires, slave, declarations);
         let database = database(&slave.db_prefix, &procedure.builder);
-        Self { procedure, slave, declarations, capabilities, database, secrets: Vec::new() }
+        Self { procedure, slave, declarations, offered, database, secrets: Vec::new() }
     }
 
     fn fill(&mut self, text: &str) -> Result<String, placeholder::Error> {
@@ -126,15 +167,8 @@ impl<'a> Binding<'a> {
         if name == "slave" {
             return Value::Known(self.slave.name.clone());
         }
-        if AT_RUN_TIME.contains(&name) || name.starts_with("property.") || name.starts_with("secret.") {
-            return Value::Later;
-        }
-        let Some((capability, option)) = name.split_once('.') else { return Value::Absent };
-        let Some(bound) = self.capabilities.get(capability) else { return Value::Absent };
-        match (option, &bound.version) {
-            ("version", Some(version)) => Value::Known(version.to_string()),
-            _ => bound.options.get(option).cloned().unwrap_or(Value::Absent),
-        }
+        let later = AT_RUN_TIME.contains(&name) || name.starts_with("property.") || name.starts_with("secret.");
+        if later { Value::Later } else { self.offered.value(name) }
     }
 
     fn step(&mut self, step: &Step) -> Result<Step, placeholder::Error> {
@@ -150,7 +184,7 @@ impl<'a> Binding<'a> {
     /// The builder's properties, those of the capabilities that it got here, and the slave's own.
     fn properties(&self) -> IndexMap<String, String> {
         let mut properties = self.procedure.properties.clone();
-        for (name, bound) in &self.capabilities {
+        for (name, bound) in &self.offered.capabilities {
             let version = bound.version.as_ref().map(Version::to_string);
             properties.extend(version.map(|version| (self.declarations.version_property(name), version)));
             for (option, value) in &bound.options {

@@ -29,15 +29,10 @@ pub(super) fn carry(file: &Utf8Path, with: Option<&Utf8Path>) -> Result<Vec<Plan
             let metadata = fs::metadata(&path).map_err(unreadable)?;
             total += metadata.len();
             if total > MOST_BYTES {
-                return Err(format!(
-                    "{} is more than {} MiB: a plan carries a configuration and small sources; keep the rest in a repository",
-                    with.unwrap_or(&path),
-                    MOST_BYTES >> 20
-                ));
+                return Err(format!("{} is more than {} MiB", with.unwrap_or(&path), MOST_BYTES >> 20));
             }
             let bytes = fs::read(&path).map_err(unreadable)?;
-            let content = String::from_utf8(bytes)
-                .map_err(|_| format!("{path} is no text in UTF-8: a plan carries text files only"))?;
+            let content = String::from_utf8(bytes).map_err(|_| format!("{path} is no text in UTF-8"))?;
             let executable = metadata.permissions().mode() & 0o111 != 0;
             let relative = path.strip_prefix(base).unwrap_or(&path).to_owned();
             Ok(PlanFile { path: relative, executable, content })
@@ -61,7 +56,7 @@ fn walk(directory: &Utf8Path, paths: &mut Vec<Utf8PathBuf>) -> Result<(), String
         } else if kind.is_file() {
             paths.push(entry.path().to_owned());
         } else {
-            return Err(format!("{} is neither a file nor a directory: a plan cannot carry it", entry.path()));
+            return Err(format!("{} is neither a file nor a directory", entry.path()));
         }
     }
     Ok(())

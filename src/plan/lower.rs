@@ -1,5 +1,7 @@
 //! The first half of lowering: what a builder does, on whichever slave.
 
+use std::sync::Arc;
+
 use camino::Utf8PathBuf;
 use indexmap::IndexMap;
 use minijinja::context;
@@ -8,10 +10,10 @@ use super::carry::carry;
 use super::{PlanFile, Step};
 use crate::Compilation;
 use crate::compile::address_secret;
-use crate::dispatch::{Builder, Chosen};
+use crate::dispatch::{Builder, Chosen, Graph};
 use crate::model::inventory::Inventory;
 use crate::model::{Build, BuildoutSource, Requirement, Value, credentials};
-use crate::steps::{Continues, ExpandError, Expansion, Template, values};
+use crate::steps::{Continues, ExpandError, Expansion, PlacedStep, StepPlace, Template, Templates, values};
 use crate::tool::fetch::CREDENTIALS;
 
 /// What a builder does, options of capabilities left as placeholders `${capability.option}`.
@@ -44,10 +46,12 @@ pub struct ProcedureStep {
     pub step: Step,
     /// It is there only on slaves that offer a capability in a certain way.
     pub only_if: Option<Condition>,
+    /// Where it is written; none where it is built in.
+    pub place: Option<Arc<StepPlace>>,
 }
 
 /// A slave offers a capability with a certain value of an option.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Condition {
     /// The capability.
     pub capability: String,
@@ -88,19 +92,44 @@ pub fn lower(
     builder: &Builder,
     locked: Option<&Inventory>,
 ) -> Result<Procedure, LowerError> {
-    let graph = &compilation.graph;
+    let files = files(compilation.graph.build(builder)).map_err(LowerError::Carry)?;
+    let (procedure, errors) = outline(&compilation.graph, &compilation.templates, builder, locked);
+    errors.into_iter().next().map_or(Ok(Procedure { files, ..procedure }), Err)
+}
+
+/// The files that a build carries.
+///
+/// # Errors
+/// Why one of them cannot be carried.
+pub(crate) fn files(build: &Build) -> Result<Vec<PlanFile>, String> {
+    match build.buildout.as_ref().map(|buildout| &buildout.source) {
+        Some(BuildoutSource::Standalone { file, with }) => carry(file, with.as_deref()),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Lowers a builder, but for the files that it carries: no file is read. What is wrong comes with what is not.
+pub(crate) fn outline(
+    graph: &Graph,
+    templates: &Templates,
+    builder: &Builder,
+    locked: Option<&Inventory>,
+) -> (Procedure, Vec<LowerError>) {
     let build = graph.build(builder);
-    let mut location = Location::of(build)?;
-    let surroundings =
-        Surroundings { compilation, build, builder: &builder.name, locked: locked_values(build, locked) };
+    let mut errors = Vec::new();
+    let mut location = Location::of(build);
+    let locked = locked_values(build, locked);
+    let surroundings = Surroundings { templates, build, builder: &builder.name, locked };
     let mut lowering = Lowering::default();
-    for (template, condition) in variants(compilation, build, builder) {
-        lowering.add(&surroundings, &location, template, Some(condition))?;
+    for (template, condition) in variants(graph, templates, build, builder) {
+        lowering.add(&surroundings, &location, template, Some(condition), &mut errors);
     }
     for used in &build.steps {
-        let missing = || LowerError::NoTemplate(used.template.clone());
-        let template = compilation.templates.find(&used.template).ok_or_else(missing)?;
-        lowering.add(&surroundings, &location, template, None)?;
+        let Some(template) = templates.find(&used.template) else {
+            errors.push(LowerError::NoTemplate(used.template.clone()));
+            continue;
+        };
+        lowering.add(&surroundings, &location, template, None, &mut errors);
         if let Some(continues) = &template.continues {
             location.go_on(continues);
         }
@@ -112,7 +141,7 @@ pub fn lower(
         let named = format!("${{secret.{}}}", address_secret(&build.name));
         steps.iter_mut().for_each(|step| hide(&mut step.step, &shown, &named));
     }
-    Ok(Procedure {
+    let procedure = Procedure {
         builder: builder.name.clone(),
         build: build.name.clone(),
         manifest: build.manifest.to_path_buf(),
@@ -120,9 +149,10 @@ pub fn lower(
         chosen: Chosen::clone(&builder.chosen),
         requires: build.requires.clone(),
         properties: graph.properties(builder),
-        files: location.files,
+        files: Vec::new(),
         steps,
-    })
+    };
+    (procedure, errors)
 }
 
 /// Puts the name of a password in the place of the `user:password@` in a step's arguments.
@@ -162,15 +192,20 @@ fn locked_values(build: &Build, locked: Option<&Inventory>) -> minijinja::Value 
 }
 
 /// The templates that the builder's capabilities bring on some slaves.
-fn variants<'a>(compilation: &'a Compilation, build: &Build, builder: &Builder) -> Vec<(&'a Template, Condition)> {
+fn variants<'a>(
+    graph: &'a Graph,
+    templates: &'a Templates,
+    build: &Build,
+    builder: &Builder,
+) -> Vec<(&'a Template, Condition)> {
     let required = build.requires.iter().map(|requirement| &requirement.capability);
     let mut names: Vec<&String> = builder.chosen.keys().collect();
     names.extend(required.filter(|name| !builder.chosen.contains_key(*name)));
-    let declarations = names.into_iter().filter_map(|name| compilation.graph.farm.declarations.get(name));
+    let declarations = names.into_iter().filter_map(|name| graph.farm.declarations.get(name));
     declarations
         .flat_map(|declaration| declaration.variants.iter().map(move |variant| (declaration, variant)))
         .filter_map(|(declaration, variant)| {
-            let template = compilation.templates.find(variant.template.as_deref()?)?;
+            let template = templates.find(variant.template.as_deref()?)?;
             let (capability, option, is) = (declaration.name.clone(), variant.option.clone(), variant.is.clone());
             Some((template, Condition { capability, option, is }))
         })
@@ -179,7 +214,7 @@ fn variants<'a>(compilation: &'a Compilation, build: &Build, builder: &Builder) 
 
 /// What a builder's templates see, wherever its buildout is.
 struct Surroundings<'a> {
-    compilation: &'a Compilation,
+    templates: &'a Templates,
     build: &'a Build,
     builder: &'a str,
     locked: minijinja::Value,
@@ -215,16 +250,22 @@ impl Lowering {
         location: &Location,
         template: &Template,
         only_if: Option<Condition>,
-    ) -> Result<(), LowerError> {
+        errors: &mut Vec<LowerError>,
+    ) {
         let context = surroundings.context(location);
         let directory = format!("${{build-dir}}{}", super::placeholder::escape(&location.subdir));
-        let templates = &surroundings.compilation.templates;
+        let templates = surroundings.templates;
         let options = &surroundings.build.options;
         let expansion = Expansion { templates, template, options, context: &context, directory: &directory };
-        let conditional = |step| ProcedureStep { step, only_if: only_if.clone() };
-        self.steps.extend(expansion.steps()?.into_iter().map(conditional));
-        self.clean_up.push(expansion.clean_up()?.into_iter().map(conditional).collect());
-        Ok(())
+        let conditional = |PlacedStep { step, place }| ProcedureStep { step, only_if: only_if.clone(), place };
+        let mut fine = |steps: Result<Vec<PlacedStep>, ExpandError>| {
+            steps.unwrap_or_else(|error| {
+                errors.push(error.into());
+                Vec::new()
+            })
+        };
+        self.steps.extend(fine(expansion.steps()).into_iter().map(conditional));
+        self.clean_up.push(fine(expansion.clean_up()).into_iter().map(conditional).collect());
     }
 
     /// All steps, each name once: logs and lock holders go by it.
@@ -249,33 +290,30 @@ struct Location {
     /// Begins with a slash where there is one.
     subdir: String,
     source: minijinja::Value,
-    files: Vec<PlanFile>,
 }
 
 impl Location {
-    fn of(build: &Build) -> Result<Self, LowerError> {
-        let no_files = |configuration: &str, subdir: Option<&String>, source| Self {
+    fn of(build: &Build) -> Self {
+        let repository = |configuration: &str, subdir: Option<&String>, source| Self {
             configuration: configuration.to_owned(),
             subdir: subdir.map_or(String::new(), |subdir| format!("/{}", subdir.trim_matches('/'))),
             source,
-            files: Vec::new(),
         };
-        Ok(match build.buildout.as_ref().map(|buildout| &buildout.source) {
-            Some(BuildoutSource::Standalone { file, with }) => Self {
+        match build.buildout.as_ref().map(|buildout| &buildout.source) {
+            Some(BuildoutSource::Standalone { file, .. }) => Self {
                 configuration: file.file_name().unwrap_or_default().to_owned(),
                 subdir: String::new(),
                 source: context! {},
-                files: carry(file, with.as_deref()).map_err(LowerError::Carry)?,
             },
             Some(BuildoutSource::Vcs { url, branch, path, subdir, .. }) => {
-                no_files(path, subdir.as_ref(), context! { url, branch })
+                repository(path, subdir.as_ref(), context! { url, branch })
             }
-            Some(BuildoutSource::HgTag { url, path }) => no_files(path, None, context! { url }),
+            Some(BuildoutSource::HgTag { url, path }) => repository(path, None, context! { url }),
             Some(BuildoutSource::Archive { directory_property, name_property, path }) => {
-                no_files(path, None, context! { directory_property, name_property })
+                repository(path, None, context! { directory_property, name_property })
             }
-            None => no_files("", None, context! {}),
-        })
+            None => repository("", None, context! {}),
+        }
     }
 
     /// A template made another buildout, which is the one from there on.

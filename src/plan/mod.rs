@@ -10,7 +10,8 @@ mod model;
 pub mod placeholder;
 mod properties;
 
-pub(crate) use bind::{AT_RUN_TIME, LONGEST_DATABASE};
+pub(crate) use bind::{AT_RUN_TIME, LONGEST_DATABASE, Offered, capability_option};
 pub use bind::{bind, database};
 pub use lower::{Condition, LowerError, Procedure, ProcedureStep, lower};
+pub(crate) use lower::{files, outline};
 pub use model::{FORMAT, NamedBy, OnFailure, Phase, Plan, PlanFile, Step};

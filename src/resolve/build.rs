@@ -113,6 +113,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn build(mut self) -> Option<Build> {
+        let errors = self.diagnostics.errors();
         let found = self.found("buildout");
         let wanted = found.is_some();
         let within = Within::new(self.knowledge.root).and(&self.manifest.directory);
@@ -141,6 +142,7 @@ impl Reading<'_> {
             requires,
             steps: Vec::new(),
             options: Arc::default(),
+            whole: true,
         };
         if let Some(buildout) = &build.buildout {
             build.steps = self.steps(buildout);
@@ -157,6 +159,7 @@ impl Reading<'_> {
                 self.found(name);
             }
         }
+        build.whole = self.diagnostics.errors() == errors && !self.unclear.contains(self.name);
         // A buildout with a mistake has been reported: without its builders nothing else can be said of it.
         (build.buildout.is_some() || !wanted).then_some(build)
     }

@@ -1,21 +1,33 @@
 //! Filling in step templates at compile time, by minijinja.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use minijinja::value::ValueKind;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 
 use super::Templates;
 use super::properties;
-use super::template::{Argument, Limit, LinkedStep, StepTemplate, Template};
+use super::template::{Argument, Limit, LinkedStep, StepPlace, StepTemplate, Template};
 use crate::model::Value;
 use crate::plan::{NamedBy, OnFailure, Phase, Step, placeholder};
+use crate::source::Span;
 
 /// Steps have a default limit, so that nothing hangs for ever: an hour without output.
 const IDLE: u64 = 3600;
 
-/// The environment of all templates: unknown names are errors, and nothing that is filled in can be a placeholder.
+/// What filling in one text may cost, in instructions or in 64 bytes that are made. No template that a person wrote comes
+/// near.
+const FUEL: u64 = 1_000_000;
+
+/// A template makes no more steps for a build.
+pub const MOST_STEPS: usize = 10_000;
+
+/// The environment of all templates: unknown names are errors, nothing that is filled in can be a placeholder, and
+/// filling in ends.
 pub(super) fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_formatter(|output, state, value| {
@@ -65,19 +77,63 @@ pub(super) fn default(
 
 /// What minijinja says, in one line.
 pub(super) fn describe(error: &minijinja::Error) -> String {
+    if error.kind() == ErrorKind::OutOfFuel {
+        return "it takes too long, or makes too long a text".to_owned();
+    }
     error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()))
 }
 
 /// Why a template makes no steps.
 #[derive(Debug, thiserror::Error)]
-#[error("step `{step}` of template `{template}`: {message}")]
+#[error("step `{step}` of template `{template}`: {why}")]
 pub struct ExpandError {
     /// The template.
     pub template: String,
     /// The step.
     pub step: String,
-    /// What minijinja says.
-    pub message: String,
+    /// Where that is written; none in a built-in template.
+    pub place: Option<Span>,
+    /// What is wrong.
+    pub why: Why,
+}
+
+/// What is wrong with a step for the options of a build.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Why {
+    /// An expression that cannot be evaluated.
+    #[error("{0}")]
+    Expression(String),
+    /// A command without a program.
+    #[error("its command comes out empty")]
+    NoProgram,
+    /// Far too many steps.
+    #[error("it makes more than {MOST_STEPS} steps")]
+    TooMany,
+}
+
+/// What is wrong, and the text of the step that it is about, if it is one.
+struct Failed {
+    text: Option<String>,
+    why: Why,
+}
+
+impl Failed {
+    fn of(text: &str, error: &minijinja::Error) -> Self {
+        Self { text: Some(text.to_owned()), why: Why::Expression(describe(error)) }
+    }
+
+    fn invalid(text: &str, message: String) -> Self {
+        Self { text: Some(text.to_owned()), why: Why::Expression(message) }
+    }
+}
+
+/// A step of a plan, and where it is written, if it is of the farm's own.
+#[derive(Debug, Clone)]
+pub struct PlacedStep {
+    /// The step.
+    pub step: Step,
+    /// Its place.
+    pub place: Option<Arc<StepPlace>>,
 }
 
 /// A template being filled in for one builder.
@@ -100,7 +156,7 @@ impl Expansion<'_> {
     ///
     /// # Errors
     /// An expression that cannot be evaluated.
-    pub fn steps(&self) -> Result<Vec<Step>, ExpandError> {
+    pub fn steps(&self) -> Result<Vec<PlacedStep>, ExpandError> {
         let phase = self.template.place.phase(&self.template.name);
         self.all(&self.template.steps, phase)
     }
@@ -109,32 +165,37 @@ impl Expansion<'_> {
     ///
     /// # Errors
     /// An expression that cannot be evaluated.
-    pub fn clean_up(&self) -> Result<Vec<Step>, ExpandError> {
+    pub fn clean_up(&self) -> Result<Vec<PlacedStep>, ExpandError> {
         self.all(&self.template.clean_up, Phase::CleanUp)
     }
 
-    fn all(&self, steps: &[LinkedStep], phase: Phase) -> Result<Vec<Step>, ExpandError> {
+    fn all(&self, steps: &[LinkedStep], phase: Phase) -> Result<Vec<PlacedStep>, ExpandError> {
         let mut all = Vec::new();
-        for LinkedStep { template, step } in steps {
-            let failed = |error: minijinja::Error| ExpandError {
+        for LinkedStep { template, step, place } in steps {
+            let failed = |Failed { text, why }| ExpandError {
                 template: template.clone(),
                 step: step.name.clone(),
-                message: describe(&error),
+                place: place.as_ref().map(|place| text.map_or(place.name, |text| place.of(&text))),
+                why,
             };
+            let placed = |step| PlacedStep { step, place: place.clone() };
             let Some(each) = &step.each else {
-                all.extend(self.step(template, step, phase).map_err(failed)?);
+                all.extend(self.step(template, step, phase).map_err(failed)?.map(placed));
                 continue;
             };
             for item in self.list(each).map_err(failed)? {
                 let context = minijinja::context! { item, ..self.context.clone() };
                 let expansion = Expansion { context: &context, ..*self };
-                all.extend(expansion.step(template, step, phase).map_err(failed)?);
+                all.extend(expansion.step(template, step, phase).map_err(failed)?.map(placed));
+                if all.len() > MOST_STEPS {
+                    return Err(failed(Failed { text: Some(each.clone()), why: Why::TooMany }));
+                }
             }
         }
         Ok(all)
     }
 
-    fn step(&self, template: &str, step: &StepTemplate, phase: Phase) -> Result<Option<Step>, minijinja::Error> {
+    fn step(&self, template: &str, step: &StepTemplate, phase: Phase) -> Result<Option<Step>, Failed> {
         if let Some(when) = &step.when
             && !self.value(when)?.is_true()
         {
@@ -142,19 +203,23 @@ impl Expansion<'_> {
         }
         let environment = step.environment.iter().map(|(name, value)| Ok((name.clone(), self.text(value)?)));
         let clean_up = phase == Phase::CleanUp;
+        let run = self.command(&step.run)?;
+        if !step.write && run.first().is_none_or(String::is_empty) {
+            return Err(Failed { text: None, why: Why::NoProgram });
+        }
         let (idle, timeout) = (self.limit(step.idle_timeout.as_ref())?, self.limit(step.timeout.as_ref())?);
         Ok(Some(Step {
             name: step.name.clone(),
             phase,
             template: template.to_owned(),
             help: step.help.clone(),
-            run: self.command(&step.run)?,
+            run,
             write: step.write,
             directory: step
                 .directory
                 .as_deref()
                 .map_or_else(|| Ok(self.directory.to_owned()), |text| self.text(text))?,
-            environment: environment.collect::<Result<_, minijinja::Error>>()?,
+            environment: environment.collect::<Result<_, Failed>>()?,
             lock: step.lock.clone(),
             makes_way: step.makes_way,
             infrastructure: step.infrastructure,
@@ -185,37 +250,41 @@ impl Expansion<'_> {
         Some(NamedBy { option: option.to_owned(), value: written, default: default.as_ref() == Some(value) })
     }
 
-    fn text(&self, text: &str) -> Result<String, minijinja::Error> {
+    fn text(&self, text: &str) -> Result<String, Failed> {
         if text.contains('{') {
-            self.templates.environment().render_str(text, self.context.clone())
+            let filled = self.templates.environment().render_str(text, self.context.clone());
+            filled.map_err(|error| Failed::of(text, &error))
         } else {
             Ok(text.to_owned())
         }
     }
 
-    fn value(&self, expression: &str) -> Result<minijinja::Value, minijinja::Error> {
-        self.templates.environment().compile_expression(expression)?.eval(self.context.clone())
+    fn value(&self, expression: &str) -> Result<minijinja::Value, Failed> {
+        let compiled = self.templates.environment().compile_expression(expression);
+        let value = compiled.and_then(|compiled| compiled.eval(self.context.clone()));
+        value.map_err(|error| Failed::of(expression, &error))
     }
 
-    fn list(&self, expression: &str) -> Result<Vec<minijinja::Value>, minijinja::Error> {
+    fn list(&self, expression: &str) -> Result<Vec<minijinja::Value>, Failed> {
         let list = self.value(expression)?;
         if list.kind() == ValueKind::Seq {
-            return Ok(list.try_iter()?.collect());
+            return Ok(list.try_iter().map_err(|error| Failed::of(expression, &error))?.collect());
         }
-        Err(invalid(format!("`{expression}` is no list")))
+        Err(Failed::invalid(expression, format!("`{expression}` is no list")))
     }
 
-    fn limit(&self, limit: Option<&Limit>) -> Result<Option<u64>, minijinja::Error> {
+    fn limit(&self, limit: Option<&Limit>) -> Result<Option<u64>, Failed> {
         let expression = match limit {
             None => return Ok(None),
             Some(Limit::Seconds(seconds)) => return Ok(Some(seconds.get())),
             Some(Limit::Expression(expression)) => expression,
         };
-        let seconds = u64::try_from(self.value(expression)?);
-        seconds.map(Some).map_err(|_| invalid(format!("`{expression}` is no number of seconds")))
+        let seconds = u64::try_from(self.value(expression)?).ok().filter(|seconds| *seconds > 0);
+        let wrong = || Failed::invalid(expression, format!("`{expression}` is no number of seconds, 1 or more"));
+        seconds.map(Some).ok_or_else(wrong)
     }
 
-    fn command(&self, arguments: &[Argument]) -> Result<Vec<String>, minijinja::Error> {
+    fn command(&self, arguments: &[Argument]) -> Result<Vec<String>, Failed> {
         let mut command = Vec::new();
         for argument in arguments {
             match argument {
@@ -242,7 +311,8 @@ impl Expansion<'_> {
     }
 
     /// The command of another template, which is part of every build, so that its options are known.
-    fn command_of(&self, name: &str) -> Result<Vec<String>, minijinja::Error> {
+    fn command_of(&self, name: &str) -> Result<Vec<String>, Failed> {
+        let invalid = |message| Failed { text: None, why: Why::Expression(message) };
         let step = self
             .templates
             .find(name)

@@ -13,6 +13,8 @@ use crate::syntax::yaml::Decoder;
 const NAMES: [&str; 9] = ["build", "builder", "configuration", "inside", "locked", "option", "source", "subdir", ITEM];
 /// What they see besides in a step that is there for each item of a list; the last of the names above.
 const ITEM: &str = "item";
+/// What differs between builds of the same templates and options.
+const SURROUNDINGS: [&str; 6] = ["build", "builder", "configuration", "inside", "source", "subdir"];
 
 /// Which options the expressions of a template read.
 #[derive(Debug, Default)]
@@ -21,6 +23,8 @@ pub(super) struct Reads {
     pub options: Vec<(String, Span)>,
     /// Whether some are read that only a value names.
     pub computed: bool,
+    /// Whether what comes out depends on the build's name or source, but for these being in it.
+    pub surroundings: bool,
 }
 
 /// Checks expressions, and notes what they read.
@@ -75,6 +79,7 @@ impl Checker<'_> {
         match self.environment.compile_expression(text) {
             Ok(expression) => {
                 let undeclared = expression.undeclared_variables(false);
+                self.reads.surroundings |= SURROUNDINGS.iter().any(|name| undeclared.contains(*name));
                 self.tokens(text, &tokens(text, 0, false).0, &undeclared, self.names(), decoder);
             }
             Err(error) => mistake(&error, text, decoder),
@@ -93,6 +98,9 @@ impl Checker<'_> {
         let token = |at: usize| tokens.get(at).map_or("", |range| &text[range.clone()]);
         for (at, range) in tokens.iter().enumerate() {
             let name = token(at);
+            // A tag that is a name alone, or an attribute of it, is filled in whatever it stands for.
+            let plain = at == 0 && (tokens.len() == 1 || (tokens.len() == 3 && token(1) == "."));
+            self.reads.surroundings |= !plain && SURROUNDINGS.contains(&name) && undeclared.contains(name);
             if (at > 0 && matches!(token(at - 1), "." | "|")) || !undeclared.contains(name) {
                 continue;
             }

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use minijinja::Environment;
 
 use super::expression::{Checker, Reads};
 use super::option::{option, option_name};
-use super::template::{Argument, Continues, Every, Item, Limit, StepTemplate, TemplateFile, Use};
+use super::template::{Argument, Continues, Every, Item, Limit, StepPlace, StepTemplate, TemplateFile, Use};
 use crate::diagnostic::{Diagnostics, problem};
 use crate::model::Declared;
 use crate::plan::OnFailure;
@@ -68,6 +69,8 @@ pub(super) struct Written {
     pub place: Span,
     /// The places of its `use:`, in their order.
     pub uses: Vec<Span>,
+    /// The places of its own steps, then of those of its clean-up, in their order.
+    pub step_places: Vec<Arc<StepPlace>>,
     /// The places of what it needs, in their order.
     pub needs: Vec<Span>,
     /// Where its options are declared, in their order.
@@ -115,7 +118,8 @@ pub(super) fn read(
             option(decoder, node, &mut checker)
         })
     });
-    let mut steps = Steps { checker: &mut checker, known: HashMap::new(), uses: Vec::new() };
+    let mut steps =
+        Steps { checker: &mut checker, known: HashMap::new(), uses: Vec::new(), texts: Vec::new(), places: Vec::new() };
     let items = fields
         .get("steps")
         .map(|node| decoder.list(node, "a list of steps", |decoder, node| steps.item(decoder, node)));
@@ -125,7 +129,7 @@ pub(super) fn read(
         .get("clean-up")
         .map(|node| decoder.list(node, "a list of steps", |decoder, node| steps.step(decoder, node)));
     let continues = fields.get("continues").and_then(|node| steps.continues(decoder, node));
-    let uses = steps.uses;
+    let (uses, step_places) = (steps.uses, steps.places);
     let called = fields.get("written").and_then(|node| decoder.word(node, "a name"));
     let fine = decoder.errors() == 0;
     let written = match (&name, help, place) {
@@ -144,6 +148,7 @@ pub(super) fn read(
             },
             place: place_span,
             uses,
+            step_places,
             needs: needs.iter().map(Text::whole).collect(),
             options: declared,
             reads: checker.reads,
@@ -158,6 +163,10 @@ struct Steps<'c, 'e> {
     /// The names of the steps so far that are there in any case.
     known: HashMap<String, Span>,
     uses: Vec<Span>,
+    /// The texts and expressions of the step that is being read.
+    texts: Vec<Text>,
+    /// Where the steps are that were read.
+    places: Vec<Arc<StepPlace>>,
 }
 
 impl Steps<'_, '_> {
@@ -177,6 +186,7 @@ impl Steps<'_, '_> {
 
     fn step(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<StepTemplate> {
         let fields = decoder.fields(node, "a step", STEP)?;
+        self.texts.clear();
         let always = fields.get("when").is_none();
         let name = fields.required(decoder, "name").and_then(|node| self.name(decoder, node, always));
         let help = fields.words(decoder, "help");
@@ -191,6 +201,9 @@ impl Steps<'_, '_> {
             (Some(_), true) => Some(problem::Step::RunAndWrite),
             (None, false) => Some(problem::Step::NoCommand),
             (Some(run), false) if run.is_empty() => Some(problem::Step::NoCommand),
+            (Some(run), false) if matches!(&run[0], Argument::One(program) if program.trim().is_empty()) => {
+                Some(problem::Step::NoCommand)
+            }
             _ => None,
         };
         if let Some(problem) = command {
@@ -202,15 +215,21 @@ impl Steps<'_, '_> {
             self.checker.reads.options.push((option.trim().to_owned(), option.whole()));
         }
         let directory = fields.get("directory").and_then(|node| self.text(decoder, node));
-        let variables = fields
-            .get("environment")
-            .map(|node| environment(decoder, node, &mut |decoder, text| self.checker.text(text, decoder)));
+        let variables = fields.get("environment").map(|node| {
+            environment(decoder, node, &mut |decoder, text| {
+                self.checker.text(text, decoder);
+                self.texts.push(text.clone());
+            })
+        });
         self.checker.item = false;
         let idle_timeout = fields.get("idle-timeout").and_then(|node| self.limit(decoder, node));
         let timeout = fields.get("timeout").and_then(|node| self.limit(decoder, node));
+        let (name, help) = (name?, help?);
+        let place = fields.get("name").map_or(fields.span(), |node| node.span);
+        self.places.push(Arc::new(StepPlace { name: place, texts: std::mem::take(&mut self.texts) }));
         Some(StepTemplate {
-            name: name?,
-            help: help?,
+            name,
+            help,
             when,
             each,
             run: run.unwrap_or_default(),
@@ -293,12 +312,14 @@ impl Steps<'_, '_> {
     fn text(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<String> {
         let text = decoder.text(node)?;
         self.checker.text(text, decoder);
+        self.texts.push(text.clone());
         Some(text.to_string())
     }
 
     fn expression(&mut self, decoder: &mut Decoder<'_>, node: &Node) -> Option<String> {
         let text = decoder.word(node, "an expression")?;
         self.checker.expression(text, decoder);
+        self.texts.push(text.clone());
         Some(text.to_string())
     }
 }

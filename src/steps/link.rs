@@ -7,7 +7,7 @@ use std::sync::Arc;
 use indexmap::{IndexMap, IndexSet};
 
 use super::file::{self, Reading, Written};
-use super::template::{Item, LinkedStep, StepTemplate, Template, TemplateFile, Use};
+use super::template::{Item, LinkedStep, StepPlace, StepTemplate, Template, TemplateFile, Use};
 use crate::diagnostic::{Diagnostics, Label, problem};
 use crate::model::DeclaredOptions;
 use crate::source::Span;
@@ -148,13 +148,19 @@ impl<'a> Linking<'a> {
             steps: Vec::new(),
             clean_up: Vec::new(),
             continues: None,
+            surroundings: written.reads.surroundings,
         };
+        // Built-in files have no place that could be shown.
+        let (_, own) = key;
+        let place = |place: Option<&Arc<StepPlace>>| place.filter(|_| own).cloned();
+        let mut step_places = written.step_places.iter();
         let mut clean_up = Vec::new();
         let mut fine = true;
         for item in &file.steps {
             match item {
                 Item::Step(step) => {
-                    template.steps.push(LinkedStep { template: file.name.clone(), step: StepTemplate::clone(step) });
+                    let (name, step) = (file.name.clone(), StepTemplate::clone(step));
+                    template.steps.push(LinkedStep { template: name, step, place: place(step_places.next()) });
                 }
                 Item::Use { r#use: name } => {
                     let Some(used) = self.used(key, file, name, places.next().copied()) else {
@@ -166,6 +172,7 @@ impl<'a> Linking<'a> {
                     }
                     template.uses.push(used.name.clone());
                     template.needs.extend(used.needs.iter().cloned());
+                    template.surroundings |= used.surroundings;
                     template.steps.extend(used.steps.iter().cloned());
                     clean_up.push(used);
                 }
@@ -181,7 +188,10 @@ impl<'a> Linking<'a> {
             fine = self.options(written, &template.options);
         }
         template.options.extend(file.options.clone());
-        let own = file.clean_up.iter().map(|step| LinkedStep { template: file.name.clone(), step: step.clone() });
+        let own = file.clean_up.iter().map(|step| {
+            let place = place(step_places.next());
+            LinkedStep { template: file.name.clone(), step: step.clone(), place }
+        });
         template.clean_up = own.chain(clean_up.iter().rev().flat_map(|used| used.clean_up.iter().cloned())).collect();
         let of_used = clean_up.iter().rev().find_map(|used| used.continues.clone());
         template.continues = file.continues.clone().or(of_used);
@@ -312,7 +322,7 @@ mod tests {
     }
 
     fn names(steps: &[LinkedStep]) -> Vec<String> {
-        steps.iter().map(|LinkedStep { template, step }| format!("{template}/{}", step.name)).collect()
+        steps.iter().map(|LinkedStep { template, step, .. }| format!("{template}/{}", step.name)).collect()
     }
 
     fn messages(shelf: Shelf) -> Vec<String> {

@@ -19,8 +19,8 @@ use crate::resolve;
 use crate::source::{SourceId, Sources, Span};
 use crate::syntax::yaml::{self, Decoder};
 
-pub use expand::{ExpandError, Expansion, values};
-pub use template::{Argument, Continues, Item, LinkedStep, StepTemplate, Template, TemplateFile, Use};
+pub use expand::{ExpandError, Expansion, MOST_STEPS, PlacedStep, Why, values};
+pub use template::{Argument, Continues, Item, LinkedStep, StepPlace, StepTemplate, Template, TemplateFile, Use};
 
 use link::Shelf;
 

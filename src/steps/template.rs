@@ -1,12 +1,14 @@
 //! The format of a step template's file, and a template as builds take it: with the steps of those that it uses.
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 
 use crate::model::DeclaredOptions;
 use crate::plan::{OnFailure, Phase};
+use crate::source::{Span, Text};
 
 /// The file of a step template: the options that it reads, and the steps that it makes.
 ///
@@ -93,9 +95,16 @@ pub struct Template {
     pub clean_up: Vec<LinkedStep>,
     /// Where the templates after it find the buildout, if it makes another one.
     pub continues: Option<Continues>,
+    /// Whether its steps depend on the build's name or source, but for these being in them.
+    pub surroundings: bool,
 }
 
 impl Template {
+    /// Whether none of its steps is of the farm's own.
+    pub fn is_builtin(&self) -> bool {
+        self.steps.iter().chain(&self.clean_up).all(|linked| linked.place.is_none())
+    }
+
     /// How lists of steps call it.
     pub fn written(&self) -> &str {
         self.written.as_deref().unwrap_or(&self.name)
@@ -109,6 +118,35 @@ pub struct LinkedStep {
     pub template: String,
     /// The step.
     pub step: StepTemplate,
+    /// Where it is written; none where it is built in.
+    pub place: Option<Arc<StepPlace>>,
+}
+
+/// Where a step of a farm's own is written.
+#[derive(Debug)]
+pub struct StepPlace {
+    /// Its name.
+    pub name: Span,
+    /// Its texts and expressions.
+    pub texts: Vec<Text>,
+}
+
+impl StepPlace {
+    /// Where a text of it stands; the step's name if it is none of these.
+    pub fn of(&self, text: &str) -> Span {
+        self.texts.iter().find(|known| ***known == *text).map_or(self.name, Text::whole)
+    }
+
+    /// Where it asks for a placeholder.
+    pub fn of_placeholder(&self, name: &str) -> Span {
+        let asked = self.texts.iter().find_map(|text| {
+            // What is to be filled in is no placeholder's beginning or end.
+            let places = text.match_indices(name).map(|(at, name)| at..at + name.len());
+            let mut places = places.filter(|place| text[..place.start].ends_with("${"));
+            places.find(|place| text[place.end..].starts_with(['}', ':'])).map(|place| text.span(place))
+        });
+        asked.unwrap_or(self.name)
+    }
 }
 
 /// Where a template may stand.

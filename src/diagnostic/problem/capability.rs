@@ -9,6 +9,7 @@ use super::{Wording, did_you_mean, names, word};
 pub enum Capability {
     Conflict { option: String },
     Duplicate { capability: String },
+    Lacking { slave: String, capability: String, option: String, builder: String },
     Option { option: String, capability: String, known: Vec<String> },
     SamePort { slave: String, port: String },
     Shadowed { option: String, by: String },
@@ -36,6 +37,16 @@ impl Capability {
                 &format!("`{capability}` is declared twice"),
                 "and again here",
                 "keep one of the two",
+            ),
+            Self::Lacking { slave, capability, option, builder } => word(
+                "capability::lacking",
+                Error,
+                &format!("`{slave}` takes `{builder}`, whose steps ask for `${{{capability}.{option}}}`"),
+                &if option == "version" { "has no version".to_owned() } else { format!("has no `{option}`") },
+                &match option.as_str() {
+                    "version" => format!("write the version behind `{capability}`"),
+                    _ => format!("add `{option}=VALUE`; or give the step a default: `${{{capability}.{option}:-DEFAULT}}`"),
+                },
             ),
             Self::Option { option, capability, known } => word(
                 "capability::option",

@@ -91,6 +91,8 @@ pub struct Wording {
 /// What another place has to do with a problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Label {
+    /// What asks for what is missing.
+    AskedHere,
     /// A file extends another, in a circle.
     Extends(String, String),
     /// The first of two.
@@ -109,6 +111,8 @@ pub enum Label {
     SetEmpty,
     /// A section takes the options of another, in a circle.
     TakesFrom(String, String),
+    /// What a build lists.
+    UsedHere,
     /// A step template uses another, in a circle.
     Uses(String, String),
 }
@@ -121,11 +125,13 @@ impl fmt::Display for Label {
             Self::RefersTo(one, other) => return f.write_str(&leads(one, "refers to", other)),
             Self::TakesFrom(one, other) => return f.write_str(&leads(one, "takes the options of", other)),
             Self::Uses(one, other) => return f.write_str(&leads(one, "uses", other)),
+            Self::AskedHere => "asked for here",
             Self::FirstHere => "first here",
             Self::ItsBuildout => "what is sent to the slave",
             Self::ItsOption => "the option that it is read into",
             Self::ItsPart => "the part",
             Self::SetEmpty => "empty",
+            Self::UsedHere => "used here",
         })
     }
 }

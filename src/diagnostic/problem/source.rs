@@ -7,6 +7,7 @@ use super::{Wording, did_you_mean, names, word};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the wording below says what each is")]
 pub enum Source {
+    Carry { why: String },
     Directory { directory: String, inside: bool },
     Encoding { byte: usize },
     IsDirectory { path: String },
@@ -24,6 +25,13 @@ impl Source {
     /// The words for it.
     pub(super) fn wording(&self) -> Wording {
         match self {
+            Self::Carry { why } => word(
+                "source::carry",
+                Error,
+                "this buildout cannot be sent to the slave",
+                why,
+                "a plan carries a configuration and small sources, all of them text: keep the rest in a repository",
+            ),
             Self::Directory { directory, inside } => word(
                 "source::directory",
                 Error,

@@ -8,12 +8,16 @@ use super::{Wording, closes, did_you_mean, names, word};
 #[allow(missing_docs, reason = "the wording below says what each is")]
 pub enum Step {
     Alias { alias: String, name: String },
+    Capability { name: String, capability: String, build: String, known: Vec<String> },
+    CapabilityOption { capability: String, option: String, known: Vec<String> },
     Duplicate { template: String },
     Expression { message: String },
+    Fails { step: String, template: String, build: String, message: String },
     Name { name: String, known: Vec<String> },
     Needs { step: String, needs: String, option: &'static str },
     NeedsUnknown { template: String, known: Vec<String> },
     NoCommand,
+    NoProgram { step: String, build: String },
     Option { option: String, known: Vec<String> },
     Replaces { template: String, place: &'static str },
     RunAndWrite,
@@ -39,6 +43,24 @@ impl Step {
                 "still read",
                 &format!("write `{name}`"),
             ),
+            Self::Capability { name, capability, build, known } => word(
+                "steps::capability",
+                Error,
+                &format!("`${{{name}}}` has a value only in builds that ask for the capability `{capability}`"),
+                &format!("`{build}` does not"),
+                &did_you_mean(capability, known).unwrap_or_else(|| {
+                    format!("require it in `[{build}]`: `build-requires = {capability}`; or give a default: `${{{name}:-DEFAULT}}`")
+                }),
+            ),
+            Self::CapabilityOption { capability, option, known } => word(
+                "steps::capability",
+                Error,
+                &format!("the capability `{capability}` has no option `{option}`"),
+                "no slave has one",
+                &did_you_mean(option, known).unwrap_or_else(|| {
+                    format!("its options are {}; or give a default: `${{{capability}.{option}:-DEFAULT}}`", names(known))
+                }),
+            ),
             Self::Duplicate { template } => word(
                 "steps::duplicate",
                 Error,
@@ -49,6 +71,16 @@ impl Step {
             Self::Expression { message } => {
                 word("steps::expression", Error, "this step template has a mistake", message, "")
             }
+            Self::Fails { step, template, build, message } => word(
+                "steps::expression",
+                Error,
+                &format!("the step `{step}` cannot be made for the build `{build}`"),
+                message,
+                &match message.contains("option") {
+                    true => format!("options have the types that they are declared with: see `farmout explain {template}`"),
+                    false => String::new(),
+                },
+            ),
             Self::Name { name, known } => word(
                 "steps::expression",
                 Error,
@@ -77,6 +109,13 @@ impl Step {
                 "this step does nothing",
                 "neither `run` nor `write`",
                 "give it a command, a word an item: `run: [program, argument]`",
+            ),
+            Self::NoProgram { step, build } => word(
+                "steps::command",
+                Error,
+                &format!("the command of the step `{step}` comes out empty for the build `{build}`"),
+                "names no program",
+                "begin `run` with a program that is there in any case, or give the step a `when`",
             ),
             Self::Option { option, known } => word(
                 "steps::option",
