@@ -98,7 +98,7 @@ fn graph(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group("check");
         group.throughput(builders.clone()).sample_size(10);
         group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
-            bencher.iter(|| check(graph, &mut Diagnostics::default()));
+            bencher.iter(|| check(graph, &compilation.templates, &mut Diagnostics::default()));
         });
         group.finish();
         if size < 10_000 {

@@ -149,3 +149,59 @@ fn a_step_is_not_without_the_one_that_it_needs() {
     let output = run(&own, "compile");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
+
+/// What is set to nothing, and what nothing could be made of on the slave.
+#[test]
+fn options_that_name_nothing_are_told() {
+    let mut said = String::new();
+    for wrong in [
+        "openerp-addons =",
+        "test-command =",
+        "test-command = '' x",
+        "post-buildout-steps = install-modules\nstart-command =",
+        "post-buildout-steps = update-openerp\nopenerp-addons =",
+        "odoo.use-port = true\nodoo.http-port-min = 7000\nodoo.http-port-max = 6000",
+        "odoo.use-port = true\nodoo.http-port-min = 7069",
+        "buildout-part = open:erp x",
+        "buildout-part =",
+    ] {
+        let output = run(&farm(&format!("{wrong}\n")), "compile");
+        assert_eq!(output.status.code(), Some(1), "{wrong}");
+        said += &text(&output.stderr);
+    }
+    snapshot!("templates-nothing", said);
+    let fine =
+        "odoo.use-port = true\nodoo.http-port-min = 7000\nodoo.http-port-max = 7000\nbuildout-part = odoo-8.0_x\n";
+    let output = run(&farm(fine), "compile");
+    assert_eq!(text(&output.stderr), "no errors: 1 build, 1 slave, 1 builder\n");
+}
+
+#[test]
+fn options_that_count_for_nothing_are_told() {
+    let idle = "post-buildout-steps = nose\n    doc\nnose.profile-restrict = 30\nnose.upload-url = https://x.example/\n\
+        nose.cover-options = --cover-erase\ndoc.upload-root = docs\ndoc.base-url = https://x.example\n\
+        doc.sphinx-builddir = build\ndoc.version = 1\nodoo.http-port-min = 6100\n";
+    let output = run(&farm(&idle.replace("nose\n", "nose\n    install-modules-test\n")), "compile");
+    assert_eq!(output.status.code(), Some(0));
+    snapshot!("templates-idle", text(&output.stderr));
+    let on = "nose.profile = true\nnose.upload-path = nose\nnose.coverage = yes\ndoc.upload-dir = shop\n\
+        doc.sphinx-sourcedir = doc\n";
+    let output = run(&farm(&format!("{}{on}", idle.replace("odoo.http-port-min = 6100\n", ""))), "compile");
+    assert_eq!(text(&output.stderr), "no errors: 1 build, 1 slave, 1 builder\n");
+    // A line that counts in one section is there for something, and so is one that says nothing.
+    let inherited = "post-buildout-steps = nose\nnose.upload-url = https://x.example/\nnose.profile-restrict =\n\
+        [more]\ninherit = shop\nnose.upload-path = nose\n";
+    let output = run(&farm(inherited), "compile");
+    assert_eq!(text(&output.stderr), "no errors: 2 builds, 1 slave, 2 builders\n");
+}
+
+/// Plugins that only `nose.tests` calls for write there too.
+#[test]
+fn what_any_plugin_of_nose_wrote_is_published() {
+    let farm = farm(
+        "post-buildout-steps = nose\nnose.tests = --with-xunit --xunit-file=nose_output/tests.xml\nnose.upload-path = nose\n",
+    );
+    let output = run(&farm, "plan");
+    let plan = text(&output.stdout);
+    assert!(plan.contains("mkdir -p nose_output") && plan.contains("tool upload nose_output"), "{plan}");
+}

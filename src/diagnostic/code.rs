@@ -101,6 +101,8 @@ pub(super) const CODES: &[Code] = &[
     code("interpolation::percent", Error, "`%` begins no reference in a value that has some"),
     code("interpolation::unknown", Error, "A value refers to an option that is not set"),
     code("option::choice", Error, "An option has none of the values that it may have"),
+    code("option::empty", Error, "An option is set to nothing and must not be"),
+    code("option::idle", Warning, "An option counts only together with another"),
     code("option::length", Error, "A value is too long to be what its option takes"),
     code("option::property", Error, "A property in a value is not well written"),
     code("option::required", Error, "A step needs an option that is not set"),

@@ -22,6 +22,8 @@ pub enum OptionType {
     List,
     /// A number.
     Number,
+    /// The name of a part of a buildout.
+    Part,
     /// A port, 1 to 65535.
     Port,
     /// Whole seconds.
@@ -45,6 +47,7 @@ impl OptionType {
             Self::Lines => "lines",
             Self::List => "values separated by commas",
             Self::Number => "a number",
+            Self::Part => "the name of a part: one word without any of `: = # ; / [ ] { }`",
             Self::Port => "a port, 1 to 65535",
             Self::Seconds => "a number of seconds",
             Self::Text => "a text",
@@ -57,6 +60,17 @@ impl OptionType {
     pub fn expected_from(self, minimum: Option<u64>) -> String {
         let least = minimum.map_or(String::new(), |minimum| format!(", {minimum} or more"));
         format!("{}{least}", self.expected())
+    }
+
+    /// A value as it would be written.
+    pub fn written(self, value: &Value) -> String {
+        match value {
+            Value::Boolean(value) => value.to_string(),
+            Value::Integer(value) => value.to_string(),
+            Value::List(words) if self == Self::Words => shell_words::join(words),
+            Value::List(items) => items.join(", "),
+            Value::Text(text) => text.clone(),
+        }
     }
 
     /// Reads a value; none if `text` is not one of this type.
@@ -72,6 +86,11 @@ impl OptionType {
             Self::Number => {
                 trimmed.parse::<f64>().ok().filter(|number| number.is_finite())?;
                 Value::Text(trimmed.to_owned())
+            }
+            Self::Part => {
+                let odd = |c: char| c.is_whitespace() || ":=#;/[]{}".contains(c);
+                let fine = !trimmed.is_empty() && !trimmed.starts_with('-') && !trimmed.contains(odd);
+                fine.then(|| Value::Text(trimmed.to_owned()))?
             }
             Self::Port => Value::Integer(trimmed.parse::<u16>().ok().filter(|port| *port > 0)?.into()),
             Self::Text => Value::Text(trimmed.to_owned()),
@@ -115,6 +134,11 @@ impl Value {
         }
     }
 
+    /// Whether it is set to something that is not `false`.
+    pub fn is_on(&self) -> bool {
+        *self != Self::Boolean(false) && !self.is_empty()
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         match self {
@@ -149,6 +173,15 @@ pub struct Declared {
     /// The least that it may be, if it is a number without fraction.
     #[serde(default)]
     pub minimum: Option<u64>,
+    /// Whether it may not be set to nothing.
+    #[serde(default)]
+    pub non_empty: bool,
+    /// Another option of the template, a number too, than which it may not be less.
+    #[serde(default)]
+    pub not_below: Option<String>,
+    /// Options of the template of which one must be set, and not to `false`, for it to count.
+    #[serde(default)]
+    pub only_with: Vec<String>,
 }
 
 impl Declared {
@@ -158,6 +191,15 @@ impl Declared {
             Value::Text(text) => self.choices.is_empty() || self.choices.contains(text),
             _ => true,
         }
+    }
+
+    /// Whether the value is nothing, and may not be. A command of which the first word is nothing has no program.
+    pub fn lacks(&self, value: &Value) -> bool {
+        let nothing = match value {
+            Value::List(items) => items.first().is_none_or(String::is_empty),
+            value => value.is_empty(),
+        };
+        self.non_empty && nothing
     }
 }
 
@@ -180,6 +222,10 @@ mod tests {
         assert_eq!(OptionType::Commands.read("a 'b c'\n\n d"), list(&["a 'b c'", "d"]));
         assert_eq!(OptionType::Commands.read("a\nb 'c"), None);
         assert_eq!(OptionType::Number.read("NaN"), None);
+        assert_eq!(OptionType::Part.read(" odoo-8.0_x "), Some(Value::Text("odoo-8.0_x".to_owned())));
+        for part in ["", "a b", "a:b", "a=b", "-a", "a/b", "${a}"] {
+            assert_eq!(OptionType::Part.read(part), None, "{part}");
+        }
         assert_eq!(OptionType::TextWithProperties.read("$(a"), None);
     }
 }

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::{IndexMap, IndexSet};
 
 use super::buildout::{Library, Live, live};
+use super::relation::{Idle, Place, relations};
 use super::sheet::Found;
 use super::source::{Places, buildout, watches};
 use super::typed::typed;
@@ -51,6 +52,7 @@ pub fn builds(
     let mut builds: Vec<Build> = Vec::new();
     let mut known: HashMap<&str, Span> = HashMap::new();
     let mut shared = Arc::default();
+    let mut idle = Idle::default();
     for manifest in manifests {
         let mut unclear = HashSet::new();
         for (name, span) in manifest.sheet.sections() {
@@ -62,13 +64,15 @@ pub fn builds(
                 continue;
             }
             known.insert(name, span);
-            let (unclear, shared) = (&mut unclear, &mut shared);
+            let (unclear, shared, idle) = (&mut unclear, &mut shared, &mut idle);
             builds.extend(
-                Reading { manifest, name, span, knowledge, library, sources, unclear, shared, diagnostics }.build(),
+                Reading { manifest, name, span, knowledge, library, sources, unclear, shared, idle, diagnostics }
+                    .build(),
             );
         }
         unread(manifest, knowledge, &unclear, diagnostics);
     }
+    idle.report(diagnostics);
     builds
 }
 
@@ -108,6 +112,7 @@ struct Reading<'a> {
     unclear: &'a mut HashSet<String>,
     /// The options of the build before: most have the same.
     shared: &'a mut Arc<IndexMap<String, Value>>,
+    idle: &'a mut Idle,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -186,6 +191,8 @@ impl Reading<'_> {
         let BuildoutSource::Standalone { file, with } = &buildout.source else { return None };
         let configuration =
             self.library.configuration(file, with.as_deref(), buildout.span, self.sources, self.diagnostics);
+        // A part that is none has been reported: of it nothing else can be said.
+        self.value("buildout-part")?;
         let (part, part_span) = match self.found("buildout-part") {
             Some(found) => found.value.map(|part| (part.to_string(), part.whole()))?,
             None => (self.knowledge.options.manifest.get("buildout-part")?.default.clone()?, buildout.span),
@@ -313,7 +320,9 @@ impl Reading<'_> {
     /// The values of the options that the build's step templates declare, and of the manifest's own that they may use.
     fn options(&mut self, steps: &[StepUse]) -> IndexMap<String, Value> {
         let templates = self.knowledge.templates;
+        let errors = self.diagnostics.errors();
         let mut values = IndexMap::new();
+        let mut places = HashMap::new();
         let part = self.value("buildout-part");
         values.extend(part.map(|part| ("buildout-part".to_owned(), part)));
         let mut done: HashSet<&str> = HashSet::new();
@@ -335,10 +344,19 @@ impl Reading<'_> {
                 let value = match first {
                     Some(found) => {
                         let Some(text) = found.value else { continue };
+                        places.insert(name.as_str(), Place { name: found.name, value: text.whole() });
                         let value = typed(name, declared.kind, declared.minimum, &text, self.diagnostics);
                         if value.as_ref().is_some_and(|value| !declared.allows(value)) {
                             let (option, choices) = (name.clone(), declared.choices.clone());
                             self.diagnostics.push(problem::Setting::Choice { option, choices }, text.whole());
+                        }
+                        if value.as_ref().is_some_and(|value| declared.lacks(value)) {
+                            let program = template.runs(name);
+                            let default = templates.default(declared, &values).ok().flatten();
+                            let default = default.filter(|default| !default.is_empty());
+                            let default = default.map(|default| declared.kind.written(&default));
+                            let problem = problem::Setting::Empty { option: name.clone(), program, default };
+                            self.diagnostics.push(problem, found.name);
                         }
                         if declared.required && value.as_ref().is_some_and(Value::is_empty) {
                             self.diagnostics.push(required(), step.span).label(found.name, Label::SetEmpty);
@@ -350,14 +368,21 @@ impl Reading<'_> {
                             self.diagnostics.push(required(), step.span);
                         }
                         templates.default(declared, &values).unwrap_or_else(|message| {
-                            let message = format!("option `{name}` of `{}`: {message}", template.name);
-                            self.diagnostics.push(problem::Step::Expression { message }, step.span);
+                            // It may ask for an option that has a mistake.
+                            if self.diagnostics.errors() == errors {
+                                let message = format!("option `{name}` of `{}`: {message}", template.name);
+                                self.diagnostics.push(problem::Step::Expression { message }, step.span);
+                            }
                             None
                         })
                     }
                 };
                 values.extend(value.map(|value| (name.clone(), value)));
             }
+        }
+        if self.diagnostics.errors() == errors {
+            let used = steps.iter().filter_map(|step| templates.find(&step.template));
+            relations(used, &values, &places, self.idle, self.diagnostics);
         }
         values
     }

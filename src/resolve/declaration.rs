@@ -21,13 +21,14 @@ const KEYS: [&str; 9] = [
 ];
 
 /// The types of options, as files name them.
-pub(crate) const TYPES: [(&str, OptionType); 11] = [
+pub(crate) const TYPES: [(&str, OptionType); 12] = [
     ("boolean", OptionType::Boolean),
     ("commands", OptionType::Commands),
     ("integer", OptionType::Integer),
     ("lines", OptionType::Lines),
     ("list", OptionType::List),
     ("number", OptionType::Number),
+    ("part", OptionType::Part),
     ("port", OptionType::Port),
     ("seconds", OptionType::Seconds),
     ("text", OptionType::Text),

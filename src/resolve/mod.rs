@@ -9,6 +9,7 @@ mod inherit;
 mod interpolate;
 mod notify;
 pub(crate) mod placeholder;
+mod relation;
 mod requirement;
 mod sheet;
 mod slave;

@@ -267,7 +267,10 @@ mod tests {
                     && declared.required == other.required
                     && declared.aliases == other.aliases
                     && declared.choices == other.choices
-                    && declared.minimum == other.minimum;
+                    && declared.minimum == other.minimum
+                    && declared.non_empty == other.non_empty
+                    && declared.not_below == other.not_below
+                    && declared.only_with == other.only_with;
                 assert!(same, "`{name}` of {first} and of {}", template.name);
             }
         }

@@ -19,7 +19,8 @@ pub(super) fn option_name(name: &Text, decoder: &mut Decoder<'_>) {
 
 /// The declaration of an option.
 pub(super) fn option(decoder: &mut Decoder<'_>, node: &Node, checker: &mut Checker<'_>) -> Option<Declared> {
-    let known = ["type", "help", "default", "aliases", "choices", "required", "minimum"];
+    let known =
+        ["type", "help", "default", "aliases", "choices", "required", "minimum", "non-empty", "not-below", "only-with"];
     let fields = decoder.fields(node, "an option", &known)?;
     let kind: Option<OptionType> = fields.required(decoder, "type").and_then(|node| decoder.choice(node, &TYPES));
     let help = fields.words(decoder, "help");
@@ -46,6 +47,12 @@ pub(super) fn option(decoder: &mut Decoder<'_>, node: &Node, checker: &mut Check
         decoder.unexpected::<()>("one of `choices`", node);
     }
     let required = fields.get("required").and_then(|node| decoder.boolean(node)).unwrap_or_default();
+    let non_empty = fields.get("non-empty").and_then(|node| decoder.boolean(node)).unwrap_or_default();
+    let not_below = fields.get("not-below").and_then(|node| decoder.word(node, "the name of an option"));
+    let only_with = fields.texts(decoder, "only-with", "a list of options");
+    // They are asked for here; whether the template has them is looked at with all that it reads.
+    let asked = not_below.into_iter().chain(&only_with).map(|option| (option.trim().to_owned(), option.whole()));
+    checker.reads.options.extend(asked);
     Some(Declared {
         kind: kind?,
         default: default.map(|(_, text)| text.to_string()),
@@ -54,6 +61,9 @@ pub(super) fn option(decoder: &mut Decoder<'_>, node: &Node, checker: &mut Check
         required,
         choices,
         minimum,
+        non_empty,
+        not_below: not_below.map(|option| option.trim().to_owned()),
+        only_with: only_with.iter().map(|option| option.trim().to_owned()).collect(),
     })
 }
 

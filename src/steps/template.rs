@@ -100,6 +100,11 @@ pub struct Template {
 }
 
 impl Template {
+    /// Whether one of its steps has the program that an option names.
+    pub fn runs(&self, option: &str) -> bool {
+        self.steps.iter().any(|linked| linked.step.program.as_deref() == Some(option))
+    }
+
     /// Whether none of its steps is of the farm's own.
     pub fn is_builtin(&self) -> bool {
         self.steps.iter().chain(&self.clean_up).all(|linked| linked.place.is_none())

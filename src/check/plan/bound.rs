@@ -96,18 +96,14 @@ impl<'a> Binding<'a> {
         declared.chain(steps).filter(|risk| unknown(risk.text, |_, _| false).is_some()).collect()
     }
 
-    /// Whether some slave may have a value for an option.
+    /// Whether some slave may have a value for an option. Of a capability that nobody declared, all options are known.
     fn exists(&self, capability: &str, option: &str) -> bool {
-        let declared = self.graph.farm.declarations.get(capability);
-        option == "version"
-            || declared.is_some_and(|declared| declared.options.contains_key(option))
-            || self.graph.farm.slaves.iter().any(|slave| {
-                slave.unclear
-                    || slave
-                        .capabilities
-                        .get(capability)
-                        .is_some_and(|offers| offers.iter().any(|offer| offer.options.contains_key(option)))
-            })
+        let Some(declared) = self.graph.farm.declarations.get(capability) else { return true };
+        let offered = |slave: &Slave| {
+            let mut offers = slave.capabilities.get(capability).into_iter().flatten();
+            slave.unclear || offers.any(|offer| offer.options.contains_key(option))
+        };
+        option == "version" || declared.options.contains_key(option) || self.graph.farm.slaves.iter().any(offered)
     }
 
     /// Reports a placeholder of a capability that the build does not ask for.

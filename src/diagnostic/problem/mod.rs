@@ -109,6 +109,8 @@ pub enum Label {
     RefersTo(String, String),
     /// What should not be empty.
     SetEmpty,
+    /// What something else is compared with.
+    SetHere,
     /// A section takes the options of another, in a circle.
     TakesFrom(String, String),
     /// What a build lists.
@@ -131,6 +133,7 @@ impl fmt::Display for Label {
             Self::ItsOption => "the option that it is read into",
             Self::ItsPart => "the part",
             Self::SetEmpty => "empty",
+            Self::SetHere => "set here",
             Self::UsedHere => "used here",
         })
     }
@@ -159,6 +162,15 @@ fn closes(chain: &[String], verb: &str) -> String {
 
 fn did_you_mean(written: &str, known: &[String]) -> Option<String> {
     nearest(written, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"))
+}
+
+/// One of several: `a`, `b` or `c`.
+fn either(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 fn names(names: &[String]) -> String {

@@ -7,7 +7,10 @@ use super::{Wording, names, word};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the wording below says what each is")]
 pub enum Setting {
+    Below { option: String, value: u64, other: String, least: u64 },
     Choice { option: String, choices: Vec<String> },
+    Empty { option: String, program: bool, default: Option<String> },
+    Idle { option: String, with: Vec<String> },
     Length { most: usize },
     OfOtherTemplate { option: String, section: String, readers: Vec<String> },
     Property { option: String },
@@ -23,12 +26,39 @@ impl Setting {
     /// The words for it.
     pub(super) fn wording(&self) -> Wording {
         match self {
+            Self::Below { option, value, other, least } => word(
+                "option::value",
+                Error,
+                &format!("`{option}` is {value}, below `{other}`, which is {least}"),
+                "does not fit the other",
+                &format!("set `{option}` to {least} or more"),
+            ),
             Self::Choice { option, choices } => word(
                 "option::choice",
                 Error,
                 &format!("`{option}` cannot have this value"),
                 "not one of its values",
                 &format!("it may be {}", names(choices)),
+            ),
+            Self::Empty { option, program, default } => word(
+                "option::empty",
+                Error,
+                &format!("`{option}` is set but empty"),
+                if *program { "it must name a program" } else { "it must name something" },
+                &match default {
+                    Some(default) => format!("write what it is to be, or remove the line: then it is `{default}`"),
+                    None => "write what it is to be".to_owned(),
+                },
+            ),
+            Self::Idle { option, with } => word(
+                "option::idle",
+                Warning,
+                &format!("`{option}` counts for nothing here"),
+                match with.len() {
+                    1 => "needs another option",
+                    _ => "needs one of other options",
+                },
+                &format!("set {} too, or remove it", super::either(with)),
             ),
             Self::Length { most } => word(
                 "option::length",
