@@ -98,6 +98,8 @@ fn mistakes_in_rules_are_said() {
         "rules:\n- {label: Slow, regex: '(slow', severity: warning}\n",
         "rules:\n- {label: Slow, regex: slow, severity: fatal}\n",
         "rules:\n- {label: Slow, regex: slow, severity: warning, level: [INFO]}\n",
+        "extends: server\nrules:\n- {label: Slow, regex: slow, severity: warning, levels: [BOO]}\n",
+        "extends: server\nrules:\n- {label: Slow, regex: slow, severity: warning, levels: [INFO, warning]}\n",
         "extends: server\nentries: ['^(?<level>\\w+): (?<message>)']\n",
     ] {
         std::fs::write(directory.path().join("rules.yaml"), text).unwrap();
@@ -108,6 +110,32 @@ fn mistakes_in_rules_are_said() {
         said.push_str(&format!("{text}{}\n", String::from_utf8(output.stderr).unwrap()));
     }
     snapshot("mistakes", &said);
+}
+
+#[test]
+fn a_log_that_is_no_text_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = std::fs::read_to_string(logs().join("ok.log")).unwrap();
+    let path = directory.path().join("test.log");
+    let try_with = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let (code, said) = analyze(&[path.to_str().unwrap()]);
+        (code, said.replace(path.to_str().unwrap(), "test.log"))
+    };
+    let packed = std::process::Command::new("gzip").arg("-c").arg(logs().join("ok.log")).output().unwrap().stdout;
+    let wide: Vec<u8> = log.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut said = String::new();
+    for bytes in [&packed, &wide, &[b"\xff\xfe", &wide[..]].concat()] {
+        let (code, told) = try_with(bytes);
+        assert_eq!(code, 2, "{told}");
+        said += &told;
+    }
+    snapshot("no-text", &said);
+    // With a byte order mark, the first line is an entry all the same.
+    let critical = "\u{feff}2026-11-22 16:25:24,372 1 CRITICAL db odoo: no\n";
+    let (code, told) = try_with(format!("{critical}{log}").as_bytes());
+    assert!(code == 1 && told.contains("error: Critical (1)"), "{told}");
+    assert_eq!(try_with(format!("\u{feff}{log}").as_bytes()).0, 0);
 }
 
 #[test]

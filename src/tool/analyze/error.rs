@@ -2,12 +2,21 @@
 
 use std::io;
 
+use super::Form;
 use crate::diagnostic::{Diagnostics, Failure};
 use crate::source::Sources;
 
 /// A log analysis that cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The log is no text, or none in UTF-8.
+    #[error("the log {log} is {form}")]
+    NoText {
+        /// The file.
+        log: String,
+        /// What it is.
+        form: Form,
+    },
     /// The log cannot be opened or read.
     #[error("cannot read the log {log}: {error}")]
     UnreadableLog {
@@ -46,6 +55,8 @@ pub struct Mistakes {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let help = match &error {
+            Error::NoText { form: Form::Packed(_), .. } => "unpack it before it is analysed",
+            Error::NoText { form: Form::Utf16, .. } => "convert it first: `iconv -f utf-16 -t utf-8`",
             Error::UnreadableLog { .. } => {
                 "a step that writes its log elsewhere, or that died before it began one, leaves nothing to analyse: see the output of the step before"
             }

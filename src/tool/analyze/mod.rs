@@ -9,6 +9,7 @@ mod read;
 mod report;
 mod rules;
 mod scan;
+mod text;
 
 use std::fs::File;
 use std::path::Path;
@@ -19,6 +20,7 @@ pub use findings::{Finding, Findings};
 pub use report::Report;
 pub use rules::{Line, Rule, Rules};
 pub use scan::scan;
+pub use text::Form;
 
 /// Looks through the log at `log` with the rules called `rules` (`server`, or a file) and returns what to print.
 ///
@@ -29,6 +31,8 @@ pub fn analyze(rules: &str, log: &Path) -> Result<Report, Error> {
     let unreadable = |error| Error::UnreadableLog { log: log.display().to_string(), error };
     // Opening a directory works, and only reading it fails: the message is the same.
     let file = File::open(log).map_err(unreadable)?;
-    let findings = scan(&rules, file).map_err(unreadable)?;
+    let text = text::text(file).map_err(unreadable)?;
+    let text = text.map_err(|form| Error::NoText { log: log.display().to_string(), form })?;
+    let findings = scan(&rules, text).map_err(unreadable)?;
     Ok(Report { log: log.display().to_string(), findings })
 }

@@ -3,14 +3,18 @@
 use regex::Regex;
 
 use super::file::{Base, Block, Ending, RuleFile, RulesFile, Severity};
-use crate::diagnostic::{Diagnostics, problem};
-use crate::source::{SourceId, Sources};
+use crate::diagnostic::{Diagnostics, problem, suggest};
+use crate::source::{SourceId, Sources, Text};
 use crate::syntax::yaml::{self, Decoder, Fields, Node};
 
 const SEVERITIES: [(&str, Severity); 3] =
     [("error", Severity::Error), ("warning", Severity::Warning), ("ignore", Severity::Ignore)];
 
 const BLOCKS: [(&str, Block); 3] = [("line", Block::Line), ("entry", Block::Entry), ("test", Block::Test)];
+
+/// The levels of OpenERP and Odoo: Python's, and those that they add to them.
+const LEVELS: [&str; 10] =
+    ["DEBUG", "DEBUG_RPC", "DEBUG_RPC_ANSWER", "DEBUG_SQL", "INFO", "TEST", "RUNBOT", "WARNING", "ERROR", "CRITICAL"];
 
 /// Reads rules. What has a mistake is left out.
 pub(super) fn read(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostics) -> RulesFile {
@@ -21,8 +25,13 @@ pub(super) fn read(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostic
     let Some(fields) = decoder.fields(&document.root, "a file of log rules", &known) else {
         return RulesFile::default();
     };
+    // Entries of other forms have levels of their own.
+    let own_levels = fields.get("entries").is_some();
     let list = |decoder: &mut Decoder<'_>, key: &str| {
-        fields.get(key).map(|node| decoder.list(node, "a list of rules", rule)).unwrap_or_default()
+        fields
+            .get(key)
+            .map(|node| decoder.list(node, "a list of rules", |decoder, node| rule(decoder, node, own_levels)))
+            .unwrap_or_default()
     };
     let extends = fields.get("extends").and_then(|node| decoder.choice(node, &[("server", Base::Server)]));
     let (rules, required) = (list(decoder, "rules"), list(decoder, "required"));
@@ -38,13 +47,21 @@ pub(super) fn read(sources: &Sources, id: SourceId, diagnostics: &mut Diagnostic
     RulesFile { extends, entries: entries.unwrap_or_default(), rules, required, ending }
 }
 
-fn rule(decoder: &mut Decoder<'_>, node: &Node) -> Option<RuleFile> {
+fn rule(decoder: &mut Decoder<'_>, node: &Node, own_levels: bool) -> Option<RuleFile> {
     let known = ["label", "regex", "severity", "levels", "loggers", "except", "block"];
     let fields = decoder.fields(node, "a rule", &known)?;
     let label = fields.words(decoder, "label");
     let wanted = fields.required(decoder, "regex").and_then(|node| regex(decoder, node));
     let severity = severity(decoder, &fields);
     let levels = fields.texts(decoder, "levels", "a list of levels");
+    // Where a server lowers a level, it puts `_` before it.
+    let unknown = |level: &&Text| !LEVELS.contains(&level.strip_prefix('_').unwrap_or(level));
+    for level in levels.iter().filter(unknown).filter(|_| !own_levels) {
+        let near = suggest::nearest(level, LEVELS.into_iter()).map(|near| format!("did you mean `{near}`?"));
+        let help = near.unwrap_or_else(|| format!("the levels are {}", suggest::list(LEVELS.into_iter())));
+        let (expected, found) = ("a level of a server's log".to_owned(), format!("`{}`", &**level));
+        decoder.error(problem::Farm::Value { expected, found, help: Some(help) }, level.whole());
+    }
     let levels = levels.iter().map(|level| level.to_string()).collect();
     let mut optional = |key: &str| fields.get(key).and_then(|node| regex(decoder, node));
     let (loggers, except) = (optional("loggers"), optional("except"));

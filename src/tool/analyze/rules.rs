@@ -237,11 +237,14 @@ mod tests {
             "entries: ['(']",
             "entries: ['(?<level>A)(?<message>)']",
             "extends: nothing",
+            "extends: server\nrules: [{label: a, regex: x, severity: error, levels: [ERORR]}]",
             "rules: []",
             "a: b: c",
         ] {
             assert!(matches!(Rules::parse("x", wrong), Err(Error::WrongRules { .. })), "{wrong}");
         }
+        let own = "entries: ['^(?<level>.) (?<logger>.) (?<message>)']\nrules: [{label: a, regex: x, severity: error, levels: [E]}]";
+        assert!(Rules::parse("x", own).is_ok());
         assert!(matches!(Rules::load("/no/such/file"), Err(Error::UnreadableRules { .. })));
         assert!(Rules::parse("server", SERVER).is_ok_and(|rules| !rules.rules.is_empty() && !rules.entries.is_empty()));
     }
