@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use crate::check::{check, check_fragments, layout};
+use crate::check::{check, check_configurations, check_fragments, layout};
 use crate::diagnostic::{Diagnostics, Failure, silence};
 use crate::dispatch::{Graph, dispatch};
 use crate::model::{
@@ -77,6 +77,7 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
     for id in library.sources() {
         hide(&mut sources, *id);
     }
+    check_configurations(library.sources(), &sources, &mut diagnostics);
     let sections = manifests.iter().map(|manifest| manifest.sheet.sections().count()).sum::<usize>();
     let more_builds =
         files.incomplete || builds.len() < sections || manifests.iter().any(|manifest| manifest.sheet.lacks);
@@ -149,7 +150,7 @@ pub(crate) fn secrets(text: &str, id: SourceId) -> Vec<Span> {
 }
 
 /// Where passwords stand in the addresses of a manifest or of a YAML file.
-fn addresses(text: &str, id: SourceId) -> Vec<Span> {
+pub(crate) fn addresses(text: &str, id: SourceId) -> Vec<Span> {
     let mut at = 0;
     let mut found = Vec::new();
     for line in text.split_inclusive('\n') {

@@ -164,6 +164,25 @@ fn a_buildout_that_no_plan_can_carry_is_told() {
     assert!(compile(&farm).0);
 }
 
+#[test]
+fn a_password_that_plans_would_carry_is_told() {
+    let farm = farm(&step("[echo]"), "", SLAVE);
+    let path = |name: &str| farm.path().join("buildouts").join(name);
+    fs::write(path("MANIFEST.cfg"), "[shop]\nbuildout = standalone shop.cfg with=more\n").unwrap();
+    fs::create_dir(path("more")).unwrap();
+    let base =
+        "[openerp]\naddons = git https://hidden-token@host.example/x x main\n# bzr https://me:hidden@host.example/y\n";
+    fs::write(path("more/base.cfg"), base).unwrap();
+    let shop = "[buildout]\nextends = more/base.cfg\nparts = openerp\n[me]\npw = x\n[openerp]\nrecipe = x\n\
+        version = git https://bob:hidden-word@host.example/odoo odoo 8.0\n\
+        addons += git https://${me:name}:${me:pw}@host.example/a a main\n    git https://git@host.example/b b main\n    \
+        git ssh://deploy@host.example/c c main\n    git https://host.example/d@e d main\n";
+    fs::write(path("shop.cfg"), shop).unwrap();
+    let (fine, told) = compile(&farm);
+    assert!(fine && !told.contains("hidden"), "{told}");
+    snapshot!("compile-plans-passwords", told);
+}
+
 /// Whatever a template says, filling it in ends, and takes little memory.
 #[test]
 fn templates_that_never_end_are_told() {

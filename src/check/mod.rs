@@ -25,6 +25,11 @@ pub fn check_fragments(
     secret::files(fragments, sources, diagnostics);
 }
 
+/// Checks the configurations that are sent to slaves as files: everybody who sees a plan reads them.
+pub fn check_configurations(configurations: &[SourceId], sources: &Sources, diagnostics: &mut Diagnostics) {
+    secret::carried(configurations, sources, diagnostics);
+}
+
 /// Checks the graph, and that plans can be made of it.
 pub fn check(graph: &Graph, templates: &Templates, diagnostics: &mut Diagnostics) {
     build::check(graph, diagnostics);

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::compile::addresses;
 use crate::diagnostic::{Diagnostics, Label, plain, problem};
 use crate::host::environment::GIT;
 use crate::model::Slave;
@@ -29,6 +30,9 @@ const COMMON: [&str; 12] = [
     "secret",
     "testtest",
 ];
+
+/// Users whose names are no secret.
+const EVERYBODY: [&str; 3] = ["anonymous", "git", "hg"];
 
 /// Checks the slaves' passwords against each other and against what everybody tries.
 pub(super) fn passwords(slaves: &[Slave], diagnostics: &mut Diagnostics) {
@@ -71,6 +75,29 @@ pub(super) fn files(fragments: &[(SourceId, Option<Utf8PathBuf>)], sources: &Sou
             diagnostics.push(problem::Secret::Readable { file }, span);
         }
     }
+}
+
+/// Checks the addresses in configurations that plans carry.
+pub(super) fn carried(configurations: &[SourceId], sources: &Sources, diagnostics: &mut Diagnostics) {
+    for id in configurations {
+        let text = sources.get(*id).text();
+        for span in addresses(text, *id) {
+            let (before, user) = (&text[..span.range().start], &text[span.range()]);
+            // A user alone is a token on the web, but for those whom everybody is; elsewhere it is a name.
+            let web = before.ends_with("http://") || before.ends_with("https://");
+            let secret = user.contains(':') || (web && !EVERYBODY.contains(&user));
+            if secret && without_references(user).contains(char::is_alphanumeric) {
+                diagnostics.push(problem::Secret::Carried, span);
+            }
+        }
+    }
+}
+
+/// A text without its `${section:option}`: the slave's own configuration can fill these in.
+fn without_references(text: &str) -> String {
+    let mut parts = text.split("${");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| all + part.split_once('}').map_or("", |(_, rest)| rest))
 }
 
 /// Whether every user may read a file: the file itself, and the way to it.

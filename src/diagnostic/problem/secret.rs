@@ -7,6 +7,7 @@ use super::{Wording, word};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the wording below says what each is")]
 pub enum Secret {
+    Carried,
     Indented { option: String },
     Readable { file: String },
     Shared { slave: String, other: String },
@@ -19,6 +20,13 @@ impl Secret {
     /// The words for it.
     pub(super) fn wording(&self) -> Wording {
         match self {
+            Self::Carried => word(
+                "secret::carried",
+                Warning,
+                "this password is in every plan of the buildout, for all to read",
+                "sent to the slave as it stands",
+                "leave it out of the address; git and others find it in `.netrc`, in the home of the user who builds",
+            ),
             Self::Indented { option } => word(
                 "secret::indented",
                 Error,
