@@ -70,7 +70,7 @@ fn run(root: &std::path::Path, input: &[u8]) {
     let plans = graph.builders.iter().flat_map(|builder| builder.slaves.iter().map(move |slave| (builder, slave)));
     for (builder, slave) in plans.take(MOST_PLANS) {
         assert!(!builder.slaves.is_empty());
-        if let Ok(procedure) = lower(&compilation, builder) {
+        if let Ok(procedure) = lower(&compilation, builder, None) {
             let _ = bind(&procedure, &graph.farm.slaves[slave], &graph.farm.declarations);
         }
     }

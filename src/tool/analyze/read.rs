@@ -57,7 +57,7 @@ fn rule(decoder: &mut Decoder<'_>, node: &Node, own_levels: bool) -> Option<Rule
     // Where a server lowers a level, it puts `_` before it.
     let unknown = |level: &&Text| !LEVELS.contains(&level.strip_prefix('_').unwrap_or(level));
     for level in levels.iter().filter(unknown).filter(|_| !own_levels) {
-        let near = suggest::nearest(level, LEVELS.into_iter()).map(|near| format!("did you mean `{near}`?"));
+        let near = suggest::nearest(level, LEVELS).map(|near| format!("did you mean `{near}`?"));
         let help = near.unwrap_or_else(|| format!("the levels are {}", suggest::list(LEVELS.into_iter())));
         let (expected, found) = ("a level of a server's log".to_owned(), format!("`{}`", &**level));
         decoder.error(problem::Farm::Value { expected, found, help: Some(help) }, level.whole());
