@@ -117,13 +117,9 @@ impl<'a> Binding<'a> {
             known.sort();
             known
         };
-        let (name, capability) = (name.to_owned(), capability.to_owned());
-        self.push(
-            problem::Step::Capability { name, capability, build: build.name.clone(), known },
-            risk,
-            build,
-            diagnostics,
-        );
+        let (build_name, capability) = (build.name.clone(), capability.to_owned());
+        let problem = problem::Step::Capability { name: name.to_owned(), capability, build: build_name, known };
+        self.push(problem, name, risk, build, diagnostics);
     }
 
     /// Reports a placeholder for an option that no slave has, and that nobody declares.
@@ -133,19 +129,15 @@ impl<'a> Binding<'a> {
         let options = declared.into_iter().flat_map(|declared| declared.options.keys().cloned());
         let known = options.chain(["version".to_owned()]).collect();
         let (capability, option) = (capability.to_owned(), option.to_owned());
-        self.push(problem::Step::CapabilityOption { capability, option, known }, risk, build, diagnostics);
+        self.push(problem::Step::CapabilityOption { capability, option, known }, name, risk, build, diagnostics);
     }
 
-    fn push(&self, problem: problem::Step, risk: &Risk<'_>, build: &Build, diagnostics: &mut Diagnostics) {
-        let name = match &problem {
-            problem::Step::Capability { name, .. } => name.clone(),
-            problem::Step::CapabilityOption { capability, option, .. } => format!("{capability}.{option}"),
-            _ => return,
-        };
+    /// Reports what is wrong with a placeholder: where it is written, or where the build brings that in.
+    fn push(&self, problem: problem::Step, name: &str, risk: &Risk<'_>, build: &Build, diagnostics: &mut Diagnostics) {
         let used = self.used(risk.origin, build);
         match risk.origin {
             Origin::Step(_, Some(place)) => {
-                diagnostics.push(problem, place.of_placeholder(&name)).label(used, Label::UsedHere);
+                diagnostics.push(problem, place.of_placeholder(name)).label(used, Label::UsedHere);
             }
             _ => {
                 diagnostics.push(problem, used);
@@ -259,5 +251,26 @@ fn unknown(text: &str, known: impl Fn(&str, &str) -> bool) -> Option<String> {
     match placeholder::bind(text, lookup) {
         Err(Error::Unknown(name)) => Some(name),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::steps::{Templates, Use};
+
+    /// Builds that have only these are lowered once, whatever their options: a step that is there in one of them only must
+    /// not ask for more.
+    #[test]
+    fn built_in_steps_ask_slaves_for_nothing_without_a_default() {
+        let asked = regex::Regex::new(r"\$\{([a-z]+)\.[a-z-]+\}").unwrap();
+        let mut seen = 0;
+        for template in Templates::builtin().iter().filter(|template| template.place != Use::Capability) {
+            let steps = format!("{:?}{:?}", template.steps, template.clean_up);
+            for found in asked.captures_iter(&steps) {
+                assert_eq!(&found[1], "property", "{}: {}", template.name, &found[0]);
+                seen += 1;
+            }
+        }
+        assert!(seen > 0);
     }
 }
