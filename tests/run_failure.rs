@@ -117,6 +117,10 @@ fn a_password_of_the_database_is_used_and_never_told() {
     for password in [PASSWORD, "sesame-mistyped"] {
         assert_eq!(files_with(&farm.state(), password), Vec::<String>::new());
     }
+    // Whether it has left a database nobody could look; the next run does.
+    farm.edit("slaves.d/here.cfg", "sesame-mistyped", PASSWORD);
+    farm.run(&["run"]).says("whose own clean-up failed").says_no(PASSWORD);
+    assert_eq!(server.databases(), "");
     farm.is_tidy();
 }
 
