@@ -4,6 +4,8 @@
 #![cfg(unix)]
 
 // What is written as it is made.
+#[macro_use]
+mod say;
 mod each;
 
 // The user's files, and what is said about them.

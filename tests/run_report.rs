@@ -128,6 +128,25 @@ fn pages_are_written_of_many_runs_with_an_index_over_them() {
     assert!(pages.join(name(&farm.latest())).exists());
 }
 
+/// A night's run must not end for a log that nothing more fits into.
+#[test]
+fn a_full_disk_behind_the_output_changes_no_exit_code() {
+    let farm = farm();
+    farm.write("good.yaml", &plan("good", "true"));
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for (arguments, code) in [
+        (&["run", "plans.yaml"][..], 1),
+        (&["run", "good.yaml"], 0),
+        (&["rerun", "--failed"], 0),
+        (&["run", "nothing.yaml"], 2),
+        (&["report"], 2),
+        (&["report", "--format", "json"], 2),
+    ] {
+        let status = farm.farmout(arguments).stdout(full()).stderr(full()).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{arguments:?}");
+    }
+}
+
 #[test]
 fn reports_are_written_of_an_interrupted_run_too() {
     let farm = Farm::empty();

@@ -85,7 +85,7 @@ impl Aftermath {
         }
         let yellow = anstyle::AnsiColor::Yellow.on_default();
         for problem in problems {
-            anstream::eprintln!("{yellow}warning{yellow:#}: {problem}");
+            note!("{yellow}warning{yellow:#}: {problem}");
         }
     }
 }
@@ -95,7 +95,7 @@ fn tidy(retention: Retention, state: &Utf8Path) -> Vec<String> {
     match runner::clean(state, &keep(&retention), false) {
         Ok(cleaned) => {
             if !cleaned.removed.is_empty() {
-                anstream::println!("{}", summary(&cleaned, false));
+                say!("{}", summary(&cleaned, false));
             }
             cleaned.troubles().collect()
         }

@@ -14,7 +14,7 @@ use super::machine::state;
 use crate::compile::database_secrets;
 use crate::diagnostic::Failure;
 use crate::host::{account, place};
-use crate::model::{Retention, Size, age};
+use crate::model::{Retention, Secrets, Size, age};
 use crate::resolve::Layout;
 use crate::runner::{self, Cache, Cleaned, Database, Keep};
 
@@ -133,7 +133,11 @@ fn databases(arguments: &Arguments, layout: &Layout, state: &Utf8Path) -> Result
         return Ok(kept);
     }
     // The passwords by which servers are reached are the farm's.
-    let compilation = right(read(layout)?)?;
+    let secrets = match read(layout) {
+        // Plans that came from elsewhere need no farm.
+        Err(_) if !arguments.root.is_named() => Secrets::new(),
+        farm => database_secrets(&right(farm?)?.graph),
+    };
     let account = account::choose(arguments.user.as_deref())?;
     let mut basedirs: Vec<&Utf8Path> = kept.iter().map(|database| database.basedir.as_path()).collect();
     basedirs.dedup();
@@ -143,7 +147,7 @@ fn databases(arguments: &Arguments, layout: &Layout, state: &Utf8Path) -> Result
             continue;
         }
         let place = place::Place { basedir: (*basedir).to_owned(), moved: false };
-        let site = site_at(database_secrets(&compilation.graph), state, place, account.clone())?;
+        let site = site_at(secrets.clone(), state, place, account.clone())?;
         done.extend(runner::remove_databases(&site, &mut |_| {})?);
     }
     Ok(done)

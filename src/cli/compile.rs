@@ -78,7 +78,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let (counts, graph) = (report.counts(), &compilation.graph);
     let number = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    anstream::eprintln!(
+    note!(
         "{counts}: {}, {}, {}",
         number(graph.farm.builds.len(), "build"),
         number(graph.farm.slaves.len(), "slave"),
@@ -86,7 +86,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     );
     if let Some(code) = report.worst().filter(|_| arguments.format == Format::Human && std::io::stderr().is_terminal())
     {
-        anstream::eprintln!("`farmout explain {code}` says more");
+        note!("`farmout explain {code}` says more");
     }
     let errors = counts.errors > 0;
     if let (Some(Emit::Json), false) = (arguments.emit, errors) {

@@ -50,7 +50,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     let (mut other, mut this) = versions(arguments, &root, None)?;
     if (other.has_fragments, this.has_fragments) == (Some(false), Some(false)) {
         // Without slaves there would be no builders: as for a dry run, this machine is the slave, of both versions.
-        let mut note = |text: &str| anstream::eprintln!("{text}");
+        let mut note = |text: &str| note!("{text}");
         let embedded = Embedded { majors: &[], fallback: false, state: "".into() };
         let machine = look(&embedded, account::existing()?.as_ref(), &mut note)?;
         note(&format!("no slave fragments in these farms: this machine is the slave `{LOCAL}` of both"));

@@ -140,11 +140,7 @@ impl ExecuteArguments {
 fn introduce(account: &Account) {
     let made =
         if account.created { format!(", made just now; `userdel {}` removes it", account.name) } else { String::new() };
-    anstream::println!(
-        "running as root: servers and steps run as the user {} (uid {}{made})",
-        account.name,
-        account.uid
-    );
+    say!("running as root: servers and steps run as the user {} (uid {}{made})", account.name, account.uid);
 }
 
 /// Where and as whom the plans run.
@@ -152,11 +148,7 @@ fn site(secrets: Secrets, state: &Utf8Path, slave: &str, account: Option<Account
     let place = place::basedir(state, slave, account.as_ref())?;
     if let Some(account) = account.as_ref().filter(|_| place.moved) {
         let closed = place::closed(state, account);
-        anstream::println!(
-            "the user {} cannot enter {closed}, so builds are in {} instead of {state}",
-            account.name,
-            place.basedir
-        );
+        say!("the user {} cannot enter {closed}, so builds are in {} instead of {state}", account.name, place.basedir);
     }
     site_at(secrets, state, place, account)
 }

@@ -20,6 +20,11 @@ pub(super) struct RootArgument {
 }
 
 impl RootArgument {
+    /// Whether the farm was named, and not only looked for.
+    pub(super) fn is_named(&self) -> bool {
+        self.farm.is_some()
+    }
+
     /// The directory, named or found.
     pub(super) fn root(&self) -> Utf8PathBuf {
         find_farm(self.farm.clone())

@@ -127,7 +127,7 @@ impl Run {
             STDIN => print(&formatted),
             _ if differs => {
                 write(Utf8Path::new(name), &formatted)?;
-                anstream::eprintln!("{name}");
+                note!("{name}");
                 Ok(())
             }
             _ => Ok(()),

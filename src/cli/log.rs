@@ -51,7 +51,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     if logs.is_empty() && !(arguments.follow && run.progress == Progress::AtWork) {
         let why = builder.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        anstream::eprintln!("no step of {} has run in {}{why}", builder.builder, run.result.run);
+        note!("no step of {} has run in {}{why}", builder.builder, run.result.run);
     }
     let shown = if arguments.follow && run.progress == Progress::AtWork {
         follow(&run, builder, &mut show)?
@@ -134,13 +134,13 @@ fn follow(run: &Recorded, builder: &BuilderResult, show: &mut Show<'_>) -> Resul
     }
     if logs.outcome(show.step.as_deref()) == Some(Outcome::Skipped) {
         let what = show.step.as_deref().map_or(builder.builder.clone(), |step| format!("the step `{step}`"));
-        anstream::eprintln!("{what} was skipped");
+        note!("{what} was skipped");
     }
     Ok(Ok(()))
 }
 
 fn tell_of_end() {
-    anstream::eprintln!("the runner was killed; what there is of the log ends here");
+    note!("the runner was killed; what there is of the log ends here");
 }
 
 /// Writes logs on standard output, byte by byte as they are.

@@ -78,7 +78,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
 
 /// The farm with this machine, as it is found, as its only slave. A dry run makes no account and downloads nothing.
 pub(super) fn as_found(layout: &Layout) -> Result<Compilation, Failure> {
-    let mut note = |text: &str| anstream::eprintln!("{text}");
+    let mut note = |text: &str| note!("{text}");
     let account = account::existing()?;
     let embedded = Embedded { majors: &[], fallback: false, state: "".into() };
     let machine = look(&embedded, account.as_ref(), &mut note)?;
@@ -256,7 +256,7 @@ fn write(plans: &[Plan], directory: &Utf8PathBuf, format: Format) -> Result<(), 
         let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         file.as_file().set_permissions(readable).map_err(failed)?;
         file.persist(&path).map_err(|error| failed(error.error))?;
-        anstream::eprintln!("{path}: {}", summary(plan));
+        note!("{path}: {}", summary(plan));
     }
     Ok(())
 }

@@ -79,7 +79,10 @@ fn read_text(path: &Utf8Path) -> std::io::Result<String> {
 fn plans_in(text: &str) -> Result<Vec<Plan>, String> {
     if text.trim_start().starts_with('{') {
         let plans = serde_json::Deserializer::from_str(text).into_iter();
-        return plans.collect::<Result<_, _>>().map_err(|error| error.to_string());
+        // YAML may begin so, too, and says better what is wrong.
+        if let Ok(plans) = plans.collect::<Result<Vec<Plan>, _>>() {
+            return Ok(plans);
+        }
     }
     let mut plans = Vec::new();
     for document in serde_yaml::Deserializer::from_str(text) {

@@ -64,7 +64,7 @@ pub(super) fn complete(plans: Vec<Plan>, pick: &Pick) -> Result<Vec<Plan>, Failu
         return Err(Failure::misuse(lack(first)).help(how_to_give(first)));
     }
     for plan in &lacking {
-        anstream::eprintln!("{}; it is left out ({})", lack(plan), how_to_give(plan));
+        note!("{}; it is left out ({})", lack(plan), how_to_give(plan));
     }
     Ok(complete)
 }
@@ -72,7 +72,7 @@ pub(super) fn complete(plans: Vec<Plan>, pick: &Pick) -> Result<Vec<Plan>, Failu
 /// Says which plans lack properties; a dry run has them still.
 pub(super) fn note(plans: &[Plan]) {
     for plan in plans.iter().filter(|plan| !plan.missing_properties().is_empty()) {
-        anstream::eprintln!("{}: {}", lack(plan), how_to_give(plan));
+        note!("{}: {}", lack(plan), how_to_give(plan));
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let chosen: Vec<_> = matching.into_iter().filter(|builder| !arguments.failed || !is_fine(builder)).collect();
     if chosen.is_empty() {
-        anstream::println!("nothing failed in run {}", run.run);
+        say!("nothing failed in run {}", run.run);
         return Ok(Exit::Fine);
     }
     let plans = chosen.into_iter().map(|builder| kept_plan(run, builder)).collect::<Result<Vec<_>, _>>()?;

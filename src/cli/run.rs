@@ -131,7 +131,7 @@ fn on_this_machine(
 ) -> Result<Compilation, Failure> {
     // A download takes a while: what is wrong with its place comes first.
     place::check(state, LOCAL, "", account)?;
-    let mut note = |text: &str| anstream::println!("{text}");
+    let mut note = |text: &str| say!("{text}");
     let embedded = Embedded { majors: &arguments.embedded, fallback: true, state };
     let machine = look(&embedded, account, &mut note)?;
     let compilation = right(local(layout, &machine)?)?;

@@ -89,5 +89,5 @@ fn print(arguments: &Detect) -> Result<Exit, Failure> {
 
 fn note(text: &str) {
     let cyan = anstyle::AnsiColor::Cyan.on_default();
-    anstream::eprintln!("{cyan}note{cyan:#}: {text}");
+    note!("{cyan}note{cyan:#}: {text}");
 }

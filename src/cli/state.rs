@@ -38,7 +38,7 @@ pub(super) fn warn_of_damage(run: &Recorded) {
         count => format!("{count} lines are"),
     };
     let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
-    anstream::eprintln!(
+    note!(
         "{yellow}warning{yellow:#}: {}/events.jsonl is damaged: {lines} not readable, and what happened there is not told",
         run.result.folder
     );

@@ -36,7 +36,7 @@ impl Failure {
 
     /// Prints it on standard error and returns the exit code.
     pub fn print(&self) -> Exit {
-        anstream::eprintln!("{self}");
+        note!("{self}");
         self.exit
     }
 }

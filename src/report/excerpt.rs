@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _};
 
+use anstream::adapter::strip_bytes;
 use camino::Utf8Path;
 
 /// Which lines are shown.
@@ -90,6 +91,8 @@ pub(super) struct Lines {
     current: Vec<u8>,
     /// More of the current line than is kept was dropped.
     cut: bool,
+    /// What comes next is written over what there is of the line.
+    rewinds: bool,
 }
 
 impl Lines {
@@ -102,10 +105,26 @@ impl Lines {
             if number > 0 {
                 line(self.take());
             }
-            let room = Self::LIMIT.saturating_sub(self.current.len()).min(part.len());
-            self.current.extend_from_slice(&part[..room]);
-            self.cut |= room < part.len();
+            for (number, part) in part.split(|&byte| byte == b'\r').enumerate() {
+                self.rewinds |= number > 0;
+                self.keep(part);
+            }
         }
+    }
+
+    fn keep(&mut self, part: &[u8]) {
+        if self.rewinds {
+            // What only moves the cursor, or clears the rest of the line, shows nothing.
+            if strip_bytes(part).into_vec().trim_ascii().is_empty() {
+                return;
+            }
+            // A progress bar rewrites its line: what it showed last is what counts.
+            self.current.clear();
+            (self.rewinds, self.cut) = (false, false);
+        }
+        let room = Self::LIMIT.saturating_sub(self.current.len()).min(part.len());
+        self.current.extend_from_slice(&part[..room]);
+        self.cut |= room < part.len();
     }
 
     /// The line that no line end followed, if there is one.
@@ -116,11 +135,10 @@ impl Lines {
     fn take(&mut self) -> String {
         let text = String::from_utf8_lossy(&self.current);
         let text = anstream::adapter::strip_str(&text).to_string();
-        // A progress bar rewrites its line: what it showed last is what counts.
-        let shown = text.split('\r').rfind(|part| !part.trim().is_empty()).unwrap_or_default();
         let mut shown: String =
-            shown.chars().filter(|&character| character == '\t' || !character.is_control()).collect();
+            text.chars().filter(|&character| character == '\t' || !character.is_control()).collect();
         self.current.clear();
+        self.rewinds = false;
         shown.truncate(shown.trim_end().len());
         if std::mem::take(&mut self.cut) {
             shown.push('…');
@@ -142,6 +160,18 @@ mod tests {
         assert_eq!(&shown[..2], ["ab", "done"]);
         assert!(shown[2].starts_with("ba\u{fffd}xxx") && shown[2].ends_with("x…"));
         assert_eq!(lines.finish(), None);
+    }
+
+    #[test]
+    fn of_a_line_that_is_rewritten_the_last_counts() {
+        let (mut lines, mut shown) = (Lines::default(), Vec::new());
+        for percent in 0..1000 {
+            lines.push(format!("progress {percent} %\r").as_bytes(), |line| shown.push(line));
+        }
+        for piece in [&b"fatal: "[..], b"here\r", b"\n", b"50 %\r    \r\n"] {
+            lines.push(piece, |line| shown.push(line));
+        }
+        assert_eq!(shown, ["fatal: here", "50 %"]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl Format {
     /// `out` takes no more.
     pub fn write(self, run: &Recorded, manner: Manner, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Self::Text => text(run, manner, out),
+            Self::Text => text(run, manner, out)?,
             Self::Json => {
                 serde_json::to_writer_pretty(&mut *out, &run.result)?;
                 out.write_all(b"\n")?;
@@ -38,10 +38,40 @@ impl Format {
     }
 }
 
-fn text(run: &Recorded, manner: Manner, out: &mut dyn Write) {
-    let mut report = Terminal::new(out, manner);
+fn text(run: &Recorded, manner: Manner, out: &mut dyn Write) -> io::Result<()> {
+    let mut out = Checked { out, problem: Ok(()) };
+    let mut report = Terminal::new(&mut out, manner);
     run.entries.iter().for_each(|entry| report.observe(entry));
     if run.progress != Progress::Ended {
         report.unfinished(run.progress == Progress::AtWork);
+    }
+    drop(report);
+    out.problem
+}
+
+/// Remembers what went wrong: a live report has nobody to tell.
+struct Checked<'a> {
+    out: &'a mut dyn Write,
+    problem: io::Result<()>,
+}
+
+impl Checked<'_> {
+    fn check<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
+        if let (Ok(()), Err(error)) = (&self.problem, &done) {
+            self.problem = Err(io::Error::new(error.kind(), error.to_string()));
+        }
+        done
+    }
+}
+
+impl Write for Checked<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes);
+        self.check(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.out.flush();
+        self.check(flushed)
     }
 }

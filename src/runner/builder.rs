@@ -142,8 +142,11 @@ fn attempt(
     };
     prepared?;
     Ok(match (judge(plan, &result.steps), tidied) {
-        ((outcome, None), Err(problem)) => (outcome.and(Outcome::Warnings), Some(problem)),
-        (judged, _) => judged,
+        ((outcome, reason), Err(problem)) => {
+            let reason = reason.map_or_else(|| problem.clone(), |reason| format!("{reason}; {problem}"));
+            (outcome.and(Outcome::Warnings), Some(reason))
+        }
+        (judged, Ok(())) => judged,
     })
 }
 
@@ -181,7 +184,8 @@ fn inherit(
     if session.options.goes_on() {
         return Ok(Some(earlier));
     }
-    kept::remove(session, earlier, workspace)?;
+    // Where it cannot be removed that was told, and the builder runs all the same.
+    let _ = kept::remove(session, earlier, workspace);
     workspace.sockets = None;
     Ok(None)
 }

@@ -8,9 +8,10 @@ use super::active::Active;
 use super::builder::tidy;
 use super::environment::Values;
 use super::event::{Cause, Event};
-use super::recover::{Left, clean_up, records};
+use super::recover::{ATTEMPTS, Left, clean_up, records};
 use super::session::Session;
 use super::workspace::Workspace;
+use crate::diagnostic::plain;
 use crate::plan::Plan;
 
 /// The record of what was kept of the builder that works in `directory`. One that cannot be read is none: whoever recovers
@@ -41,17 +42,26 @@ pub(super) fn tell(
     session.emit(Event::DatabaseKept { builder, database, environment });
 }
 
-/// Removes what was kept.
+/// Removes what was kept, and tells the observer.
 ///
 /// # Errors
-/// It is there still, and why, in a sentence.
+/// It is there still, and why, in a sentence that the observer knows. A later run tries again, but not for ever.
 pub(super) fn remove(session: &Session<'_>, mut active: Active, workspace: &Workspace) -> Result<(), String> {
     let record = &active.record;
     let (run, builder, folder) = (record.run.clone(), record.builder.clone(), record.plan.parent());
     let folder = folder.map(Utf8Path::to_owned).unwrap_or_default();
     session.tell_only(Event::Recovering { run: run.clone(), builder: builder.clone(), folder, cause: Cause::Kept });
     let left = Left::of(record.kept.clone());
-    let removed = clean_up(&session.silent(), &mut active, workspace, left).and_then(|()| tidy(workspace, active));
-    session.tell_only(Event::Recovered { run, builder, problem: None });
-    removed.map_err(|problem| format!("the database that an earlier run kept is not gone: {problem}"))
+    active.update(|record| record.attempts += 1);
+    let removed = match clean_up(&session.silent(), &mut active, workspace, left) {
+        Ok(()) => tidy(workspace, active),
+        Err(problem) if active.record.attempts >= ATTEMPTS => {
+            let gone = tidy(workspace, active).err().map(|error| format!(": {error}")).unwrap_or_default();
+            Err(format!("{problem}; given up after {ATTEMPTS} tries{gone}"))
+        }
+        Err(problem) => Err(problem),
+    };
+    let removed = removed.map_err(|problem| session.masked(&plain(&problem)));
+    session.tell_only(Event::Recovered { run, builder, problem: removed.clone().err() });
+    removed
 }

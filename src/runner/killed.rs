@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::active::Active;
 use super::builder::finished;
 use super::event::{Entry, Event};
-use super::journal::{self, Journal};
+use super::journal::{self, Durability, Journal};
 use super::recover::records;
 use super::replay::replay;
 use super::result::{Outcome, round};
@@ -60,9 +60,19 @@ pub(super) fn end_all(session: &Session<'_>, state: &State) {
         }
         let Site { account, .. } = session.site;
         let (folder, readers) = (state.run(run), Readers::of(account.as_ref()));
-        let entries = journal::read(&folder).unwrap_or_default();
-        let ended = resume(&folder, &entries, readers)
-            .map_or(Ok(true), |journal| end(&session.with(&journal), &journal, state, readers, run, None));
+        let Ok(entries) = journal::read(&folder) else {
+            // It was killed before it had a journal. What a later farmout wrote is that one's to end.
+            continue;
+        };
+        if entries.is_empty() {
+            // Killed before it began: nothing is in it but plans.
+            if std::fs::remove_dir_all(&folder).is_ok() {
+                let _ = std::fs::remove_file(&path);
+            }
+            continue;
+        }
+        let ended =
+            resume(&folder, &entries, readers).map_or(Ok(true), |journal| end(&journal, state, readers, run, None));
         if matches!(ended, Ok(true)) {
             let _ = std::fs::remove_file(&path);
         }
@@ -75,7 +85,6 @@ pub(super) fn end_all(session: &Session<'_>, state: &State) {
 /// # Errors
 /// The journal, or the result, cannot be read or written.
 pub(super) fn end(
-    session: &Session<'_>,
     journal: &Journal,
     state: &State,
     readers: Readers,
@@ -83,8 +92,11 @@ pub(super) fn end(
     recovered: Option<&str>,
 ) -> io::Result<bool> {
     let folder = state.run(run);
-    let read = || journal::read(&folder).map(|entries| replay(&entries, folder.clone()));
-    let Some(result) = read()? else { return Ok(true) };
+    let entries = journal::read(&folder)?;
+    let Some(result) = replay(&entries, folder.clone()) else { return Ok(true) };
+    // What its runner did last, before others came.
+    let own = entries.iter().take_while(|entry| !matches!(entry.event, Event::Recovering { .. }));
+    let died = own.map(|entry| entry.at).fold(0.0, f64::max);
     let at_work: Vec<String> = records(&state.active())?
         .iter()
         .filter_map(|path| Active::read(path).ok().flatten())
@@ -99,15 +111,17 @@ pub(super) fn end(
         let began = Some(builder.builder.as_str()) == recovered || !builder.steps.is_empty();
         builder.outcome = Some(if began { Outcome::Interrupted } else { Outcome::Skipped });
         builder.reason = Some(KILLED.to_owned());
-        builder.seconds = if began { round(journal.now() - builder.at) } else { 0.0 };
-        session.emit(finished(&builder));
+        builder.seconds = if began { round(f64::max(died - builder.at, 0.0)) } else { 0.0 };
+        // Whoever watches this process watches another run.
+        journal.append(finished(&builder), Durability::Written, &|_| {});
     }
     let ends = at_work.is_empty();
     if result.outcome.is_none() && ends {
-        session.emit_durably(Event::RunFinished { outcome: Outcome::Interrupted, seconds: result.seconds });
+        let finished = Event::RunFinished { outcome: Outcome::Interrupted, seconds: died };
+        journal.append(finished, Durability::OnDisk, &|_| {});
     }
     journal.finish().map_err(io::Error::other)?;
-    if let Some(result) = read()? {
+    if let Some(result) = replay(&journal::read(&folder)?, folder.clone()) {
         readers.save_json(&folder.join("result.json"), &result)?;
     }
     Ok(ends)

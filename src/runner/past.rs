@@ -124,8 +124,13 @@ pub(super) fn find(state: &Utf8Path, run: &str) -> Result<Utf8PathBuf, Failure> 
 }
 
 fn unknown(runs: &Utf8Path, run: &str) -> Failure {
-    let entries = runs.read_dir_utf8().into_iter().flatten().flatten();
-    let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_owned()).collect();
+    let entries = match runs.read_dir_utf8() {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Failure::misuse(format!("cannot read the runs in {runs}: {error}"));
+        }
+        entries => entries,
+    };
+    let mut names: Vec<_> = entries.into_iter().flatten().flatten().map(|entry| entry.file_name().to_owned()).collect();
     names.sort();
     if names.is_empty() && run == "latest" {
         return Failure::misuse(format!("nothing has run yet: there are no runs in {runs}"));

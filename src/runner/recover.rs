@@ -32,7 +32,7 @@ use crate::group::ProcessId;
 use crate::plan::Plan;
 
 /// After as many tries a record is given up: what it needs will not come back.
-const ATTEMPTS: u32 = 5;
+pub(super) const ATTEMPTS: u32 = 5;
 
 /// Cleans up after all runners with records in the site's state folder that are dead. [`super::run`] does it first.
 ///
@@ -126,7 +126,7 @@ fn recover_one(session: &Session<'_>, state: &State, path: &Utf8Path) {
         Err(problem) => Err(problem),
     };
     let noted = match &journal {
-        Some(journal) => killed::end(session, journal, state, readers, &run, Some(&builder)).map(drop),
+        Some(journal) => killed::end(journal, state, readers, &run, Some(&builder)).map(drop),
         // A run whose journal is gone has no result to change.
         None => Ok(()),
     };

@@ -62,11 +62,12 @@ pub fn run(
     let began = (Instant::now(), Timestamp::now());
     let id = state.begin(began.1).map_err(told)?;
     let folder = state.run(&id);
-    let at_work = AtWork::note(&state, &id).map_err(told)?;
-    let journal = Journal::create(&folder, readers, options.sync).map_err(told)?;
-    for plan in plans {
-        keep_plan(&folder.join(&plan.directory), plan, readers).map_err(told)?;
-    }
+    let begun = begin(&state, &id, plans, readers, options);
+    let (at_work, journal) = begun.map_err(|error| {
+        // What could not begin must not be taken for a run, nor take the room of one.
+        let _ = std::fs::remove_dir_all(&folder);
+        told(error)
+    })?;
     let session = session.with(&journal);
     // Without it everything takes as long as it takes.
     let history = history(&site.state).unwrap_or_default();
@@ -221,6 +222,23 @@ impl Run<'_> {
         let before = self.befores.get(plan.builder.as_str()).unwrap_or(&none);
         builder::run(session, &Place { run: self.id, active: &self.state.active(), folder: &folder, before }, plan)
     }
+}
+
+/// Makes what a run needs before its first event.
+fn begin(
+    state: &State,
+    id: &str,
+    plans: &[Plan],
+    readers: Readers,
+    options: &Options,
+) -> io::Result<(AtWork, Journal)> {
+    let folder = state.run(id);
+    let at_work = AtWork::note(state, id)?;
+    let journal = Journal::create(&folder, readers, options.sync)?;
+    for plan in plans {
+        keep_plan(&folder.join(&plan.directory), plan, readers)?;
+    }
+    Ok((at_work, journal))
 }
 
 fn keep_plan(folder: &Utf8Path, plan: &Plan, readers: Readers) -> io::Result<()> {

@@ -98,10 +98,17 @@ pub fn runs(state: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
     };
     let folders = entries.map(|entry| entry.map(|entry| entry.path().to_owned()));
     let mut folders: Vec<_> = folders.collect::<Result<_, _>>()?;
-    folders.retain(|folder| folder.join(NAME).exists());
+    // One that has only just begun, or was killed that early, has nothing to tell yet.
+    folders.retain(|folder| has_begun(folder));
     // Ids begin with the time.
     folders.sort_by(|left, right| right.file_name().cmp(&left.file_name()));
     Ok(folders)
+}
+
+/// Whether the journal has a first line.
+fn has_begun(folder: &Utf8Path) -> bool {
+    let Ok(file) = File::open(folder.join(NAME)) else { return folder.join(NAME).exists() };
+    BufReader::new(file).skip_until(b'\n').is_ok_and(|count| count > 0)
 }
 
 /// A journal that is read as far as it goes, and on from there once there is more.

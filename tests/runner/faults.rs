@@ -73,6 +73,25 @@ fn whenever_the_runner_is_killed_results_stay_and_the_next_run_cleans_up() {
     }
 }
 
+/// Whoever watches the later run sees no end of the killed one, which took no longer than it was at work.
+#[test]
+fn a_killed_run_ends_in_its_own_journal_at_the_time_it_died() {
+    let slave = Slave::new();
+    let mut runner = slave.spawn(&[plan("a", vec![step("hang", "touch ${basedir}/began; sleep 1000")])]);
+    eventually("the step is at work", || slave.path("slave/began").exists());
+    runner.signal(Signal::SIGKILL);
+    runner.wait();
+    let run = slave.path("state/latest").canonicalize_utf8().unwrap();
+    let died = farmout::runner::read(&run).unwrap().seconds;
+    std::thread::sleep(Duration::from_millis(1500));
+    let (_, events) = slave.run(&[plan("b", vec![])]);
+    let ends = events.iter().filter(|event| matches!(event, Event::RunFinished { .. })).count();
+    assert_eq!(ends, 1, "{events:?}");
+    let killed = farmout::runner::read(&run).unwrap();
+    assert_eq!((killed.outcome, killed.seconds), (Some(Interrupted), died));
+    assert!(killed.builders[0].seconds <= died);
+}
+
 #[test]
 fn a_damaged_end_of_a_journal_loses_nothing_but_itself() {
     for damage in [&b"{\"time\":\"2026-11-2"[..], b"\xff\xfe\0\0garbage\n\n", b"{}\n[1]\n"] {
@@ -150,6 +169,20 @@ mod root {
         fn drop(&mut self) {
             let _ = umount2(self.0, MntFlags::MNT_DETACH);
         }
+    }
+
+    #[test]
+    fn a_run_that_cannot_begin_leaves_nothing() {
+        let slave = Slave::new();
+        let state = slave.path("state");
+        let _small = Small::new(state.as_str(), "1m");
+        slave.run(&[plan("a", vec![])]);
+        fs::write(state.join("filler"), vec![0; 850_000]).unwrap();
+        let failed =
+            farmout::runner::run(&[plan("a", vec![])], &slave.site, &Options::default(), &mut |_| {}).unwrap_err();
+        assert!(failed.message.contains("No space left on device"), "{}", failed.message);
+        assert_eq!(state.join("runs").read_dir().unwrap().count(), 1);
+        assert_eq!(state.join("active").read_dir().unwrap().count(), 0);
     }
 
     #[test]
