@@ -153,6 +153,29 @@ fn programs_that_misbehave_are_warnings() {
     eventually("nothing is left of the programs", || running(told.farm.directory.path()).is_empty());
 }
 
+/// Whether it comes to its end or has to be ended, and whatever session they are in.
+#[test]
+fn a_program_ends_with_all_that_it_started() {
+    let told = Told::new(
+        "  - {on: [success], command: [./done.sh]}
+  - {on: [success], timeout: 2, command: [./hang.sh]}\n",
+    );
+    let daemons = "for daemon in 1 2; do setsid sh -c 'trap \"\" TERM; echo $$ >> OUT/NAME; exec sleep 555' & done\n\
+                   until [ \"$(wc -l < OUT/NAME)\" = 2 ]; do sleep 0.01; done\n";
+    // Without its environment it is known by its parent alone.
+    let bare = "env -i \"PATH=$PATH\" setsid sh -c 'trap \"\" TERM; echo $$ > OUT/bare; exec sleep 553' &\n\
+                until [ -s OUT/bare ]; do sleep 0.01; done\n";
+    let script = |name: &str, end: &str| format!("#!/bin/sh\ntouch OUT/{name}\n{}{end}", daemons.replace("NAME", name));
+    told.program("done.sh", &script("done", "exit 0\n"));
+    told.program("hang.sh", &script("hung", &format!("{bare}sleep 554\n")));
+    told.run().exits(0).says("`./hang.sh` did not tell what happened: ended after 2.0s").says_no("done.sh");
+    let pids = ["done", "hung", "bare"].map(|name| fs::read_to_string(told.out().join(name)).unwrap()).concat();
+    let pids: Vec<i32> = pids.lines().map(|pid| pid.parse().unwrap()).collect();
+    assert_eq!(pids.len(), 5);
+    let sleeps = |pid: &i32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"sleep"));
+    assert_eq!(pids.into_iter().filter(sleeps).collect::<Vec<_>>(), [0; 0]);
+}
+
 /// Ctrl-C while a program hangs after the run: it ends, and the run's result stands.
 #[test]
 fn a_program_that_hangs_can_be_interrupted() {

@@ -1,11 +1,12 @@
-//! One call of a program: a text on its standard input, a time limit, and the end of all that it started. Its output is
-//! read, and forgotten but for the last lines.
+//! One call of a program: a text on its standard input, a time limit, and the end of all that it started, wherever that
+//! went. Its output is read, and forgotten but for the last lines.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{self, Read, Seek as _, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,9 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, Uid};
 
 use super::Origin;
-use crate::group;
+use crate::group::{self, ProcessId};
 use crate::report::duration;
+use crate::runner::stray::{self, Mark};
 
 /// How long a program that was asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -42,21 +44,35 @@ pub(super) enum Trouble {
     Stopped,
 }
 
+/// What becomes of processes in sessions of their own when the program that started them has ended by itself. They end with
+/// one that is stopped in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Daemons {
+    /// They end too.
+    End,
+    /// They go on: a mail server may deliver in the background what it has taken.
+    Stay,
+}
+
 /// Calls a program of the farm, or of the system, with this input.
 pub(super) fn call(
     origin: &Origin,
     run: &[String],
     input: &[u8],
     limit: Duration,
+    daemons: Daemons,
     stop: &dyn Fn() -> bool,
 ) -> Result<(), Trouble> {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
     let failed = |error: io::Error| Trouble::Failed(error.to_string());
+    let mark = Mark::call(CALLS.fetch_add(1, Ordering::Relaxed)).map_err(failed)?;
     let mut command = command(origin, run).map_err(Trouble::Failed)?;
     // A file and no pipe: whoever does not read it, or not all of it, keeps nobody waiting.
     let mut file = tempfile::tempfile().map_err(failed)?;
     file.write_all(input).and_then(|()| file.rewind()).map_err(failed)?;
     let (output, writer) = io::pipe().map_err(failed)?;
     command.stdin(file).stdout(writer.try_clone().map_err(failed)?).stderr(writer).process_group(0);
+    command.env(stray::VARIABLE, mark.value());
     let started = command.spawn();
     // It holds the writing ends of the pipe.
     drop(command);
@@ -75,7 +91,9 @@ pub(super) fn call(
         }
         std::thread::sleep(GLANCE);
     };
-    let status = finish(&mut child, ended.is_some());
+    let stopped = ended.is_some();
+    let mark = (stopped || daemons == Daemons::End).then_some(&mark);
+    let status = finish(&mut child, mark, stopped);
     let _ = done.recv_timeout(LINGER);
     match (ended, status) {
         (Some(trouble), _) => Err(trouble),
@@ -110,21 +128,39 @@ fn ended(child: &Child) -> bool {
     !matches!(waitid(Id::Pid(pid), flags), Ok(WaitStatus::StillAlive))
 }
 
-/// Ends the program if it runs still, and whatever is left of its group.
-fn finish(child: &mut Child, ask: bool) -> io::Result<ExitStatus> {
+/// Ends the program if it runs still, and whatever is left of its group, and of its mark if one is given.
+fn finish(child: &mut Child, mark: Option<&Mark>, ask: bool) -> io::Result<ExitStatus> {
+    // Its number is its own until note is taken of the program's end.
     let group = child.id().cast_signed();
-    let wait = |time: Duration| {
-        let end = Instant::now() + time;
+    let outside = || -> Vec<ProcessId> {
+        let processes = mark.map(|mark| mark.processes(Some(group))).unwrap_or_default();
+        let outside = processes.into_iter().filter(|process| process.group != group);
+        outside.map(|process| process.id(group::boot())).collect()
+    };
+    let mut left = Vec::new();
+    if ask {
+        // Looked for first: the children of what ends now would be nobody's.
+        left = outside();
+        group::terminate(group);
+        stray::terminate(&left);
+        let end = Instant::now() + GRACE;
         while !ended(child) && Instant::now() < end {
             std::thread::sleep(GLANCE);
         }
-    };
-    if ask {
-        group::terminate(group);
-        wait(GRACE);
     }
-    group::kill(group);
-    wait(AFTERMATH);
+    let end = Instant::now() + AFTERMATH;
+    loop {
+        // In the group a signal meets all at once. Outside of it something new may have been started since the last look.
+        let found = outside();
+        left.retain(|process| process.is_alive() && !found.contains(process));
+        left.extend(found);
+        group::kill(group);
+        stray::kill(&left);
+        if (ended(child) && left.is_empty()) || Instant::now() >= end {
+            break;
+        }
+        std::thread::sleep(GLANCE);
+    }
     if ended(child) { child.wait() } else { Err(io::Error::other("it cannot be ended")) }
 }
 

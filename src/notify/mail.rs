@@ -9,7 +9,7 @@ use lettre::message::{Mailbox, Message};
 use lettre::{SmtpTransport, Transport as _};
 
 use super::Origin;
-use super::call::{Trouble, call};
+use super::call::{Daemons, Trouble, call};
 use super::document::{BuilderNews, Document, Kind};
 use crate::model::{Mail, Occasion, Via};
 use crate::report::duration;
@@ -45,7 +45,7 @@ pub(super) fn send(
             // A program of this machine reads lines of this machine.
             let text = message.formatted();
             let text: Vec<u8> = String::from_utf8_lossy(&text).replace("\r\n", "\n").into_bytes();
-            call(origin, &run, &text, limit, stop)
+            call(origin, &run, &text, limit, Daemons::Stay, stop)
         }
         Via::Smtp { host, port } => smtp(host, *port, message, limit, stop),
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::call::{Trouble, call};
+use super::call::{Daemons, Trouble, call};
 use super::document::{BuilderNews, Document, FORMAT, Kind};
 use super::{Origin, mail};
 use crate::model::{Each, Means, Notification, Occasion};
@@ -155,7 +155,7 @@ impl Post {
         } else {
             match &rule.notification.means {
                 Means::Command(run) => match document.json(veil) {
-                    Ok(json) => call(origin, run, &json, limit, stop),
+                    Ok(json) => call(origin, run, &json, limit, Daemons::End, stop),
                     Err(error) => Err(Trouble::Failed(error.to_string())),
                 },
                 Means::Mail(mail) => mail::send(origin, veil, mail, more, &document, limit, stop),

@@ -9,7 +9,7 @@ use tempfile::SpooledTempFile;
 
 use super::layout::alone;
 use super::output::Output;
-use super::telling::{Line, Part};
+use super::telling::{Line, Part, trouble};
 use super::{Style, duration};
 use crate::diagnostic::github;
 use crate::runner::{Entry, Event, Outcome, StepResult};
@@ -60,13 +60,23 @@ impl Groups {
             }
         }
         match &entry.event {
-            Event::StepFinished { builder, result } => self.annotate(builder, result, lines),
-            Event::BuilderFinished { builder, outcome, seconds, .. } => {
+            Event::StepFinished { builder, result } => {
+                let annotation = self.of_step(builder, result, lines);
+                if let Some(group) = self.open.get_mut(builder) {
+                    group.annotations.extend(annotation);
+                }
+            }
+            Event::BuilderFinished { builder, outcome, seconds, reason, .. } => {
+                let trouble = trouble(*outcome, reason.as_deref());
+                let annotation = trouble.and_then(|reason| self.annotation(*outcome, builder, reason));
                 let took = duration(Duration::from_secs_f64(*seconds));
-                if let Some(group) = self.open.remove(builder) {
+                if let Some(mut group) = self.open.remove(builder) {
+                    group.annotations.extend(annotation);
                     let title = format!("{}: {}, {took}", group.title, outcome.word());
                     let fine = matches!(outcome, Outcome::Success | Outcome::Skipped);
                     self.end(group, (&title, fine), entry.time.as_second(), output);
+                } else if let Some(annotation) = annotation {
+                    output.command(&annotation);
                 }
             }
             _ => {}
@@ -112,22 +122,26 @@ impl Groups {
         }
     }
 
-    /// Notes a step that failed, for the job's summary.
-    fn annotate(&mut self, builder: &str, result: &StepResult, lines: &[Line]) {
-        let command = match result.outcome {
-            Outcome::Failure => "error",
-            Outcome::Warnings => "warning",
-            _ => return,
-        };
-        let Some(group) = self.open.get_mut(builder).filter(|_| self.style == Style::GitHub) else { return };
+    /// The note of a step that failed or warned.
+    fn of_step(&self, builder: &str, result: &StepResult, lines: &[Line]) -> Option<String> {
         let excerpt: Vec<_> = lines.iter().filter(|line| line.part == Part::Excerpt).map(|line| &line.text).collect();
         let mut message = result.reason.clone().unwrap_or_else(|| result.outcome.word().to_owned());
         for line in &excerpt[excerpt.len().saturating_sub(ANNOTATED)..] {
             message.push('\n');
             message.push_str(line);
         }
-        let title = github::property(&format!("{builder}: {}", result.name));
-        group.annotations.push(format!("::{command} title={title}::{}\n", github::data(&message)));
+        self.annotation(result.outcome, &format!("{builder}: {}", result.name), &message)
+    }
+
+    /// A note for the job's summary of what failed or warned.
+    fn annotation(&self, outcome: Outcome, title: &str, message: &str) -> Option<String> {
+        let command = match outcome {
+            Outcome::Failure => "error",
+            Outcome::Warnings => "warning",
+            _ => return None,
+        };
+        let (title, message) = (github::property(title), github::data(message));
+        (self.style == Style::GitHub).then(|| format!("::{command} title={title}::{message}\n"))
     }
 
     /// Closes what is open, of a run that goes no further.

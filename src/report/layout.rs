@@ -19,7 +19,7 @@ pub(super) fn in_sequence(line: &Line) -> Option<String> {
         (Part::Head, _) => Some(format!("\n{}", line.text)),
         // Streams are long, and are searched for the builder.
         (Part::Output, Some(builder)) => Some(format!("{DIM}{builder} |{DIM:#} {}", line.text)),
-        // The table says it.
+        // The steps have said why, and the table says the rest.
         (Part::End, _) => None,
         _ => Some(alone(line)),
     }

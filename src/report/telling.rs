@@ -42,6 +42,8 @@ pub(super) enum Part {
     Note,
     /// A builder ended.
     End,
+    /// A builder ended badly, for a reason that no step's line has.
+    Trouble,
 }
 
 /// Tells of a run.
@@ -137,7 +139,11 @@ impl Teller {
             Event::BuilderFinished { builder, outcome, seconds, reason, .. } => {
                 said.extend(self.flush_skipped(builder));
                 let took = Duration::from_secs_f64(*seconds);
-                said.push(line(builder, Part::End, end(*outcome, took, reason.as_deref())));
+                // Of one that never began there is no head that the line would stand below.
+                let begun = self.folders.contains_key(builder);
+                let trouble = trouble(*outcome, reason.as_deref()).filter(|_| begun);
+                let part = if trouble.is_some() { Part::Trouble } else { Part::End };
+                said.push(line(builder, part, end(*outcome, took, reason.as_deref())));
                 self.ended.insert(builder.clone(), (*outcome, took, reason.clone()));
             }
             Event::RunFinished { .. } => {
@@ -252,6 +258,12 @@ fn end(outcome: Outcome, took: Duration, reason: Option<&str>) -> String {
         Outcome::Skipped => format!("  {style}{word:<9}{style:#}{reason}"),
         _ => format!("  {style}{word:<11}{style:#} in all {}{reason}", duration(took)),
     }
+}
+
+/// Why a builder failed or warned, where it was none of its steps that did: theirs has been told with them.
+pub(super) fn trouble(outcome: Outcome, reason: Option<&str>) -> Option<&str> {
+    let bad = matches!(outcome, Outcome::Failure | Outcome::Warnings);
+    reason.filter(|reason| bad && !reason.starts_with("step `"))
 }
 
 fn aside(reason: Option<&str>) -> String {

@@ -44,7 +44,7 @@ mod session;
 mod site;
 mod state;
 mod step;
-mod stray;
+pub(crate) mod stray;
 mod workspace;
 
 pub use before::{Ended, history};

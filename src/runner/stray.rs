@@ -1,5 +1,6 @@
 //! What steps started, wherever it went: each step's processes carry a mark in their environment, so that those are found
-//! that left its process group and its session. A mark in, processes out, ended if that is wanted.
+//! that left its process group and its session. A mark in, processes out, ended if that is wanted. Other programs that must
+//! not outlive their call carry marks of their own.
 //!
 //! A process is of a step if it carries the step's mark, or descends from one that does, whatever its own environment.
 //! One that gave up both, its environment and its parents, is nobody's.
@@ -15,7 +16,7 @@ use super::interrupt::Interrupts;
 use crate::group::{self, Handle, Process, ProcessId};
 
 /// The variable that holds the mark.
-pub(super) const VARIABLE: &str = "FARMOUT_STEP";
+pub(crate) const VARIABLE: &str = "FARMOUT_STEP";
 
 /// How long the kernel may take to carry out a kill. A process in uninterruptible sleep is left behind after it.
 pub(super) const AFTERMATH: Duration = Duration::from_secs(5);
@@ -29,9 +30,9 @@ const NAMED: usize = 5;
 /// A command line is cut after as many characters.
 const COMMAND: usize = 120;
 
-/// What the processes of a step carry, or how the marks of a builder's steps begin.
+/// What the processes of a step or another call carry, or how the marks of a builder's steps begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mark(String);
+pub(crate) struct Mark(String);
 
 impl Mark {
     /// The mark of one step.
@@ -44,8 +45,17 @@ impl Mark {
         Self(format!("{run}/{directory}/"))
     }
 
+    /// The mark of a call of a program that is no step, numbered among those of this process. It begins like no run's id.
+    ///
+    /// # Errors
+    /// The system does not tell about processes.
+    pub(crate) fn call(number: usize) -> io::Result<Self> {
+        let caller = ProcessId::own()?;
+        Ok(Self(format!("call/{}-{}/{number}", caller.pid, caller.start)))
+    }
+
     /// The value of [`VARIABLE`].
-    pub(super) fn value(&self) -> &str {
+    pub(crate) fn value(&self) -> &str {
         &self.0
     }
 
@@ -60,7 +70,7 @@ impl Mark {
 
     /// The processes that carry the mark, those of the group `root` if one is given, and what descends from all these, the
     /// newest first: of those that start each other without end it is the one to catch.
-    pub(super) fn processes(&self, root: Option<i32>) -> Vec<Process> {
+    pub(crate) fn processes(&self, root: Option<i32>) -> Vec<Process> {
         for _ in 0..LOOKS {
             let newest = group::newest();
             let mut found = self.look(root);
@@ -104,7 +114,7 @@ fn own_line(all: &[Process]) -> HashSet<i32> {
 }
 
 /// Asks processes to end, the stopped ones too.
-pub(super) fn terminate(processes: &[ProcessId]) {
+pub(crate) fn terminate(processes: &[ProcessId]) {
     for process in processes {
         group::signal_one(process, Signal::SIGTERM);
         group::signal_one(process, Signal::SIGCONT);
@@ -112,7 +122,7 @@ pub(super) fn terminate(processes: &[ProcessId]) {
 }
 
 /// Ends processes.
-pub(super) fn kill(processes: &[ProcessId]) {
+pub(crate) fn kill(processes: &[ProcessId]) {
     processes.iter().for_each(|process| group::signal_one(process, Signal::SIGKILL));
 }
 

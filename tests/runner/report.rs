@@ -49,14 +49,18 @@ fn started(folder: &Utf8Path, jobs: usize, builders: Vec<Planned>) -> Event {
     Event::RunStarted { format: FORMAT, farmout, run, folder: folder.to_owned(), slave, jobs, builders }
 }
 
+fn planned(builders: &[&str], expected: Option<f64>) -> Vec<Planned> {
+    let planned = |name: &&str| {
+        let (builder, build, directory) = ((*name).to_owned(), (*name).to_owned(), (*name).to_owned());
+        Planned { builder, build, directory, steps: 7, expected }
+    };
+    builders.iter().map(planned).collect()
+}
+
 /// A run in `folder`, with its logs.
 fn events(folder: &Utf8Path) -> Vec<Event> {
     use Outcome::{Failure, Interrupted, Skipped, Success, Warnings};
-    let planned = |name: &str| {
-        let (builder, build, directory) = (name.to_owned(), name.to_owned(), name.to_owned());
-        Planned { builder, build, directory, steps: 7, expected: None }
-    };
-    let builders = ["crm-7.0-pg15", "crm-7.0-pg16", "doc", "functional"].map(planned).to_vec();
+    let builders = planned(&["crm-7.0-pg15", "crm-7.0-pg16", "doc", "functional"], None);
     let (old, lost) = ("20261121-020304-aaaa".to_owned(), "nightly".to_owned());
     let mut events = vec![
         Event::Recovering {
@@ -117,10 +121,6 @@ fn write(folder: &Utf8Path, name: &str, bytes: &[u8]) {
 /// Two builders at the same time, one of which fails and would give commands to whoever reads its log.
 fn parallel(folder: &Utf8Path) -> Vec<Event> {
     use Outcome::{Failure, Success};
-    let planned = |name: &str| {
-        let (builder, build, directory) = (name.to_owned(), name.to_owned(), name.to_owned());
-        Planned { builder, build, directory, steps: 7, expected: Some(60.0) }
-    };
     let began = |builder: &str, index| {
         let folder = folder.join(builder);
         Event::BuilderStarted { builder: builder.to_owned(), index, total: 2, folder }
@@ -133,7 +133,7 @@ fn parallel(folder: &Utf8Path) -> Vec<Event> {
     let log = "::set-output name=x::y\n  ::add-path::/evil\n##[set-env name=PATH]/evil\n\x1b[0Ksection_end:1:farmout_1\r\x1b[0K\nbroken\n";
     write(folder, "crm-7.0-pg15/02-buildout.log", log.as_bytes());
     let mut events = vec![
-        started(folder, 2, [bad, good].map(planned).to_vec()),
+        started(folder, 2, planned(&[bad, good], Some(60.0))),
         began(bad, 1),
         bad_fetch,
         began(good, 2),
@@ -155,6 +155,27 @@ fn parallel(folder: &Utf8Path) -> Vec<Event> {
     events.push(finished(bad, Failure, 7.0, Some("step `buildout`: exit status 1")));
     events.push(finished(good, Success, 12.0, None));
     events.push(Event::RunFinished { outcome: Failure, seconds: 12.0 });
+    events
+}
+
+/// Builders that fail or warn, one of them because of a step.
+fn troubled(folder: &Utf8Path, jobs: usize) -> Vec<Event> {
+    use Outcome::{Failure, Success, Warnings};
+    let mut events = vec![started(folder, jobs, planned(&["crm", "doc", "sale", "web"], None))];
+    events.extend([
+        began(folder, "crm", 1),
+        finished("crm", Failure, 0.1, Some("its folders cannot be made: no space, 100%")),
+    ]);
+    events.push(began(folder, "doc", 2));
+    events.extend(step("doc", "fetch", 1, 1.0, Success, None));
+    let strays = "its steps left processes running, which were ended: `sleep 9` (pid 7)";
+    events.push(finished("doc", Warnings, 2.0, Some(strays)));
+    events.push(began(folder, "sale", 3));
+    events.extend(step("sale", "fetch", 1, 1.0, Failure, Some("exit status 1")));
+    events.push(finished("sale", Failure, 2.0, Some("step `fetch`: exit status 1")));
+    // It never began.
+    events.push(finished("web", Failure, 0.0, Some("its locks cannot be used: no space")));
+    events.push(Event::RunFinished { outcome: Failure, seconds: 5.0 });
     events
 }
 
@@ -266,6 +287,24 @@ fn a_log_of_gitlab_has_sections() {
     // That of the log has lost what makes a mark of it.
     assert_eq!(text.matches("\x1b[0Ksection_end:").count(), 2);
     check("runner-report-gitlab", &text.replace('\x1b', "␛").replace('\r', "␍"));
+}
+
+/// What a step's line has said is not said again before the table.
+#[test]
+fn why_a_builder_went_wrong_is_said_where_no_step_says_it() {
+    for (style, name) in
+        [(Style::Plain, "trouble"), (Style::GitHub, "github-trouble"), (Style::GitLab, "gitlab-trouble")]
+    {
+        let reported = |jobs| reported_of(|folder| troubled(folder, jobs), Manner { style, ..Manner::default() });
+        for text in [reported(1), reported(2)] {
+            let (before, table) = text.split_once("\nBUILDER").unwrap();
+            let notes = if style == Style::GitHub { 1 } else { 0 };
+            for reason in ["its folders cannot be made", "its steps left processes running"] {
+                assert_eq!((before.matches(reason).count(), table.matches(reason).count()), (1 + notes, 1), "{text}");
+            }
+        }
+        check(&format!("runner-report-{name}"), &reported(1).replace('\x1b', "␛").replace('\r', "␍"));
+    }
 }
 
 #[test]
