@@ -83,7 +83,8 @@ fn sendmail(origin: &Origin, message: &Message) -> Vec<String> {
 
 /// Sends by a server, in a thread of its own: one that answers a byte a minute keeps to every limit of a single answer.
 fn smtp(host: &str, port: u16, message: Message, limit: Duration, stop: &dyn Fn() -> bool) -> Result<(), Trouble> {
-    let transport = SmtpTransport::builder_dangerous(host).port(port).timeout(Some(limit)).build();
+    // Its own limit, of a single answer, must not come before the whole one: that says more.
+    let transport = SmtpTransport::builder_dangerous(host).port(port).timeout(Some(2 * limit)).build();
     let (tell, sent) = mpsc::channel();
     std::thread::spawn(move || {
         // Whoever waited may have given up.
