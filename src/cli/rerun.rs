@@ -67,7 +67,7 @@ fn is_fine(builder: &BuilderResult) -> bool {
 
 /// The plan that the run kept.
 pub(super) fn kept_plan(run: &RunResult, builder: &BuilderResult) -> Result<Plan, Failure> {
-    let path = run.folder.join(&builder.directory).join("plan.yaml");
+    let path = run.plan(builder);
     let cannot = |error: &dyn std::fmt::Display| Failure::misuse(format!("cannot read the plan {path}: {error}"));
     let text = std::fs::read_to_string(&path).map_err(|error| cannot(&error))?;
     serde_yaml::from_str(&text).map_err(|error| cannot(&error))

@@ -21,7 +21,7 @@ use crate::group::ProcessId;
 /// What results say of a builder whose runner was killed.
 const KILLED: &str = "the runner was killed";
 
-/// The note that a run is at work, `active/RUN.run`: its runner. Gone when it is dropped.
+/// The note that a run is at work, `active/RUN.run`: its runner. Where it is left, the next run ends this one.
 #[derive(Debug)]
 pub(super) struct AtWork(Utf8PathBuf);
 
@@ -32,12 +32,10 @@ impl AtWork {
         Readers::None.save_json(&path, &ProcessId::own()?)?;
         Ok(Self(path))
     }
-}
 
-impl Drop for AtWork {
-    fn drop(&mut self) {
-        // Where it stays, the next run finds that the run has ended, and removes it.
-        let _ = std::fs::remove_file(&self.0);
+    /// Takes the note away: the run has ended, or was never begun.
+    pub(super) fn end(self) {
+        let _ = std::fs::remove_file(self.0);
     }
 }
 
@@ -60,13 +58,16 @@ pub(super) fn end_all(session: &Session<'_>, state: &State) {
         }
         let Site { account, .. } = session.site;
         let (folder, readers) = (state.run(run), Readers::of(account.as_ref()));
-        let Ok(entries) = journal::read(&folder) else {
-            // It was killed before it had a journal. What a later farmout wrote is that one's to end.
-            continue;
+        let entries = match journal::read(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            // What a later farmout wrote is that one's to end.
+            Err(_) => continue,
+            Ok(entries) => entries,
         };
         if entries.is_empty() {
-            // Killed before it began: nothing is in it but plans.
-            if std::fs::remove_dir_all(&folder).is_ok() {
+            // Killed before it began: nothing is in it but plans, if it is there at all.
+            let _ = std::fs::remove_dir_all(&folder);
+            if !folder.exists() {
                 let _ = std::fs::remove_file(&path);
             }
             continue;

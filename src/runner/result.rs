@@ -177,6 +177,11 @@ pub struct RunResult {
 }
 
 impl RunResult {
+    /// Where the plan of one of its builders is kept.
+    pub fn plan(&self, builder: &BuilderResult) -> Utf8PathBuf {
+        self.folder.join(&builder.directory).join(super::run::PLAN)
+    }
+
     /// The exit code that says how it ended: warnings are fine.
     pub fn exit(&self) -> Exit {
         match self.outcome {

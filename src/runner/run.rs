@@ -91,7 +91,7 @@ pub fn run(
     });
     state.point_at(&id).map_err(told)?;
     let run = Run { session: &session, state: &state, readers, id: &id, plans, order: &order, befores: &befores, room };
-    let results = run.perform()?;
+    let results = run.perform();
     let interrupted = session.requests() >= 1;
     let (outcome, took) = (outcome(&results, interrupted), seconds(began.0.elapsed()));
     session.emit_durably(Event::RunFinished { outcome, seconds: took });
@@ -111,7 +111,7 @@ pub fn run(
         builders: results,
     });
     readers.save_json(&folder.join("result.json"), &result).map_err(told)?;
-    drop(at_work);
+    at_work.end();
     written
         .map_err(|problem| Failure::error(format!("the journal of the run in {folder} is incomplete: {problem}")))?;
     Ok(result)
@@ -142,7 +142,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Runs all builders, and returns what came of them in the order in which they were begun.
-    fn perform(&self) -> Result<Vec<BuilderResult>, Failure> {
+    fn perform(&self) -> Vec<BuilderResult> {
         let pending = |&index: &usize| {
             let Plan { builder, build, directory, .. } = &self.plans[index];
             BuilderResult::pending(builder, build, directory)
@@ -151,19 +151,15 @@ impl Run<'_> {
         let work = Work::new();
         let threads = self.room.jobs.min(self.plans.len());
         std::thread::scope(|scope| {
-            let mut started = 0;
-            while started < threads {
-                let spawned = std::thread::Builder::new().spawn_scoped(scope, || self.work_off(&work, &results));
-                match spawned {
-                    Ok(_) => started += 1,
-                    // Fewer do as well, only later.
-                    Err(_) if started > 0 => break,
-                    Err(error) => return Err(Failure::error(format!("cannot start a thread: {error}"))),
+            // This thread is one of them; where the system has no more, fewer do as well, only later.
+            for _ in 1..threads {
+                if std::thread::Builder::new().spawn_scoped(scope, || self.work_off(&work, &results)).is_err() {
+                    break;
                 }
             }
-            Ok(())
-        })?;
-        Ok(results.into_inner().unwrap_or_else(PoisonError::into_inner))
+            self.work_off(&work, &results);
+        });
+        results.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs one builder after the other until none is left.
@@ -234,11 +230,17 @@ fn begin(
 ) -> io::Result<(AtWork, Journal)> {
     let folder = state.run(id);
     let at_work = AtWork::note(state, id)?;
-    let journal = Journal::create(&folder, readers, options.sync)?;
-    for plan in plans {
-        keep_plan(&folder.join(&plan.directory), plan, readers)?;
+    let made = Journal::create(&folder, readers, options.sync).and_then(|journal| {
+        plans.iter().try_for_each(|plan| keep_plan(&folder.join(&plan.directory), plan, readers))?;
+        Ok(journal)
+    });
+    match made {
+        Ok(journal) => Ok((at_work, journal)),
+        Err(error) => {
+            at_work.end();
+            Err(error)
+        }
     }
-    Ok((at_work, journal))
 }
 
 fn keep_plan(folder: &Utf8Path, plan: &Plan, readers: Readers) -> io::Result<()> {

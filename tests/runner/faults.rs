@@ -92,6 +92,24 @@ fn a_killed_run_ends_in_its_own_journal_at_the_time_it_died() {
     assert!(killed.builders[0].seconds <= died);
 }
 
+/// A runner that was killed between making its folder and its journal leaves a note and a folder that tell nothing.
+#[test]
+fn a_run_that_was_killed_before_it_began_is_removed() {
+    let slave = Slave::new();
+    slave.run(&[plan("a", vec![])]);
+    let (folder, note) = (slave.path("state/runs/20010101-000000-aaaa"), "state/active/20010101-000000-aaaa.run");
+    let dead = r#"{"pid": 1, "start": 1, "session": 1, "boot": "another"}"#;
+    for journal in [None, Some("")] {
+        fs::create_dir_all(folder.join("a")).unwrap();
+        if let Some(text) = journal {
+            fs::write(folder.join("events.jsonl"), text).unwrap();
+        }
+        fs::write(slave.path(note), dead).unwrap();
+        slave.run(&[plan("a", vec![])]);
+        assert!(!folder.exists() && !slave.path(note).exists());
+    }
+}
+
 #[test]
 fn a_damaged_end_of_a_journal_loses_nothing_but_itself() {
     for damage in [&b"{\"time\":\"2026-11-2"[..], b"\xff\xfe\0\0garbage\n\n", b"{}\n[1]\n"] {
