@@ -54,6 +54,16 @@ fn a_run_begins_with_a_step_on_what_was_left() {
 }
 
 #[test]
+fn a_builder_that_was_never_built_has_nothing_to_go_on_with() {
+    let slave = Slave::new();
+    let (result, _) = slave.run_with(&[plan("a", steps())], &from("test"));
+    assert_eq!(result.outcome, Some(Failure));
+    let reason = result.builders[0].reason.as_deref().unwrap();
+    assert!(reason.starts_with("there is nothing to go on with: it was never built here"), "{reason}");
+    assert!(slave.records().is_empty());
+}
+
+#[test]
 fn a_step_is_performed_alone() {
     let slave = Slave::new();
     let plan = plan("a", steps());
