@@ -83,10 +83,9 @@ fn attempt(
     let Some(_lock) = lock(session, place, plan, &workspace)? else {
         return Ok((Outcome::Interrupted, Some("interrupted while another run had its directory".to_owned())));
     };
-    if session.options.goes_on() && !workspace.builder.join("build").exists() {
-        return Err(
-            "there is nothing to go on with: it was never built here; run it once without --from and --only".to_owned()
-        );
+    // A step that is performed alone may need nothing, and so says itself what it lacks.
+    if session.options.from.is_some() && !workspace.builder.join("build").exists() {
+        return Err("there is nothing to go on with: it was never built here; run it once without --from".to_owned());
     }
     let earlier = inherit(session, place, plan, &mut workspace)?;
     let inherited = earlier.as_ref().map(|earlier| earlier.record.kept.clone()).unwrap_or_default();
