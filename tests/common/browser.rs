@@ -77,22 +77,31 @@ impl Browser {
     /// The value of an expression, awaited.
     #[track_caller]
     pub fn eval(&mut self, expression: &str) -> Value {
-        let asked = json!({"expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true});
-        let answer = self.call("Runtime.evaluate", asked);
-        assert!(answer["exceptionDetails"].is_null(), "{expression}: {}", answer["exceptionDetails"]);
-        answer["result"]["value"].clone()
+        self.evaluated(expression).unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
-    /// Waits until an expression is true.
+    /// The value of an expression, or what the browser says where the page went away meanwhile.
+    #[track_caller]
+    fn evaluated(&mut self, expression: &str) -> Result<Value, Value> {
+        let asked = json!({"expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true});
+        let answer = self.ask("Runtime.evaluate", asked)?;
+        assert!(answer["exceptionDetails"].is_null(), "{expression}: {}", answer["exceptionDetails"]);
+        Ok(answer["result"]["value"].clone())
+    }
+
+    /// Waits until an expression is true. While one page gives way to another there is nothing that could answer: that is
+    /// "not yet", too.
     #[track_caller]
     pub fn until(&mut self, expression: &str) {
+        let mut last = json!(null);
         for _ in 0..600 {
-            if self.eval(expression) == json!(true) {
-                return;
+            match self.evaluated(expression) {
+                Ok(value) if value == json!(true) => return,
+                Ok(value) | Err(value) => last = value,
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
-        panic!("not within half a minute: {expression}; {:?}", self.complaints());
+        panic!("not within half a minute: {expression}; last {last}; {:?}", self.complaints());
     }
 
     /// Presses a key: a character, or a name such as `Enter`.
@@ -141,6 +150,11 @@ impl Browser {
     /// Calls a method of the protocol, and returns its answer.
     #[track_caller]
     pub fn call(&mut self, method: &str, parameters: Value) -> Value {
+        self.ask(method, parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// Calls a method of the protocol, and returns its answer or its error.
+    fn ask(&mut self, method: &str, parameters: Value) -> Result<Value, Value> {
         self.calls += 1;
         let mut message = json!({"id": self.calls, "method": method, "params": parameters});
         if let Some(session) = &self.session {
@@ -155,8 +169,11 @@ impl Browser {
             assert_eq!(bytes.pop(), Some(0), "the browser ended");
             let mut answer: Value = serde_json::from_slice(&bytes).unwrap();
             if answer["id"] == json!(self.calls) {
-                assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
-                return answer["result"].take();
+                return if answer["error"].is_null() {
+                    Ok(answer["result"].take())
+                } else {
+                    Err(answer["error"].take())
+                };
             }
             self.events.push(answer);
         }
