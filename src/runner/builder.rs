@@ -262,11 +262,11 @@ fn not_cleaned_up(plan: &Plan, steps: &[StepResult]) -> Vec<String> {
     let of_phase = |clean_up: &Step, phase: Phase| {
         plan.steps.iter().any(|step| step.phase == phase && cleans_up_after(clean_up, step))
     };
+    let clean_ups = plan.steps.iter().filter(|step| step.always_run);
+    let results = clean_ups.filter_map(|step| Some((step, steps.iter().find(|result| result.name == step.name)?)));
+    let results: Vec<(&Step, Outcome)> = results.map(|(step, result)| (step, result.outcome)).collect();
     let ended = |outcomes: &[Outcome], phase: Option<Phase>| -> Vec<&Step> {
-        let ended = plan.steps.iter().filter(|step| {
-            let result = steps.iter().find(|result| result.name == step.name);
-            step.always_run && result.is_some_and(|result| outcomes.contains(&result.outcome))
-        });
+        let ended = results.iter().filter(|(_, outcome)| outcomes.contains(outcome)).map(|(step, _)| *step);
         ended.filter(|step| phase.is_none_or(|phase| of_phase(step, phase))).collect()
     };
     let mut left = ended(&[Outcome::Failure, Outcome::Warnings], None);
