@@ -1,7 +1,8 @@
 //! Processes and process groups as the kernel shows them: who is alive, who is who, and signals to them. For the runner
 //! and for the tools; knows nothing of what a process is for.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
@@ -159,7 +160,10 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn read(pid: i32) -> Option<Self> {
-        Self::parse(pid, &std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+        // The line is whole in one piece, and what counts in it is far from this long.
+        let mut line = [0; 1024];
+        let count = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut line).ok()?;
+        Self::parse(pid, &line[..count])
     }
 
     /// What tells it apart from later ones, given which start of the machine this is.

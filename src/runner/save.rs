@@ -83,7 +83,12 @@ impl Readers {
             }
             Self::Everybody => mode | ((mode >> 3) & 0o050) | ((mode >> 6) & 0o005),
         };
-        file.set_permissions(Permissions::from_mode(mode))
+        // A new file has them already, as a rule, and changing them is a trip to the file system's journal.
+        if file.metadata()?.mode() & 0o7777 == mode {
+            Ok(())
+        } else {
+            file.set_permissions(Permissions::from_mode(mode))
+        }
     }
 
     /// Replaces the file at `path`: written aside, brought to the disk, renamed.
