@@ -4,6 +4,7 @@
 //! It writes in two places: the site's state folder (`runs/` with logs and results, `active/` with what is needed to
 //! clean up after a killed runner), and the slave's base directory. It may be killed at any moment.
 
+mod account;
 mod active;
 mod before;
 mod builder;

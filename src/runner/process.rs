@@ -12,6 +12,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
+use super::account::with_rights_of;
 use super::event::Stream;
 use super::interrupt::Interrupts;
 use super::stray::{self, AFTERMATH, GLANCE, Mark};
@@ -20,6 +21,8 @@ use crate::group::{self, Handle, ProcessId};
 /// A command, and how it is run.
 pub(super) struct Job {
     pub(super) command: Command,
+    /// The user and the group that it runs as, if not this process's.
+    pub(super) account: Option<(u32, u32)>,
     /// By which its processes are found, wherever they go.
     pub(super) mark: Mark,
     /// Whether its two outputs are told apart. If not they are one, and all of it is in the order in which it was written:
@@ -82,8 +85,10 @@ thread_local! {
     /// than starting them.
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; PIECE]);
 }
-/// What the kernel keeps of an output until it is read, where it lets us choose. More would be of little use, and what a
-/// user's pipes hold together is limited.
+/// An output of which as much is there at once is one of many bytes: half of what the kernel keeps until it is read.
+const PLENTY: usize = 32 * 1024;
+/// What the kernel keeps of such an output, where it lets us choose. More would be of little use, and what a user's pipes
+/// hold together is limited.
 const PIPE: i32 = 256 * 1024;
 /// More than a pipe holds, so that what was written before the end is read, and an endless writer is not.
 const LAST_READS: usize = 32;
@@ -97,7 +102,7 @@ const LAST_READS: usize = 32;
 /// # Errors
 /// The command cannot be started, or the system cannot say how it fares; then it is killed.
 pub(super) fn supervise(job: Job, interrupts: &Interrupts, tell: &mut dyn FnMut(Happening<'_>)) -> io::Result<Ended> {
-    let Job { mut command, mark, apart, limits } = job;
+    let Job { mut command, account, mark, apart, limits } = job;
     let mut sources = Vec::new();
     let (source, out) = Source::new(Stream::Out)?;
     sources.push(source);
@@ -109,10 +114,10 @@ pub(super) fn supervise(job: Job, interrupts: &Interrupts, tell: &mut dyn FnMut(
         command.stderr(out.try_clone()?);
     }
     command.stdin(Stdio::null()).stdout(out).process_group(0).env(stray::VARIABLE, mark.value());
-    let child = command.spawn();
+    let child = with_rights_of(account, || command.spawn());
     // It holds the writing ends, and without its end the outputs would have none.
     drop(command);
-    let mut child = child?;
+    let mut child = child??;
     let group = child.id().cast_signed();
     // Before anything else: nobody has taken note of its end yet, so the number is surely its own.
     let handle = Handle::of_child(group);
@@ -352,17 +357,16 @@ impl<'a> Supervision<'a> {
 struct Source {
     stream: Stream,
     pipe: Option<PipeReader>,
+    /// Whether the kernel was asked for more room.
+    large: bool,
 }
 
 impl Source {
     /// A new one, and its end for the command.
     fn new(stream: Stream) -> io::Result<(Self, io::PipeWriter)> {
         let (pipe, end) = io::pipe()?;
-        let flags = OFlag::from_bits_retain(fcntl(&pipe, FcntlArg::F_GETFL)?);
-        fcntl(&pipe, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-        // A smaller one does too, if the user has many already.
-        let _ = fcntl(&pipe, FcntlArg::F_SETPIPE_SZ(PIPE));
-        Ok((Self { stream, pipe: Some(pipe) }, end))
+        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok((Self { stream, pipe: Some(pipe), large: false }, end))
     }
 
     /// How many bytes were there: none may mean nothing yet, or never again.
@@ -370,7 +374,14 @@ impl Source {
         let Some(pipe) = &mut self.pipe else { return 0 };
         match pipe.read(buffer) {
             Ok(0) => self.pipe = None,
-            Ok(count) => return count,
+            Ok(count) => {
+                if count >= PLENTY && !self.large {
+                    // A smaller one does too, if the user has many already.
+                    let _ = fcntl(&*pipe, FcntlArg::F_SETPIPE_SZ(PIPE));
+                    self.large = true;
+                }
+                return count;
+            }
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             Err(_) => self.pipe = None,
         }
@@ -397,12 +408,13 @@ mod tests {
             let mut command = Command::new("sleep");
             command.arg("4");
             let mark = Mark::step("test", "idle", &number.to_string());
-            let ended = supervise(Job { command, mark, apart: false, limits }, &interrupts, &mut |happening| {
-                // A command that is started costs what it costs.
-                if let Happening::Started(_) = happening {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-            });
+            let ended =
+                supervise(Job { command, account: None, mark, apart: false, limits }, &interrupts, &mut |happening| {
+                    // A command that is started costs what it costs.
+                    if let Happening::Started(_) = happening {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                });
             assert!(ended.unwrap().status.unwrap().success());
             // This thread's.
             let usage = getrusage(UsageWho::RUSAGE_THREAD).unwrap();

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -11,7 +13,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use nix::sys::signal::Signal;
+use nix::unistd::{AccessFlags, access};
 
+use super::account::with_rights_of;
 use super::active::Active;
 use super::choice::Providers;
 use super::environment::{Environment, Values, differences};
@@ -221,7 +225,7 @@ impl<'a> Work<'a> {
         };
         let interrupts = session.interrupts;
         let (command, mark) = (self.command(&prepared), Mark::step(self.run, &self.plan.directory, &step.name));
-        let job = Job { command, mark, apart: step.property.is_some(), limits };
+        let job = Job { command, account: self.workspace.owner(), mark, apart: step.property.is_some(), limits };
         let ended = supervise(job, interrupts, &mut |happening| match happening {
             Happening::Started(group) => {
                 let (builder, step) = (self.plan.builder.clone(), step.name.clone());
@@ -248,14 +252,26 @@ impl<'a> Work<'a> {
     fn command(&self, prepared: &Prepared) -> Command {
         let (program, arguments) =
             prepared.run.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
-        // A program given as a path is sought from the working directory, whatever the runner's own is.
-        let mut command =
-            if program.contains('/') { Command::new(prepared.directory.join(program)) } else { Command::new(program) };
+        let mut command = if program.contains('/') {
+            // Sought from the working directory, whatever the runner's own is.
+            Command::new(prepared.directory.join(program))
+        } else {
+            // One that is named by its path is started faster. What cannot be found here is for the system to judge.
+            let mut command = Command::new(self.find(program, prepared).unwrap_or_else(|| program.into()));
+            command.arg0(program);
+            command
+        };
         command.args(arguments).env_clear().envs(&prepared.environment).current_dir(&prepared.directory);
-        if let Some((user, group)) = self.workspace.owner() {
-            command.uid(user).gid(group);
-        }
         command
+    }
+
+    /// The program of this name that execvp(3) would start.
+    fn find(&self, program: &str, prepared: &Prepared) -> Option<PathBuf> {
+        let path = prepared.environment.get(OsStr::new("PATH"))?;
+        let mut places =
+            std::env::split_paths(path).map(|folder| prepared.directory.as_std_path().join(folder).join(program));
+        let can_be_started = |place: &PathBuf| access(place, AccessFlags::X_OK).is_ok() && place.is_file();
+        with_rights_of(self.workspace.owner(), || places.find(can_be_started)).ok()?
     }
 
     fn judge(&mut self, step: &Step, verdict: Verdict, log: &mut StepLog<'_>, result: &mut StepResult) {
