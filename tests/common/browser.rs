@@ -96,7 +96,7 @@ impl Browser {
         let mut last = json!(null);
         for _ in 0..600 {
             match self.evaluated(expression) {
-                Ok(value) if value == json!(true) => return,
+                Ok(Value::Bool(true)) => return,
                 Ok(value) | Err(value) => last = value,
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
