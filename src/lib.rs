@@ -36,6 +36,7 @@ pub mod render;
 pub mod report;
 pub mod runner;
 pub mod tool;
+pub mod watch;
 
 mod group;
 

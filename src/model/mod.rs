@@ -3,6 +3,7 @@
 mod address;
 mod build;
 mod capability;
+mod change;
 mod configuration;
 mod farm;
 mod filter;
@@ -21,6 +22,7 @@ pub use capability::{
     Declaration, Declarations, Dispatch, Offer, OfferOption, OfferValue, OptionDeclaration, Properties, Requirement,
     Variant,
 };
+pub use change::Change;
 pub use configuration::{Configuration, ConfigurationOption, ConfigurationSection, leads_out, normal};
 pub use farm::Farm;
 pub use filter::{Criterion, Filter, Operator, satisfiable};

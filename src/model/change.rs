@@ -1,0 +1,47 @@
+//! A change in a watched repository.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Vcs, Watch};
+
+/// One change of a branch: what a hook tells of it, and what a build records as its reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Change {
+    /// The system.
+    pub vcs: Vcs,
+    /// The repository's address, without a password; for Bazaar that of the branch.
+    pub url: String,
+    /// Other addresses of the same repository, as hosting servers name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_urls: Vec<String>,
+    /// The branch; none for Bazaar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The revision that the branch has with this change, as its system names it.
+    pub revision: String,
+    /// Who made it, such as `Ann <ann@shop.example>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// What its author says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// The files that it touches, relative to the repository, as far as they are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+    /// When farmout was told.
+    pub time: Timestamp,
+}
+
+impl Change {
+    /// The branch, as builds watch it by the change's own address.
+    pub fn watch(&self) -> Watch {
+        Watch { vcs: self.vcs, url: self.url.clone(), branch: self.branch.clone() }
+    }
+
+    /// The first line of the comment.
+    pub fn summary(&self) -> &str {
+        self.comment.as_deref().unwrap_or_default().trim().lines().next().unwrap_or_default()
+    }
+}

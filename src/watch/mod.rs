@@ -1,0 +1,11 @@
+//! Changes to builds: what hooks tell of changes in, the builds that are due out.
+
+mod kept;
+mod scheduler;
+#[cfg(test)]
+mod simulation;
+mod spool;
+
+pub use kept::{Kept, KeptBuild, KeptPending, KeptRunning, Last, Wish};
+pub use scheduler::{End, Heads, Moment, Order, Scheduler, Terms};
+pub use spool::{Delivery, Found, Spool, Waiting};
