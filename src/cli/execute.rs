@@ -71,6 +71,7 @@ impl ExecuteArguments {
             keep_db: self.keep_db,
             output: self.verbose,
             sync: !self.no_sync,
+            trigger: None,
         }
     }
 

@@ -34,6 +34,34 @@ pub struct Change {
     pub time: Timestamp,
 }
 
+/// Why a run was begun, where nobody began it by hand.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Trigger {
+    /// By which whoever asked for the run finds it again.
+    pub request: String,
+    /// What has changed since the last run for the same build, in the order in which it was told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// Somebody who wanted it, changes or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wish: Option<Wish>,
+}
+
+/// That somebody wants a build, without waiting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Wish {
+    /// Who, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why, if that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it was said.
+    pub time: Timestamp,
+}
+
 impl Change {
     /// The branch, as builds watch it by the change's own address.
     pub fn watch(&self) -> Watch {

@@ -159,6 +159,7 @@ mod tests {
             slave: "s".to_owned(),
             jobs: 1,
             builders: vec![Planned { builder, build, directory, steps: 1, expected: None }],
+            trigger: None,
         };
         assert!(matches!(gathering.take(&entry(started)), Some(News::Started { total: 1, .. })));
         gathering

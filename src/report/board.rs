@@ -252,7 +252,7 @@ pub(super) mod tests {
         let (farmout, slave, format) = ("0.1.0".to_owned(), "atlas".to_owned(), crate::runner::FORMAT);
         let builders = planned.to_vec();
         let events = [
-            (0.0, Event::RunStarted { format, farmout, run, folder, slave, jobs: 3, builders }),
+            (0.0, Event::RunStarted { format, farmout, run, folder, slave, jobs: 3, builders, trigger: None }),
             (0.0, began("demo-pg15", 1)),
             (0.0, began("demo-pg16", 2)),
             (1.0, began("sale", 3)),

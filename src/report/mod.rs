@@ -14,6 +14,7 @@ mod output;
 mod style;
 mod telling;
 mod terminal;
+mod trigger;
 mod written;
 
 use camino::Utf8Path;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::duration;
 use super::excerpt::{Excerpt, Lines, Window};
+use super::{duration, trigger};
 use crate::runner::{Cause, Entry, Event, Outcome, StepResult, Stream};
 
 pub(super) const DIM: Style = Style::new().dimmed();
@@ -73,12 +73,13 @@ impl Teller {
     pub(super) fn tell(&mut self, entry: &Entry) -> Vec<Line> {
         let mut said = Vec::new();
         match &entry.event {
-            Event::RunStarted { run, folder, builders, .. } => {
+            Event::RunStarted { run, folder, builders, trigger: why, .. } => {
                 self.run.clone_from(folder);
                 self.order = builders.iter().map(|planned| planned.builder.clone()).collect();
                 let count = builders.len();
                 let plural = if count == 1 { "" } else { "s" };
                 said.push(run_line(format!("run {run}: {count} builder{plural}, logs in {folder}")));
+                said.extend(why.iter().flat_map(trigger::lines).map(|line| run_line(format!("  {line}"))));
             }
             Event::Recovering { run, builder, folder, cause } => {
                 self.folders.insert(builder.clone(), folder.clone());

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::result::{Outcome, StepResult};
 use crate::group::ProcessId;
+use crate::model::Trigger;
 
 /// The version of the events that this farmout writes and reads.
 pub const FORMAT: u32 = 1;
@@ -83,6 +84,9 @@ pub enum Event {
         jobs: usize,
         /// The builders, in the order in which they are begun.
         builders: Vec<Planned>,
+        /// Why, where nobody began it by hand.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trigger: Option<Trigger>,
     },
     /// What a builder of an earlier run has left behind is being cleaned up. Its always-run steps follow.
     Recovering {

@@ -2,6 +2,8 @@
 
 use std::num::NonZeroUsize;
 
+use crate::model::Trigger;
+
 /// How plans are run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -21,12 +23,14 @@ pub struct Options {
     pub output: bool,
     /// Bring the journal to the disk at the end of each step.
     pub sync: bool,
+    /// Why the plans are run, where nobody does so by hand.
+    pub trigger: Option<Trigger>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let (jobs, from, only) = (None, None, Vec::new());
-        Self { jobs, fail_fast: false, retries: 0, from, only, keep_db: false, output: false, sync: true }
+        let (jobs, from, only, trigger) = (None, None, Vec::new(), None);
+        Self { jobs, fail_fast: false, retries: 0, from, only, keep_db: false, output: false, sync: true, trigger }
     }
 }
 

@@ -22,7 +22,7 @@ pub fn replay<'a>(entries: impl IntoIterator<Item = &'a Entry>, folder: Utf8Path
 }
 
 fn begin(entry: &Entry, folder: Utf8PathBuf) -> Option<RunResult> {
-    let Event::RunStarted { run, slave, jobs, builders, .. } = &entry.event else { return None };
+    let Event::RunStarted { run, slave, jobs, builders, trigger, .. } = &entry.event else { return None };
     let pending = |planned: &Planned| BuilderResult::pending(&planned.builder, &planned.build, &planned.directory);
     Some(RunResult {
         run: run.clone(),
@@ -33,6 +33,7 @@ fn begin(entry: &Entry, folder: Utf8PathBuf) -> Option<RunResult> {
         started: entry.time,
         seconds: 0.0,
         builders: builders.iter().map(pending).collect(),
+        trigger: trigger.clone(),
     })
 }
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Exit;
+use crate::model::Trigger;
 use crate::plan::Phase;
 
 /// How a step, a builder or a run ended.
@@ -174,6 +175,9 @@ pub struct RunResult {
     pub seconds: f64,
     /// Its builders, in the order in which they were begun.
     pub builders: Vec<BuilderResult>,
+    /// Why, where nobody began it by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Trigger>,
 }
 
 impl RunResult {

@@ -88,6 +88,7 @@ pub fn run(
         slave: plans.first().map(|plan| plan.slave.clone()).unwrap_or_default(),
         jobs: room.jobs,
         builders: order.iter().map(planned).collect(),
+        trigger: options.trigger.clone(),
     });
     state.point_at(&id).map_err(told)?;
     let run = Run { session: &session, state: &state, readers, id: &id, plans, order: &order, befores: &befores, room };
@@ -109,6 +110,7 @@ pub fn run(
         started: began.1,
         seconds: took,
         builders: results,
+        trigger: options.trigger.clone(),
     });
     readers.save_json(&folder.join("result.json"), &result).map_err(told)?;
     at_work.end();

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Change, Watch};
+use crate::model::{Change, Watch, Wish};
 
 /// All that is kept of a scheduler.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -77,20 +76,6 @@ pub struct Last {
     /// What it built.
     #[serde(with = "pairs")]
     pub heads: BTreeMap<Watch, String>,
-}
-
-/// That somebody wants a build now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Wish {
-    /// Who, if that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-    /// Why, if that was said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// When it was said.
-    pub time: Timestamp,
 }
 
 /// Gives each change one place, whatever the number of builds that name it.

@@ -6,6 +6,6 @@ mod scheduler;
 mod simulation;
 mod spool;
 
-pub use kept::{Kept, KeptBuild, KeptPending, KeptRunning, Last, Wish};
+pub use kept::{Kept, KeptBuild, KeptPending, KeptRunning, Last};
 pub use scheduler::{End, Heads, Moment, Order, Scheduler, Terms};
 pub use spool::{Delivery, Found, Spool, Waiting};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::kept::{Kept, KeptBuild, KeptPending, KeptRunning, Last, Table, Wish};
-use crate::model::{Change, Watch};
+use super::kept::{Kept, KeptBuild, KeptPending, KeptRunning, Last, Table};
+use crate::model::{Change, Watch, Wish};
 
 /// Time since a moment that is the same for all calls, longer ago than anything that is waited for, by a clock that nobody
 /// sets.

@@ -9,8 +9,8 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::{End, Scheduler, Terms, Wish};
-use crate::model::{Change, Vcs, Watch};
+use super::{End, Scheduler, Terms};
+use crate::model::{Change, Vcs, Watch, Wish};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// When a simulation begins: long after the clock did.

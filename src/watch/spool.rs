@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::Change;
+use crate::model::{Change, Wish};
 
 /// The version of the files.
 const FORMAT: u32 = 1;
@@ -28,14 +28,9 @@ pub enum Delivery {
     Force {
         /// The build.
         build: String,
-        /// Who wants it, if that is known.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        by: Option<String>,
-        /// Why.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        reason: Option<String>,
-        /// When.
-        time: Timestamp,
+        /// Whose wish that is.
+        #[serde(flatten)]
+        wish: Wish,
     },
 }
 

@@ -46,7 +46,7 @@ fn began(folder: &Utf8Path, builder: &str, index: usize) -> Event {
 
 fn started(folder: &Utf8Path, jobs: usize, builders: Vec<Planned>) -> Event {
     let (farmout, run, slave) = ("0.1.0".to_owned(), RUN.to_owned(), "atlas".to_owned());
-    Event::RunStarted { format: FORMAT, farmout, run, folder: folder.to_owned(), slave, jobs, builders }
+    Event::RunStarted { format: FORMAT, farmout, run, folder: folder.to_owned(), slave, jobs, builders, trigger: None }
 }
 
 fn planned(builders: &[&str], expected: Option<f64>) -> Vec<Planned> {

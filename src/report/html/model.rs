@@ -25,6 +25,8 @@ pub struct Run {
     pub seconds: f64,
     /// Its builders, in the order of its result.
     pub builders: Vec<Builder>,
+    /// Why it was begun, where nobody did so by hand, in lines.
+    pub trigger: Vec<String>,
 }
 
 /// A builder in a run.

@@ -27,6 +27,7 @@ pub(super) struct Page<'a> {
     took: String,
     slave: Option<&'a str>,
     jobs: usize,
+    trigger: &'a [String],
     builders: usize,
     /// How many builders ended in which way, the worst first.
     counts: Vec<(&'static str, usize)>,
@@ -121,6 +122,7 @@ impl<'a> Page<'a> {
             took: took(run.seconds),
             slave: run.slave.as_deref(),
             jobs: run.jobs,
+            trigger: &run.trigger,
             builders: run.builders.len(),
             counts: counts(run.builders.iter().map(|builder| builder.outcome)),
             red: run.builders.iter().filter(|builder| builder.is_red()).map(red).collect(),

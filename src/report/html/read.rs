@@ -37,6 +37,7 @@ impl Run {
         Self {
             id: result.run.clone(),
             slave: (!result.slave.is_empty()).then(|| result.slave.clone()),
+            trigger: result.trigger.as_ref().map(super::super::trigger::lines).unwrap_or_default(),
             jobs: result.jobs,
             outcome: result.outcome,
             started: result.started,
