@@ -73,23 +73,19 @@ pub enum Vcs {
 }
 
 /// A branch of a repository whose changes schedule builds.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Watch {
     /// The system.
     pub vcs: Vcs,
     /// The repository, rewritten as the farm says.
     pub url: String,
     /// The branch; a Bazaar URL is a branch itself.
-    #[serde(serialize_with = "blank_if_none", deserialize_with = "none_if_blank")]
+    #[serde(serialize_with = "blank_if_none")]
     pub branch: Option<String>,
 }
 
 fn blank_if_none<S: serde::Serializer>(branch: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(branch.as_deref().unwrap_or_default())
-}
-
-fn none_if_blank<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(Some(String::deserialize(deserializer)?).filter(|branch| !branch.is_empty()))
 }
 
 /// Where a buildout comes from.

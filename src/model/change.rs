@@ -3,7 +3,19 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Vcs, Watch};
+use super::Vcs;
+
+/// A branch that builds watch, as whoever schedules them tells it apart from others.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct WatchedBranch {
+    /// The system.
+    pub vcs: Vcs,
+    /// The repository, in the one spelling that stands for all; for Bazaar the branch itself.
+    pub url: String,
+    /// The branch; none for Bazaar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+}
 
 /// One change of a branch: what a hook tells of it, and what a build records as its reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,11 +75,6 @@ pub struct Wish {
 }
 
 impl Change {
-    /// The branch, as builds watch it by the change's own address.
-    pub fn watch(&self) -> Watch {
-        Watch { vcs: self.vcs, url: self.url.clone(), branch: self.branch.clone() }
-    }
-
     /// The first line of the comment.
     pub fn summary(&self) -> &str {
         self.comment.as_deref().unwrap_or_default().trim().lines().next().unwrap_or_default()

@@ -22,7 +22,7 @@ pub use capability::{
     Declaration, Declarations, Dispatch, Offer, OfferOption, OfferValue, OptionDeclaration, Properties, Requirement,
     Variant,
 };
-pub use change::{Change, Trigger, Wish};
+pub use change::{Change, Trigger, WatchedBranch, Wish};
 pub use configuration::{Configuration, ConfigurationOption, ConfigurationSection, leads_out, normal};
 pub use farm::Farm;
 pub use filter::{Criterion, Filter, Operator, satisfiable};

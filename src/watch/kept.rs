@@ -6,14 +6,14 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Change, Watch, Wish};
+use crate::model::{Change, WatchedBranch, Wish};
 
 /// All that is kept of a scheduler.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Kept {
     /// The revisions of the branches.
-    pub heads: Vec<(Watch, String)>,
+    pub heads: Vec<(WatchedBranch, String)>,
     /// What is known of each build.
     pub builds: IndexMap<String, KeptBuild>,
     /// The changes that builds name by their place here: one of them may be many builds' reason.
@@ -57,7 +57,7 @@ pub struct KeptRunning {
     /// By which its run is found.
     pub request: String,
     /// What it builds.
-    pub heads: Vec<(Watch, String)>,
+    pub heads: Vec<(WatchedBranch, String)>,
     /// Its changes.
     pub changes: Vec<usize>,
     /// Who wanted it without waiting.
@@ -75,7 +75,7 @@ pub struct Last {
     pub outcome: String,
     /// What it built.
     #[serde(with = "pairs")]
-    pub heads: BTreeMap<Watch, String>,
+    pub heads: BTreeMap<WatchedBranch, String>,
 }
 
 /// Gives each change one place, whatever the number of builds that name it.
@@ -107,7 +107,7 @@ mod pairs {
     use super::*;
 
     pub(super) fn serialize<S: serde::Serializer>(
-        heads: &BTreeMap<Watch, String>,
+        heads: &BTreeMap<WatchedBranch, String>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(heads)
@@ -115,7 +115,7 @@ mod pairs {
 
     pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<BTreeMap<Watch, String>, D::Error> {
+    ) -> Result<BTreeMap<WatchedBranch, String>, D::Error> {
         Ok(Vec::deserialize(deserializer)?.into_iter().collect())
     }
 }

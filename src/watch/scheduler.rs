@@ -8,14 +8,14 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::kept::{Kept, KeptBuild, KeptPending, KeptRunning, Last, Table};
-use crate::model::{Change, Watch, Wish};
+use crate::model::{Change, WatchedBranch, Wish};
 
 /// Time since a moment that is the same for all calls, longer ago than anything that is waited for, by a clock that nobody
 /// sets.
 pub type Moment = Duration;
 
 /// The revisions of the branches that a build watches, as far as they are known: what it would build.
-pub type Heads = BTreeMap<Watch, String>;
+pub type Heads = BTreeMap<WatchedBranch, String>;
 
 /// What the farm says of when a build is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Terms {
     /// Without a change for so long.
     pub quiet: Duration,
     /// The branches whose changes count.
-    pub branches: Vec<Watch>,
+    pub branches: Vec<WatchedBranch>,
 }
 
 /// What a build waits with.
@@ -103,30 +103,30 @@ impl Scheduler {
             // Whoever waits for its end still tells of it.
             stays || state.running.is_some()
         });
-        let watched: BTreeSet<Watch> = self.branches().cloned().collect();
+        let watched: BTreeSet<WatchedBranch> = self.branches().cloned().collect();
         self.heads.retain(|branch, _| watched.contains(branch));
         dropped
     }
 
     /// The branches that any build watches, each once.
-    pub fn branches(&self) -> impl Iterator<Item = &Watch> {
-        let all: BTreeSet<&Watch> = self.terms.values().flat_map(|terms| &terms.branches).collect();
+    pub fn branches(&self) -> impl Iterator<Item = &WatchedBranch> {
+        let all: BTreeSet<&WatchedBranch> = self.terms.values().flat_map(|terms| &terms.branches).collect();
         all.into_iter()
     }
 
     /// The revision that the branch is known to have.
-    pub fn head(&self, branch: &Watch) -> Option<&str> {
+    pub fn head(&self, branch: &WatchedBranch) -> Option<&str> {
         self.heads.get(branch).map(String::as_str)
     }
 
     /// Says what revision a branch has, where nothing is known of it: that is no change.
-    pub fn begin_with(&mut self, branch: &Watch, revision: &str) {
+    pub fn begin_with(&mut self, branch: &WatchedBranch, revision: &str) {
         self.heads.entry(branch.clone()).or_insert_with(|| revision.to_owned());
     }
 
     /// A branch that builds watch has changed. The builds that wait for its sake from now on; none if the branch is known to
     /// have this revision.
-    pub fn change(&mut self, now: Moment, branch: &Watch, change: &Arc<Change>) -> Vec<String> {
+    pub fn change(&mut self, now: Moment, branch: &WatchedBranch, change: &Arc<Change>) -> Vec<String> {
         if self.head(branch) == Some(&change.revision) {
             return Vec::new();
         }
@@ -178,7 +178,7 @@ impl Scheduler {
     /// nobody wants it all the same.
     pub fn begin(&mut self, build: &str, request: &str) -> Option<Order> {
         let terms = self.terms.get(build)?;
-        let known = |branch: &Watch| Some((branch.clone(), self.heads.get(branch)?.clone()));
+        let known = |branch: &WatchedBranch| Some((branch.clone(), self.heads.get(branch)?.clone()));
         let heads: Heads = terms.branches.iter().filter_map(known).collect();
         let state = self.states.get_mut(build).filter(|state| state.running.is_none())?;
         let Pending { changes, wish, .. } = state.pending.take()?;

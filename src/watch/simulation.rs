@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::{End, Scheduler, Terms};
-use crate::model::{Change, Vcs, Watch, Wish};
+use crate::model::{Change, Vcs, WatchedBranch, Wish};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// When a simulation begins: long after the clock did.
@@ -36,12 +36,12 @@ struct Farm(Vec<(u32, Vec<usize>, u32)>);
 /// A beginning: minute, build, and which of all changes it is for.
 type Begun = (u32, usize, Vec<usize>);
 
-fn branch(number: usize) -> Watch {
-    Watch { vcs: Vcs::Git, url: format!("https://git.example/{number}"), branch: Some("main".to_owned()) }
+fn branch(number: usize) -> WatchedBranch {
+    WatchedBranch { vcs: Vcs::Git, url: format!("https://git.example/{number}"), branch: Some("main".to_owned()) }
 }
 
 fn change(branch_number: usize, revision: usize, number: usize) -> Arc<Change> {
-    let Watch { vcs, url, branch } = branch(branch_number);
+    let WatchedBranch { vcs, url, branch } = branch(branch_number);
     Arc::new(Change {
         vcs,
         url,

@@ -1,12 +1,14 @@
 //! What waits for the scheduler: changes and wishes in, files that survive a crash, and the same out again, in the order
 //! in which they came. Whoever writes never waits for whoever reads.
 
-use std::fs::{DirBuilder, File};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Change, Wish};
@@ -15,6 +17,8 @@ use crate::model::{Change, Wish};
 const FORMAT: u32 = 1;
 /// How the names of finished files end. Others are being written, or are none of the spool's.
 const ENDING: &str = ".json";
+/// More than this is no delivery: a push of thousands of commits is smaller.
+const LARGEST: u64 = 64 << 20;
 /// Where files go that are no deliveries: nothing that came is thrown away.
 const REJECTED: &str = "rejected";
 
@@ -73,6 +77,14 @@ impl Spool {
         Ok(Self(folder.to_owned()))
     }
 
+    /// The spool in this folder, if it is there.
+    ///
+    /// # Errors
+    /// The folder above it may not be entered.
+    pub fn open_existing(folder: &Utf8Path) -> io::Result<Option<Self>> {
+        Ok(folder.try_exists()?.then(|| Self(folder.to_owned())))
+    }
+
     /// Its folder.
     pub fn folder(&self) -> &Utf8Path {
         &self.0
@@ -110,6 +122,27 @@ impl Spool {
     /// # Errors
     /// The folder cannot be read.
     pub fn look(&self) -> io::Result<Found> {
+        let mut found = Found::default();
+        for (name, delivery) in self.files()? {
+            match delivery {
+                Ok(delivery) => found.waiting.push(Waiting { name, delivery }),
+                Err(why) => found.rejected.push((self.reject(&name), why)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// What waits, for somebody who only looks.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn waiting(&self) -> io::Result<Vec<Waiting>> {
+        let files = self.files()?.into_iter();
+        Ok(files.filter_map(|(name, delivery)| Some(Waiting { name, delivery: delivery.ok()? })).collect())
+    }
+
+    /// The finished files, the oldest first.
+    fn files(&self) -> io::Result<Vec<(String, Result<Delivery, String>)>> {
         let mut names = Vec::new();
         for entry in self.0.read_dir_utf8()? {
             let name = entry?.file_name().to_owned();
@@ -118,20 +151,17 @@ impl Spool {
             }
         }
         names.sort_unstable();
-        let mut found = Found::default();
+        let mut files = Vec::new();
         for name in names {
             let path = self.0.join(&name);
-            match std::fs::read(&path) {
-                Ok(bytes) => match read(&bytes) {
-                    Ok(delivery) => found.waiting.push(Waiting { name, delivery }),
-                    Err(why) => found.rejected.push((self.reject(&name), why)),
-                },
+            match open(&path) {
+                Ok(read) => files.push((name, read)),
                 // Somebody took it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(io::Error::new(error.kind(), format!("{path}: {error}"))),
             }
         }
-        Ok(found)
+        Ok(files)
     }
 
     /// Where the file is now.
@@ -153,6 +183,23 @@ impl Spool {
             removed => removed,
         }
     }
+}
+
+/// Whoever may write into the spool may put anything there: a link to a file of root's, a pipe that never ends.
+fn open(path: &Utf8Path) -> io::Result<Result<Delivery, String>> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = match OpenOptions::new().read(true).custom_flags(flags.bits()).open(path) {
+        Err(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => return Ok(Err("it is a link".to_owned())),
+        file => file?,
+    };
+    if !file.metadata()?.is_file() {
+        return Ok(Err("it is no file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    if file.take(LARGEST + 1).read_to_end(&mut bytes)? as u64 > LARGEST {
+        return Ok(Err("it is larger than 64 MiB".to_owned()));
+    }
+    Ok(read(&bytes))
 }
 
 fn read(bytes: &[u8]) -> Result<Delivery, String> {
@@ -229,8 +276,15 @@ mod tests {
         ] {
             std::fs::write(spool.folder().join(name), text).unwrap();
         }
+        nix::unistd::mkfifo(spool.folder().join("4.json").as_std_path(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", spool.folder().join("5.json")).unwrap();
         let found = spool.look().unwrap();
-        assert_eq!((found.waiting.len(), found.rejected.len()), (1, 3));
+        assert_eq!((found.waiting.len(), found.rejected.len()), (1, 5));
+        assert!(
+            found.rejected[4].1.contains("link") && found.rejected[3].1.contains("no file"),
+            "{:?}",
+            found.rejected
+        );
         assert_eq!(found.rejected[1].0, spool.folder().join("rejected/2.json"));
         assert!(found.rejected[1].1.contains("format 9"), "{:?}", found.rejected);
         assert_eq!(spool.look().unwrap().rejected.len(), 0);
