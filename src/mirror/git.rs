@@ -97,6 +97,10 @@ impl Git<'_> {
         for name in wrong {
             let misuse = Error::Misuse("the branch's name is empty or holds characters that no branch has");
             fetched.problems.push(Problem::from(Failure::from(misuse)).of(name));
+            fetched.branches.insert(name.to_owned(), Seen::Gone);
+        }
+        if names.is_empty() {
+            return Ok(Vec::new());
         }
         let patterns = names.iter().flat_map(|name| match *name {
             "HEAD" => vec!["HEAD".to_owned()],
@@ -184,7 +188,8 @@ impl Git<'_> {
         let other =
             stale.iter().flat_map(|it| [format!("refs/heads/{}", it.branch), format!("refs/tags/{}", it.branch)]);
         let other = other.filter(|name| !stale.iter().any(|it| it.ours() == name));
-        let old: Vec<String> = gone.chain(other).filter(|name| local(mirror, name).is_some()).collect();
+        let old: Vec<String> =
+            gone.chain(other).filter(|name| is_name(name) && local(mirror, name).is_some()).collect();
         if stale.is_empty() && old.is_empty() {
             return Ok(());
         }

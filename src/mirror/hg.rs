@@ -56,8 +56,8 @@ impl Hg<'_> {
                 fetched.made = Some(Made { why: Some(why) });
             }
         } else {
-            self.make(&revisions)?;
             fetched.made = Some(Made { why: mirror.exists().then(|| "it was no Mercurial repository".to_owned()) });
+            self.make(&revisions)?;
         }
         for (branch, revision) in wanted {
             let before = self.known.get(branch).filter(|before| **before != revision);

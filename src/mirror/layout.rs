@@ -116,7 +116,7 @@ impl Mirrors {
 }
 
 /// All systems, in the order in which they are told of.
-pub(super) const SYSTEMS: [Vcs; 3] = [Vcs::Git, Vcs::Hg, Vcs::Bzr];
+pub(super) const SYSTEMS: [Vcs; 3] = [Vcs::Bzr, Vcs::Git, Vcs::Hg];
 
 /// The places of one mirror.
 #[derive(Debug, Clone)]

@@ -26,7 +26,7 @@ pub struct State {
     pub repository: String,
     /// When the last update was tried.
     pub tried: Timestamp,
-    /// When all that is watched was up to date, for the last time.
+    /// When all that is watched was looked at, and what there was of it fetched, for the last time.
     pub updated: Option<Timestamp>,
     /// When a branch changed, for the last time.
     pub changed: Option<Timestamp>,

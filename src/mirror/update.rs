@@ -69,6 +69,8 @@ pub struct Updated<'a> {
     pub problems: Vec<Problem>,
     /// What the mirror takes, in bytes.
     pub size: u64,
+    /// Whether all branches were looked at: what is wrong then is with them, and not with the way to them.
+    complete: bool,
     /// How long that took.
     pub took: Duration,
 }
@@ -175,6 +177,7 @@ impl Site<'_> {
             heads: IndexMap::new(),
             problems: Vec::new(),
             size: state.size,
+            complete: false,
             took: Duration::ZERO,
         };
         if self.interrupts.count() == 0 {
@@ -235,6 +238,7 @@ impl Site<'_> {
 
 /// Notes what was fetched.
 fn take(updated: &mut Updated<'_>, fetched: Fetched, state: &mut State, places: &Places) {
+    updated.complete = fetched.branches.len() == updated.repository.branches.len();
     for (branch, seen) in fetched.branches {
         let before = state.heads.get(&branch).cloned();
         let change = match (before, seen) {
@@ -283,12 +287,10 @@ fn note(updated: &Updated<'_>, state: &mut State) {
         state.changed = Some(now);
         state.changes.clone_from(&updated.changes);
     }
-    if updated.outcome == Outcome::Failed {
-        state.failing.get_or_insert(now);
-    } else {
+    if updated.complete {
         state.updated = Some(now);
-        state.failing = None;
     }
+    state.failing = (updated.outcome == Outcome::Failed).then(|| state.failing.unwrap_or(now));
     state.problems.clone_from(&updated.problems);
 }
 
