@@ -87,7 +87,11 @@ fn farms_share_a_mirror_and_each_has_its_watchers() {
 fn a_broken_mirror_is_made_anew_and_changes_are_known_all_the_same() {
     let case = Case::new();
     case.git_repository("g");
-    case.watch("one", &format!("git {} main", case.up("g")));
+    // One that does not change, and is not fetched again by itself.
+    case.git("g", &["checkout", "-q", "-b", "still"]);
+    let still = case.git_commit("g", "still");
+    case.git("g", &["checkout", "-q", "main"]);
+    case.watch("one", &format!("git {url} main\ngit {url} still", url = case.up("g")));
     case.json(0);
     let mirror = case.mirror("git");
     let breaks: [(&str, &[&str]); 4] = [
@@ -104,11 +108,12 @@ fn a_broken_mirror_is_made_anew_and_changes_are_known_all_the_same() {
         assert_eq!(repository["outcome"], "made", "{what}");
         assert!(repository["afresh"].is_string(), "{what}: {update}");
         assert_eq!(branch(&update, "git", "main"), ("moved", &*revision), "{what}");
+        assert_eq!(branch(&update, "git", "still"), ("none", &*still), "{what}");
         case.git(&mirror, &["fsck", "--strict"]);
     }
     // Its branch lost, and nothing new over there.
     case.client("sh", &mirror, &["-c", "echo nonsense > refs/heads/main"]);
-    assert_eq!(of(&case.json(0), "git")["outcome"], "unchanged");
+    assert_eq!(branch(&case.json(0), "git", "main").0, "none");
     assert_eq!(case.git(&mirror, &["rev-parse", "main"]), case.git("g", &["rev-parse", "main"]));
 }
 

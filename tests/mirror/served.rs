@@ -50,6 +50,49 @@ fn over_http() {
     }
 }
 
+/// What stands in for ssh logs how it is called, and does here what it is to do there.
+#[test]
+fn over_ssh_without_questions() {
+    const SSH: &str = r#"#!/bin/sh
+echo "$*" >> "${0%/*}/calls"
+case $* in *" -V") exec echo OpenSSH_9.9 ;; esac
+while :; do
+    case $1 in
+    -[lop]) shift 2 ;;
+    -*) shift ;;
+    *) break ;;
+    esac
+done
+shift
+exec sh -c "$*"
+"#;
+    let case = Case::new();
+    let bin = case.path("up/bin");
+    case.client("mkdir", ".", &["bin"]);
+    let script = "printf %s \"$0\" > ssh && chmod 755 ssh && ln -s \"$(command -v brz)\" bzr";
+    case.client("sh", "bin", &["-c", script, SSH]);
+    case.git_repository("g");
+    case.brz(".", &["init", "-q", "b"]);
+    case.brz_commit("b", "1");
+    case.hg(".", &["init", "h"]);
+    case.hg_commit("h", "1");
+    let up = case.path("up").display().to_string();
+    case.watch(
+        "one",
+        &format!(
+            "git git@127.0.0.1:{up}/g main\ngit ssh://git@127.0.0.1:22{up}/g main\n\
+            bzr bzr+ssh://me@127.0.0.1{up}/b\nhg ssh://me@127.0.0.1/{up}/h default"
+        ),
+    );
+    let path = format!("{}:{}", bin.display(), super::common::SYSTEM);
+    for said in ["3 made", "3 unchanged"] {
+        let ran = case.farmout(&["update", "--farm", "one"]).env("PATH", &path).output().unwrap();
+        super::common::Ran::from(ran).exits(0).says(said);
+    }
+    let calls = std::fs::read_to_string(bin.join("calls")).unwrap();
+    assert!(calls.lines().count() >= 6 && calls.lines().all(|call| call.contains("BatchMode=yes")), "{calls}");
+}
+
 /// A web server that wants a password and has nothing; what it is told.
 fn locked_server() -> (String, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -82,7 +82,7 @@ struct User {
 enum Format {
     /// A table
     Text,
-    /// An object, or of `status` an array
+    /// For programs
     Json,
 }
 
