@@ -5,9 +5,7 @@ use camino::Utf8Path;
 use crate::check::{check, check_configurations, check_fragments, layout};
 use crate::diagnostic::{Diagnostics, Failure, silence};
 use crate::dispatch::{Graph, dispatch};
-use crate::model::{
-    DeclaredOptions, Farm, Notification, OfferValue, Retention, Secret, credentials as url_credentials,
-};
+use crate::model::{DeclaredOptions, Farm, Notification, OfferValue, Retention, Secret, credentials, users};
 use crate::resolve::{FarmFile, Files, Knowledge, Layout, Library, Manifest, Sheet, builds, names_a_password, slaves};
 use crate::source::{SourceId, Sources, Span};
 use crate::steps::{self, CoreOptions, Templates};
@@ -142,7 +140,7 @@ pub(crate) fn secrets(text: &str, id: SourceId) -> Vec<Span> {
                 hide(name + end + 1, !names_it);
             }
         }
-        secrets.extend(credentials(line).map(|range| Span::new(id, at + range.start..at + range.end)));
+        secrets.extend(users(line).map(|range| Span::new(id, at + range.start..at + range.end)));
         continues = if indented { continues } else { names_it };
         at += line.len();
     }
@@ -154,19 +152,10 @@ pub(crate) fn addresses(text: &str, id: SourceId) -> Vec<Span> {
     let mut at = 0;
     let mut found = Vec::new();
     for line in text.split_inclusive('\n') {
-        found.extend(credentials(line).map(|range| Span::new(id, at + range.start..at + range.end)));
+        found.extend(users(line).map(|range| Span::new(id, at + range.start..at + range.end)));
         at += line.len();
     }
     found
-}
-
-/// What stands before the `@` of the addresses in a line.
-fn credentials(line: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
-    line.match_indices("://").filter_map(|(at, mark)| {
-        let from = at + mark.len();
-        let host = line[from..].find(|c: char| c == '/' || c.is_whitespace()).map_or(line.len(), |end| from + end);
-        line[from..host].rfind('@').map(|end| from..from + end)
-    })
 }
 
 /// The secrets of the farm by the names that plans call them: passwords of database users, by slave.
@@ -185,8 +174,7 @@ pub fn database_secrets(graph: &Graph) -> crate::model::Secrets {
         }
     }
     for build in &graph.farm.builds {
-        if let Some(user) = build.buildout.as_ref().and_then(|buildout| buildout.source.url()).and_then(url_credentials)
-        {
+        if let Some(user) = build.buildout.as_ref().and_then(|buildout| buildout.source.url()).and_then(credentials) {
             secrets.insert(address_secret(&build.name), Secret::new(user));
         }
     }

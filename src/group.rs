@@ -4,10 +4,12 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::Child;
 use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill as kill_one, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
@@ -109,6 +111,13 @@ pub(crate) fn all() -> impl Iterator<Item = Process> {
 /// The number of the process that was started last: while it stays, none is started. None where the kernel does not tell.
 pub(crate) fn newest() -> Option<i32> {
     std::fs::read_to_string("/proc/loadavg").ok()?.split_ascii_whitespace().last()?.parse().ok()
+}
+
+/// Whether a child has ended. No note is taken of that, so that nobody else can get the number of its group.
+pub(crate) fn has_ended(child: &Child) -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+    let pid = Pid::from_raw(child.id().cast_signed());
+    !matches!(waitid(Id::Pid(pid), flags), Ok(WaitStatus::StillAlive))
 }
 
 /// Whether the group has any process, even one that only waits for its parent to take note of its end.

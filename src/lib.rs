@@ -28,6 +28,9 @@ mod compile;
 pub mod compare;
 pub mod format;
 
+// Graph → what it watches, and what changed there.
+pub mod mirror;
+
 // Graph → plan → run.
 pub mod host;
 pub mod notify;

@@ -11,6 +11,7 @@ mod fmt;
 mod graph;
 mod log;
 mod machine;
+mod mirror;
 mod plan;
 mod plan_file;
 mod property;
@@ -144,6 +145,8 @@ enum Command {
     /// --follow goes on with what is written from now on, through all steps, until the builder ends: `farmout log -f latest
     /// shop-pg15`. It works from another terminal, beside the run.
     Log(log::Arguments),
+    /// Keep local mirrors of the repositories that builds watch
+    Mirror(mirror::Arguments),
     /// Print what would be done on a slave, step by step
     ///
     /// The dry run: every step of every builder that the slave takes, with its command, environment, directory, locks,
@@ -217,6 +220,7 @@ pub fn main() -> Exit {
         Command::Fmt(arguments) => fmt::main(&arguments),
         Command::Graph(arguments) => graph::main(&arguments),
         Command::Log(arguments) => log::main(&arguments),
+        Command::Mirror(arguments) => mirror::main(&arguments),
         Command::Plan(arguments) => plan::main(&arguments),
         Command::Report(arguments) => report::main(&arguments),
         Command::Rerun(arguments) => rerun::main(&arguments),

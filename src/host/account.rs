@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
-use nix::unistd::{User, geteuid};
+use nix::unistd::{Gid, Uid, User, geteuid, setgid, setgroups, setuid};
 
 use super::access::Identity;
 use crate::diagnostic::Failure;
@@ -193,6 +193,20 @@ impl Account {
         // The standard library drops root's supplementary groups by itself when it changes the user.
         command.uid(self.uid).gid(self.gid);
         command.env("HOME", &self.home).env("USER", &self.name).env("LOGNAME", &self.name);
+    }
+
+    /// Makes this very process the account's, for good. Its environment stays the former user's: see
+    /// [`super::environment::clean`] for what it starts.
+    ///
+    /// # Errors
+    /// This process may not do that.
+    pub fn assume(&self) -> Result<(), Failure> {
+        let (user, group) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
+        // The user last: without root's rights the groups could not be changed any more.
+        setgroups(&[group]).and_then(|()| setgid(group)).and_then(|()| setuid(user)).map_err(|error| {
+            Failure::error(format!("this process may not become the user {}: {error}", self.name))
+                .help("in a container: give it the capabilities SETUID and SETGID, or start it as an ordinary user")
+        })
     }
 
     fn identity(&self) -> Identity {

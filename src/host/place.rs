@@ -18,6 +18,9 @@ use crate::diagnostic::{Failure, other_state};
 /// Where slaves live whose state directory is out of the account's reach, below root's home for instance.
 const FAR: &str = "/var/lib/farmout";
 
+/// What mirrors are called there, where slaves are neighbours: a name that no slave can have.
+const FAR_MIRRORS: &str = "mirrors~";
+
 /// A copy of farmout that was not used for as long as this is removed; one that a running plan started with is not.
 const UNUSED: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -122,6 +125,47 @@ pub fn cache(state: &Utf8Path, account: Option<&Account>) -> Result<Utf8PathBuf,
     let cache = if above.starts_with(FAR) { cache } else { above.join("cache") };
     own(&cache, account)?;
     Ok(cache)
+}
+
+/// The directory for mirrors of repositories, made if it is missing.
+///
+/// Comes in: the state directory, and the account. Goes out: `<state>/mirrors`, or `/var/lib/farmout/<hash>/mirrors~`.
+///
+/// # Errors
+/// As for [`basedir`].
+pub fn mirrors(state: &Utf8Path, account: Option<&Account>) -> Result<Utf8PathBuf, Failure> {
+    let (above, _) = above(state, ".", account)?;
+    let directory = above.join(if above.starts_with(FAR) { FAR_MIRRORS } else { "mirrors" });
+    own(&directory, account)?;
+    Ok(directory)
+}
+
+/// Where [`mirrors`] has put them, if it has.
+pub fn existing_mirrors(state: &Utf8Path) -> Option<Utf8PathBuf> {
+    let state = camino::absolute_utf8(state).unwrap_or_else(|_| state.to_owned());
+    [far(&state).join(FAR_MIRRORS), state.join("mirrors")].into_iter().find(|path| path.is_dir())
+}
+
+/// A directory of the operator's choice for mirrors, made if it is missing; it must be the account's.
+///
+/// # Errors
+/// It cannot be made, belongs to somebody else, or the account cannot get there.
+pub fn mirrors_at(directory: &Utf8Path, account: Option<&Account>) -> Result<Utf8PathBuf, Failure> {
+    let directory = camino::absolute_utf8(directory).map_err(|error| unusable(directory, &error))?;
+    if let Some(above) = directory.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(above).map_err(|error| unusable(above, &error))?;
+    }
+    own(&directory, account)?;
+    match account.filter(|account| !account.can_reach(&directory)) {
+        Some(account) => Err(Failure::misuse(format!("the user {} cannot enter {directory}", account.name))
+            .help("name a directory that it can reach with --mirrors, such as /var/lib/farmout/mirrors")),
+        None => Ok(directory),
+    }
+}
+
+fn unusable(path: &Utf8Path, error: &io::Error) -> Failure {
+    Failure::misuse(format!("cannot use {path}: {error}"))
+        .help("name a directory in which you can make files with --mirrors")
 }
 
 /// The directory that holds the account's ones; it is the caller's. Tells whether it is the far one.

@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Configuration, Dispatch, Requirement, Value};
+use super::{Configuration, Credentials, Dispatch, Requirement, Value};
 use crate::source::Span;
 
 /// A section of a manifest.
@@ -82,6 +82,9 @@ pub struct Watch {
     /// The branch; a Bazaar URL is a branch itself.
     #[serde(serialize_with = "blank_if_none")]
     pub branch: Option<String>,
+    /// Who logs in there, for the mirror alone: no graph has it.
+    #[serde(skip)]
+    pub credentials: Credentials,
 }
 
 fn blank_if_none<S: serde::Serializer>(branch: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {

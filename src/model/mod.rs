@@ -30,6 +30,6 @@ pub use notification::{Each, Mail, Means, Notification, Occasion, Via, timeout};
 pub use option::{Declared, DeclaredOptions, OptionType, Value};
 pub use property::{Reference, is_property, no_reference, references};
 pub use retention::{Retention, Size, age};
-pub use secret::{Secret, Secrets, credentials, without_credentials};
+pub use secret::{Credentials, Secret, Secrets, credentials, masked, users, without_credentials};
 pub use slave::{Priority, Slave};
 pub use version::Version;

@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 use nix::sys::signal::Signal;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::{Pid, Uid};
+use nix::unistd::Uid;
 
 use super::Origin;
 use crate::group::{self, ProcessId};
@@ -80,7 +79,7 @@ pub(super) fn call(
     let (tail, done) = follow(output);
     let end = Instant::now() + limit;
     let ended = loop {
-        if ended(&child) {
+        if group::has_ended(&child) {
             break None;
         }
         if stop() {
@@ -121,13 +120,6 @@ fn command(origin: &Origin, run: &[String]) -> Result<Command, String> {
     Ok(command)
 }
 
-/// Whether the program has ended. No note is taken of that, so that nobody else can get the number of its group.
-fn ended(child: &Child) -> bool {
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
-    let pid = Pid::from_raw(child.id().cast_signed());
-    !matches!(waitid(Id::Pid(pid), flags), Ok(WaitStatus::StillAlive))
-}
-
 /// Ends the program if it runs still, and whatever is left of its group, and of its mark if one is given.
 fn finish(child: &mut Child, mark: Option<&Mark>, ask: bool) -> io::Result<ExitStatus> {
     // Its number is its own until note is taken of the program's end.
@@ -144,7 +136,7 @@ fn finish(child: &mut Child, mark: Option<&Mark>, ask: bool) -> io::Result<ExitS
         group::terminate(group);
         stray::terminate(&left);
         let end = Instant::now() + GRACE;
-        while !ended(child) && Instant::now() < end {
+        while !group::has_ended(child) && Instant::now() < end {
             std::thread::sleep(GLANCE);
         }
     }
@@ -156,12 +148,12 @@ fn finish(child: &mut Child, mark: Option<&Mark>, ask: bool) -> io::Result<ExitS
         left.extend(found);
         group::kill(group);
         stray::kill(&left);
-        if (ended(child) && left.is_empty()) || Instant::now() >= end {
+        if (group::has_ended(child) && left.is_empty()) || Instant::now() >= end {
             break;
         }
         std::thread::sleep(GLANCE);
     }
-    if ended(child) { child.wait() } else { Err(io::Error::other("it cannot be ended")) }
+    if group::has_ended(child) { child.wait() } else { Err(io::Error::other("it cannot be ended")) }
 }
 
 /// The end of what a program said, and word of the end of it.

@@ -215,14 +215,13 @@ impl Reading<'_> {
             watch = watches(&text, rewrites, self.diagnostics);
         }
         if let Some(BuildoutSource::Vcs { vcs, url, branch, .. }) = buildout.map(|buildout| &buildout.source) {
-            let own = Watch { vcs: *vcs, url: super::resolve_url(*vcs, url, rewrites), branch: branch.clone() };
+            let own = super::watch(*vcs, url, branch.clone(), rewrites);
             if !watch.contains(&own) {
                 watch.shift_insert(0, own);
             }
         }
         for Live { vcs, url, branch } in live.into_iter().flatten() {
-            let source = Watch { vcs, url: super::resolve_url(vcs, &url, rewrites), branch };
-            watch.insert(source);
+            watch.insert(super::watch(vcs, &url, branch, rewrites));
         }
         watch.into_iter().collect()
     }

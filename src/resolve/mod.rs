@@ -25,5 +25,5 @@ pub use files::{Files, Layout, find_farm};
 pub use sheet::{Origin, Sheet};
 pub(crate) use slave::names_a_password;
 pub use slave::slaves;
-pub use source::resolve_url;
+pub use source::watch;
 pub use within::Within;

@@ -6,7 +6,7 @@ use indexmap::IndexSet;
 use super::{Rewrite, Within, requirement};
 use crate::diagnostic::{Diagnostics, problem};
 use crate::model::{
-    Buildout, BuildoutSource, Vcs, Watch, is_property, launchpad, leads_out, normal, without_credentials,
+    Buildout, BuildoutSource, Credentials, Vcs, Watch, is_property, launchpad, leads_out, normal, without_credentials,
 };
 use crate::source::Text;
 use crate::syntax::words::{self, Word};
@@ -97,28 +97,26 @@ pub(super) fn watches(value: &Text, rewrites: &[Rewrite], diagnostics: &mut Diag
         let plain = words.plain.clone();
         let expected = if vcs == Vcs::Bzr { 1 } else { 2 };
         if words.expect(expected).and_then(|()| words.no_more_options()).is_some() {
-            let watch = Watch {
-                vcs,
-                url: resolve_url(vcs, plain[0], rewrites),
-                branch: plain.get(1).map(|branch| (*branch).to_owned()),
-            };
-            watches.insert(watch);
+            let branch = plain.get(1).map(|branch| (*branch).to_owned());
+            watches.insert(watch(vcs, plain[0], branch, rewrites));
         }
     }
     watches
 }
 
-/// The address by which a repository is reached: `lp:NAME` is Launchpad's public HTTPS address of the branch, and the
-/// farm's rewrites apply one after the other. A password in it is left out: the graph shows it to everybody.
-pub fn resolve_url(vcs: Vcs, url: &str, rewrites: &[Rewrite]) -> String {
+/// A branch, at the address by which its repository is reached: `lp:NAME` is Launchpad's public HTTPS address of the branch, and
+/// the farm's rewrites apply one after the other. Credentials in it are kept apart, since the graph shows the address to everybody;
+/// where a rewrite leads to another server, those for the former one do not go there.
+pub fn watch(vcs: Vcs, url: &str, branch: Option<String>, rewrites: &[Rewrite]) -> Watch {
     let public = if vcs == Vcs::Bzr { launchpad(url) } else { None };
     let mut resolved = public.unwrap_or_else(|| url.to_owned());
     for rewrite in rewrites {
-        if let Some(rest) = resolved.strip_prefix(&rewrite.from) {
+        let bare = without_credentials(&resolved);
+        if let Some(rest) = resolved.strip_prefix(&rewrite.from).or_else(|| bare.strip_prefix(&rewrite.from)) {
             resolved = format!("{}{rest}", rewrite.to);
         }
     }
-    without_credentials(&resolved)
+    Watch { vcs, url: without_credentials(&resolved), branch, credentials: Credentials::of(&resolved) }
 }
 
 /// The words of a source or a watch, being checked.

@@ -15,11 +15,11 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
 
 /// Whom new files are given to, if not to the runner's own user: user and group.
-pub(super) type Owner = Option<(u32, u32)>;
+pub(crate) type Owner = Option<(u32, u32)>;
 
 /// An open folder.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     file: OwnedFd,
     path: Utf8PathBuf,
 }
@@ -28,7 +28,7 @@ const FOLDER: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_C
 
 impl Folder {
     /// Opens a folder that the operator named: links in this path are the operator's will, and followed.
-    pub(super) fn open(path: &Utf8Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Utf8Path) -> io::Result<Self> {
         let file = nix::fcntl::open(path.as_std_path(), FOLDER, Mode::empty()).map_err(|error| said(error, path))?;
         Ok(Self { file, path: path.to_owned() })
     }

@@ -17,7 +17,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// Listens to `SIGINT`, `SIGTERM` and `SIGHUP` for as long as it lives.
 #[derive(Debug)]
-pub(super) struct Interrupts {
+pub(crate) struct Interrupts {
     count: Arc<AtomicUsize>,
     /// The writing ends are closed, this one at the first request and that at the second, which wakes all sleepers.
     levels: [PipeReader; 2],
@@ -28,7 +28,7 @@ pub(super) struct Interrupts {
 
 impl Interrupts {
     /// Starts to listen. A signal that the process was started to ignore (`nohup`, `&` in a script) stays ignored.
-    pub(super) fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         // What a handler may do is little more than to write a byte; a thread does the rest.
         let (signals, signal) = UnixStream::pair()?;
         let (first, at_first) = io::pipe()?;
@@ -50,13 +50,13 @@ impl Interrupts {
     }
 
     /// How often the process was asked to stop so far.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Acquire)
     }
 
     /// Sleeps until one of `files` can be read, the time is over if there is one, or there are more requests than
     /// `known`; of a third and later ones nobody is told.
-    pub(super) fn sleep(&self, files: &[BorrowedFd<'_>], time: Option<Duration>, known: usize) -> io::Result<()> {
+    pub(crate) fn sleep(&self, files: &[BorrowedFd<'_>], time: Option<Duration>, known: usize) -> io::Result<()> {
         let wake = self.levels.get(known).map(|level| level.as_fd());
         let files = files.iter().copied().chain(wake);
         let mut polled: Vec<PollFd<'_>> = files.map(|file| PollFd::new(file, PollFlags::POLLIN)).collect();
@@ -70,7 +70,7 @@ impl Interrupts {
     }
 
     /// Sleeps for `time`, or until the count reaches `patience`.
-    pub(super) fn pause(&self, time: Duration, patience: usize) -> io::Result<()> {
+    pub(crate) fn pause(&self, time: Duration, patience: usize) -> io::Result<()> {
         let end = Instant::now() + time;
         loop {
             let known = self.count();

@@ -13,7 +13,7 @@ use super::queue::{Queues, Turn};
 
 /// A lock, held until this is dropped, or the process ends however it does.
 #[derive(Debug)]
-pub(super) struct Lock(Flock<File>);
+pub(crate) struct Lock(Flock<File>);
 
 /// Who wants a lock, and how long.
 pub(super) struct Wish<'a> {
@@ -32,7 +32,7 @@ const RETRY: Duration = Duration::from_millis(100);
 
 impl Lock {
     /// Takes the lock if nobody has it. If somebody has, what they noted about themselves.
-    pub(super) fn attempt(
+    pub(crate) fn attempt(
         folder: &Folder,
         name: &str,
         note: &str,

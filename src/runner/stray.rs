@@ -54,6 +54,11 @@ impl Mark {
         Ok(Self(format!("call/{}-{}/{number}", caller.pid, caller.start)))
     }
 
+    /// The mark of all that works on the mirrors in a directory, whoever started it.
+    pub(crate) fn mirrors(directory: &str) -> Self {
+        Self(format!("mirrors/{directory}"))
+    }
+
     /// The value of [`VARIABLE`].
     pub(crate) fn value(&self) -> &str {
         &self.0

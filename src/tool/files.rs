@@ -12,7 +12,7 @@ const END: u64 = 64 * 1024;
 ///
 /// # Errors
 /// Those of the operating system, a missing file aside.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     let result = match path.symlink_metadata() {
         Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
@@ -28,7 +28,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// Those of the operating system.
-pub(super) fn save(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn save(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut making = tempfile::Builder::new();
     let mut aside = making.prefix(".new-").permissions(fs::Permissions::from_mode(0o644)).tempfile_in(directory)?;

@@ -13,7 +13,7 @@ pub mod port;
 pub mod server;
 pub mod upload;
 
-mod files;
+pub(crate) mod files;
 mod process;
 
 pub use process::{exit_on_signals, say};

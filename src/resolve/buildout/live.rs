@@ -15,8 +15,7 @@
 
 use super::interpolate;
 use crate::diagnostic::{Diagnostics, problem};
-use crate::model::without_credentials;
-use crate::model::{Configuration, Vcs};
+use crate::model::{Configuration, Vcs, masked};
 use crate::source::Text;
 
 const SOURCE: &str = "TYPE URL DESTINATION REVISION [OPTION=VALUE]…";
@@ -25,12 +24,18 @@ const LOCAL: &str = "local DIRECTORY [OPTION=VALUE]…";
 const REVISION: &str = "[DESTINATION] REVISION";
 
 /// A branch that a build depends on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Live {
     pub vcs: Vcs,
-    /// As it is written.
+    /// As it is written, credentials and all.
     pub url: String,
     pub branch: Option<String>,
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} {} {:?}", self.vcs, masked(&self.url), self.branch)
+    }
 }
 
 /// The live sources of a part, each once, in the order of its lines.
@@ -188,7 +193,7 @@ impl Reading<'_, '_> {
         let least = if words.first() == Some(&"bzr") && words.len() == 3 { 3 } else { 4 };
         let usage = if kind == Kind::Version { VERSION } else { SOURCE };
         self.options(&words, least, usage)?;
-        source.url = without_credentials(words[1]);
+        source.url = words[1].to_owned();
         source.destination = destination(&words, 2, least);
         source.revision = words.get(3).map(|word| (*word).to_owned()).unwrap_or_default();
         Some(source)

@@ -43,7 +43,7 @@ impl Address {
 
     /// The address as Mercurial and Bazaar are given it, on their command line: no option of theirs and none of ssh's, nothing
     /// that would be another line of a file, a local path from the root on, `lp:NAME` spelled out where `short` says so.
-    pub(super) fn plain(&self, short: bool) -> Result<Self, Error> {
+    pub(crate) fn plain(&self, short: bool) -> Result<Self, Error> {
         let text = self.text.as_str();
         if text.is_empty() {
             return Err(Error::Misuse("the repository's address is empty"));

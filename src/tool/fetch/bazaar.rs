@@ -48,7 +48,7 @@ struct Fetch<'a> {
 
 impl Fetch<'_> {
     fn run(&self) -> Result<String, Error> {
-        self.configure()?;
+        configure(self.private, self.url)?;
         // The address first: what a former build left is not touched while the repository does not answer.
         let mut head = self.bzr();
         head.current_dir("/").arg("revision-info").arg(format!("--directory={}", self.url.bare()));
@@ -151,48 +151,52 @@ impl Fetch<'_> {
         self.client.output(name, self.bzr().arg(name).args(arguments))
     }
 
-    /// A client without the settings of anybody.
     fn bzr(&self) -> Command {
-        let mut command = Command::new(self.program);
+        let mut command = bzr(self.program, self.private.path());
         command.current_dir(self.directory.path());
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("BRZ") || text.starts_with("BZR") {
-                command.env_remove(&name);
-            }
-        }
-        let home = self.private.path();
-        let ssh = home.join("ssh");
-        for prefix in ["BRZ", "BZR"] {
-            command.env(format!("{prefix}_HOME"), home).env(format!("{prefix}_LOG"), "/dev/null");
-            command.env(format!("{prefix}_PLUGIN_PATH"), "-user:-site").env(format!("{prefix}_SSH"), &ssh);
-        }
-        command.env("LC_ALL", "C.UTF-8").env_remove("LANGUAGE").env_remove("SSH_ASKPASS");
         command
-    }
-
-    /// Writes the only configuration that counts.
-    fn configure(&self) -> Result<(), Error> {
-        // The client has no setting for the options of ssh.
-        self.private.write("ssh", "#!/bin/sh\nexec ssh -o BatchMode=yes \"$@\"\n", 0o700)?;
-        if let Some(Login { site, user, password }) = self.url.login() {
-            let (scheme, host) = site.split_once("://").unwrap_or(("https", &site));
-            let (host, port) = host.split_once(':').unwrap_or((host, ""));
-            let mut text = format!("[x]\nscheme = {}\nhost = {host}\n", scheme.to_ascii_lowercase());
-            if !port.is_empty() {
-                text.push_str(&format!("port = {port}\n"));
-            }
-            text.push_str(&format!("user = {}\npassword = {}\n", quoted(&user), quoted(&password)));
-            for home in ["breezy", ".bazaar"] {
-                self.private.write(&format!("{home}/authentication.conf"), &text, 0o600)?;
-            }
-        }
-        Ok(())
     }
 }
 
+/// A client without the settings of anybody but those of [`configure`].
+pub(crate) fn bzr(program: &str, private: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("BRZ") || text.starts_with("BZR") {
+            command.env_remove(&name);
+        }
+    }
+    let ssh = private.join("ssh");
+    for prefix in ["BRZ", "BZR"] {
+        command.env(format!("{prefix}_HOME"), private).env(format!("{prefix}_LOG"), "/dev/null");
+        command.env(format!("{prefix}_PLUGIN_PATH"), "-user:-site").env(format!("{prefix}_SSH"), &ssh);
+    }
+    command.env("LC_ALL", "C.UTF-8").env_remove("LANGUAGE").env_remove("SSH_ASKPASS");
+    command
+}
+
+/// Writes the only configuration that counts.
+pub(crate) fn configure(private: &Private, url: &Address) -> Result<(), Error> {
+    // The client has no setting for the options of ssh.
+    private.write("ssh", "#!/bin/sh\nexec ssh -o BatchMode=yes \"$@\"\n", 0o700)?;
+    if let Some(Login { site, user, password }) = url.login() {
+        let (scheme, host) = site.split_once("://").unwrap_or(("https", &site));
+        let (host, port) = host.split_once(':').unwrap_or((host, ""));
+        let mut text = format!("[x]\nscheme = {}\nhost = {host}\n", scheme.to_ascii_lowercase());
+        if !port.is_empty() {
+            text.push_str(&format!("port = {port}\n"));
+        }
+        text.push_str(&format!("user = {}\npassword = {}\n", quoted(&user), quoted(&password)));
+        for home in ["breezy", ".bazaar"] {
+            private.write(&format!("{home}/authentication.conf"), &text, 0o600)?;
+        }
+    }
+    Ok(())
+}
+
 /// The client that there is; the newer one if there is none.
-fn program() -> &'static str {
+pub(crate) fn program() -> &'static str {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let there = |name: &&str| std::env::split_paths(&path).any(|directory| directory.join(name).is_file());
     ["brz", "bzr"].into_iter().find(there).unwrap_or("brz")
@@ -214,7 +218,7 @@ fn tags(list: &[u8]) -> Vec<String> {
 }
 
 /// What a killed client leaves behind. We hold the directory's lock, so nobody else's are meant.
-fn remove_locks(control: &Path) -> Result<(), Error> {
+pub(crate) fn remove_locks(control: &Path) -> Result<(), Error> {
     ["branch", "branch-lock", "checkout", "repository"]
         .iter()
         .flat_map(|part| [control.join(part).join("lock/held"), control.join(part).join("held")])

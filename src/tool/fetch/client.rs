@@ -94,7 +94,7 @@ impl Client<'_> {
 }
 
 /// The line of a client's output that says what is wrong: ssh's own, the first that the client calls fatal, else the last.
-fn said(text: &str) -> String {
+pub(crate) fn said(text: &str) -> String {
     const FATAL: [&str; 4] = ["fatal: ", "abort: ", "brz: ERROR: ", "bzr: ERROR: "];
     let lines = || text.lines().map(|line| line.trim().trim_start_matches("remote: ")).filter(|line| !line.is_empty());
     let ssh = lines().find(|line| {
@@ -105,7 +105,7 @@ fn said(text: &str) -> String {
 }
 
 /// Names that look like the wanted one, the likeliest first; else the first few.
-pub(super) fn near<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub(crate) fn near<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut names: Vec<(f64, &str)> = names.map(|name| (strsim::jaro_winkler(wanted, name), name)).collect();
     names.sort_by(|a, b| b.0.total_cmp(&a.0));
     let close = names.iter().filter(|(likeness, _)| *likeness > 0.75).count();

@@ -64,7 +64,7 @@ struct Fetch<'a> {
 
 impl Fetch<'_> {
     fn run(&self) -> Result<String, Error> {
-        self.private.write("hgrc", &configuration(self.url), 0o600)?;
+        configure(self.private, self.url)?;
         // The address first: what a former build left is not touched while the repository does not answer.
         let found = match self.exact {
             Some(exact) => self.answers().map(|()| Some(exact.to_owned()))?,
@@ -219,23 +219,32 @@ impl Fetch<'_> {
         command
     }
 
-    /// An hg without the settings of anybody.
     fn hg(&self) -> Command {
-        let mut command = Command::new(System::Mercurial.client());
+        let mut command = hg(self.private.path());
         command.current_dir(self.directory.path());
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("HG") {
-                command.env_remove(&name);
-            }
-        }
-        command.env("HGRCPATH", self.private.path().join("hgrc")).env("HGRCSKIPREPO", "1");
-        command.env("HGPLAIN", "1").env("HGENCODING", "UTF-8").env("LC_ALL", "C.UTF-8").env_remove("LANGUAGE");
-        command.env_remove("SSH_ASKPASS");
         command
     }
 }
 
-/// The only configuration that counts.
+/// An hg without the settings of anybody but those of [`configure`].
+pub(crate) fn hg(private: &Path) -> Command {
+    let mut command = Command::new(System::Mercurial.client());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("HG") {
+            command.env_remove(&name);
+        }
+    }
+    command.env("HGRCPATH", private.join("hgrc")).env("HGRCSKIPREPO", "1");
+    command.env("HGPLAIN", "1").env("HGENCODING", "UTF-8").env("LC_ALL", "C.UTF-8").env_remove("LANGUAGE");
+    command.env_remove("SSH_ASKPASS");
+    command
+}
+
+/// Writes the only configuration that counts.
+pub(crate) fn configure(private: &Private, url: &Address) -> Result<(), Error> {
+    private.write("hgrc", &configuration(url), 0o600).map(drop)
+}
+
 fn configuration(url: &Address) -> String {
     let mut text = "[ui]\ninteractive = no\nusername = farmout\nssh = ssh -o BatchMode=yes\n\
         [progress]\nassume-tty = yes\nformat = topic number\n"
@@ -246,6 +255,7 @@ fn configuration(url: &Address) -> String {
     text
 }
 
-fn is_revision(text: &str) -> bool {
+/// Whether this is the full identifier of a changeset.
+pub(crate) fn is_revision(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

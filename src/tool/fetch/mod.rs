@@ -17,8 +17,10 @@ use std::path::PathBuf;
 
 pub use address::{Address, CREDENTIALS};
 pub use client::System;
+pub(crate) use client::{near, said};
 pub use error::Error;
 pub use expected::Expected;
+pub(crate) use private::Private;
 
 /// What is common to all repositories.
 #[derive(Debug, Clone)]

@@ -12,25 +12,30 @@ use super::directory::file;
 use crate::tool::process::is_litter;
 
 /// The directory.
-pub(super) struct Private(TempDir);
+pub(crate) struct Private(TempDir);
 
 impl Private {
     /// An empty one, in the temporary directory.
     pub(super) fn new() -> Result<Self, Error> {
+        let private = Self::below(&std::env::temp_dir(), "farmout-fetch-")?;
+        is_litter(private.path());
+        Ok(private)
+    }
+
+    /// An empty one in this directory, with a name that begins so.
+    pub(crate) fn below(directory: &Path, prefix: &str) -> Result<Self, Error> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix("farmout-fetch-").permissions(fs::Permissions::from_mode(0o700));
-        let directory = builder.tempdir().map_err(file("make a directory in", &std::env::temp_dir()))?;
-        is_litter(directory.path());
-        Ok(Self(directory))
+        builder.prefix(prefix).permissions(fs::Permissions::from_mode(0o700));
+        builder.tempdir_in(directory).map(Self).map_err(file("make a directory in", directory))
     }
 
     /// Its path.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
     /// Writes a file in it and returns its path.
-    pub(super) fn write(&self, name: &str, text: &str, mode: u32) -> Result<PathBuf, Error> {
+    pub(crate) fn write(&self, name: &str, text: &str, mode: u32) -> Result<PathBuf, Error> {
         use std::io::Write as _;
         let path = self.path().join(name);
         let parent = path.parent().unwrap_or(self.path());

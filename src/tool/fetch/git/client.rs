@@ -9,6 +9,9 @@ use crate::tool::fetch::client::{self, System};
 use crate::tool::fetch::{Address, Error};
 use crate::tool::process::{self, Streamed};
 
+/// The name of the remote, which exists only in git's environment.
+pub(crate) const REMOTE: &str = "farmout";
+
 /// Runs git for one repository and one directory.
 pub(super) struct Client<'a> {
     client: client::Client<'a>,
@@ -16,9 +19,6 @@ pub(super) struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    /// The name of the remote, which exists only in git's environment.
-    pub(super) const REMOTE: &'static str = "farmout";
-
     pub(super) fn new(url: &'a Address, into: &'a Path) -> Result<Self, Error> {
         Ok(Self { client: client::Client { system: System::Git, url, into }, ssh: ssh()? })
     }
@@ -45,31 +45,8 @@ impl<'a> Client<'a> {
     }
 
     fn plain(&self) -> Command {
-        let mut command = Command::new("git");
+        let mut command = git(self.client.url, self.ssh.as_deref());
         command.current_dir(self.client.into);
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if GIT.contains(&&*text) || FOREIGN.contains(&&*text) || text.starts_with("GIT_TRACE") {
-                command.env_remove(&name);
-            }
-        }
-        for setting in SETTINGS {
-            command.args(["-c", setting]);
-        }
-        // What `-c` would set, but where `ps` does not show it. GIT_CONFIG_COUNT needs git 2.31, this works with any.
-        let mut settings = vec![format!("remote.{}.url={}", Self::REMOTE, self.client.url.public())];
-        if let Some(login) = self.client.url.login() {
-            // Git gives the address to a program of its own as an argument, so the password cannot be in it. The empty
-            // helper comes before ours so that no other one hears of the password, and stores it.
-            settings.extend(["", HELPER].map(|helper| format!("credential.{}.helper={helper}", login.site)));
-            command.env("FARMOUT_USERNAME", login.user).env("FARMOUT_PASSWORD", login.password);
-        }
-        let settings: Vec<String> = settings.iter().map(|setting| quoted(setting)).collect();
-        command.env("GIT_CONFIG_PARAMETERS", settings.join(" "));
-        if let Some(ssh) = &self.ssh {
-            command.env("GIT_SSH_COMMAND", ssh);
-        }
-        command.env("GIT_TERMINAL_PROMPT", "0").env_remove("SSH_ASKPASS").env("LC_ALL", "C");
         command
     }
 
@@ -109,14 +86,50 @@ impl<'a> Client<'a> {
     }
 }
 
+/// A git for which the address is the remote [`REMOTE`], and `ssh` the command that asks no questions.
+pub(crate) fn git(url: &Address, ssh: Option<&str>) -> Command {
+    let mut command = Command::new("git");
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if GIT.contains(&&*text) || FOREIGN.contains(&&*text) || text.starts_with("GIT_TRACE") {
+            command.env_remove(&name);
+        }
+    }
+    for setting in SETTINGS {
+        command.args(["-c", setting]);
+    }
+    // What `-c` would set, but where `ps` does not show it. GIT_CONFIG_COUNT needs git 2.31, this works with any.
+    let mut settings = vec![format!("remote.{}.url={}", REMOTE, url.public())];
+    if let Some(login) = url.login() {
+        // Git gives the address to a program of its own as an argument, so the password cannot be in it. The empty
+        // helper comes before ours so that no other one hears of the password, and stores it.
+        settings.extend(["", HELPER].map(|helper| format!("credential.{}.helper={helper}", login.site)));
+        command.env("FARMOUT_USERNAME", login.user).env("FARMOUT_PASSWORD", login.password);
+    }
+    let settings: Vec<String> = settings.iter().map(|setting| quoted(setting)).collect();
+    command.env("GIT_CONFIG_PARAMETERS", settings.join(" "));
+    if let Some(ssh) = ssh {
+        command.env("GIT_SSH_COMMAND", ssh);
+    }
+    command.env("GIT_TERMINAL_PROMPT", "0").env_remove("SSH_ASKPASS").env("LC_ALL", "C");
+    command
+}
+
 /// The ssh command that asks no questions: the user's own choice with `BatchMode`, where it is OpenSSH's.
 fn ssh() -> Result<Option<String>, Error> {
-    let configured = || {
-        let found = process::capture(Command::new("git").args(["config", "--get", "core.sshCommand"]));
+    quiet_ssh(|| {
+        let found = process::capture(Command::new("git").args(CHOICE_OF_SSH));
         found
             .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
             .map_err(|error| Error::NoClient(System::Git, error))
-    };
+    })
+}
+
+/// What git is asked for the user's choice of ssh.
+pub(crate) const CHOICE_OF_SSH: [&str; 3] = ["config", "--get", "core.sshCommand"];
+
+/// The ssh command that asks no questions, given what git is configured to use; none where it is not for git to say.
+pub(crate) fn quiet_ssh<E>(configured: impl FnOnce() -> Result<String, E>) -> Result<Option<String>, E> {
     let base = match std::env::var("GIT_SSH_COMMAND") {
         Ok(command) if !command.trim().is_empty() => command,
         _ if std::env::var_os("GIT_SSH").is_some() => return Ok(None),

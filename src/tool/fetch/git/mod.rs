@@ -5,6 +5,8 @@ mod client;
 use std::fs;
 use std::path::Path;
 
+pub(crate) use self::client::{CHOICE_OF_SSH, REMOTE, git, quiet_ssh};
+
 use self::client::Client;
 use super::client::near;
 use super::directory::{Directory, file, is_stamped, remove};
@@ -88,7 +90,7 @@ impl Fetch<'_> {
         let wanted = self.branch;
         let mut command = self.git.remote();
         // Not --heads --tags: HEAD would be missing. The patterns keep the refs of pull requests, often very many, away.
-        command.args(["ls-remote", Client::REMOTE, "HEAD", "refs/heads/*", "refs/tags/*"]);
+        command.args(["ls-remote", REMOTE, "HEAD", "refs/heads/*", "refs/tags/*"]);
         if wanted.starts_with("refs/") {
             command.arg(wanted);
         }
@@ -201,7 +203,7 @@ impl Fetch<'_> {
         if refspecs.iter().any(|refspec| refspec.contains('*')) {
             command.arg("--prune");
         }
-        self.git.stream(command.arg(Client::REMOTE).args(refspecs))
+        self.git.stream(command.arg(REMOTE).args(refspecs))
     }
 
     /// Deletes our references below a prefix.

@@ -1,0 +1,13 @@
+//! `farmout mirror` with the real clients: git, Mercurial and Breezy. As root, mirrors and what they mirror are of the account
+//! that builds run as.
+
+mod bazaar;
+mod command;
+mod gc;
+mod git;
+mod mercurial;
+mod served;
+mod support;
+
+#[path = "../common/mod.rs"]
+mod common;

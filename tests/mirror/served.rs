@@ -1,0 +1,154 @@
+//! Repositories behind servers of this machine.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::common::{as_step_user, eventually};
+use super::support::{Background, Case, branch, of};
+
+/// A port that is free now.
+fn port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Waits for a server.
+fn serve(command: &mut Command, port: u16) -> Background {
+    let server = Background::start(command);
+    eventually("the server answers", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    server
+}
+
+#[test]
+fn over_http() {
+    let case = Case::new();
+    case.git_repository("g");
+    case.git("g", &["update-server-info"]);
+    case.brz(".", &["init", "-q", "b"]);
+    let numbered = case.brz_commit("b", "1");
+    case.hg(".", &["init", "h"]);
+    let changeset = case.hg_commit("h", "1");
+    let (files, hgweb) = (port(), port());
+    let mut python = as_step_user("/usr/bin/python3");
+    python.args(["-m", "http.server", "--bind", "127.0.0.1", &files.to_string()]).current_dir(case.path("up"));
+    let _files = serve(&mut python, files);
+    let mut hg = as_step_user("hg");
+    hg.args(["serve", "--address", "127.0.0.1", "--port", &hgweb.to_string()]).current_dir(case.path("up/h"));
+    let _hgweb = serve(hg.env("HGRCPATH", "").env("HOME", case.path("home")), hgweb);
+    case.watch(
+        "one",
+        &format!("git http://127.0.0.1:{files}/g/.git main\nbzr http://127.0.0.1:{files}/b\nhg http://127.0.0.1:{hgweb}/ default"),
+    );
+    let update = case.json(0);
+    assert_eq!(branch(&update, "git", "main"), ("appeared", &*case.git("g", &["rev-parse", "main"])));
+    assert_eq!(branch(&update, "bzr", "b"), ("appeared", &*numbered));
+    assert_eq!(branch(&update, "hg", "default"), ("appeared", &*changeset));
+    for vcs in ["git", "hg", "bzr"] {
+        assert_eq!(of(&case.json(0), vcs)["outcome"], "unchanged");
+    }
+}
+
+/// What stands in for ssh logs how it is called, and does here what it is to do there.
+#[test]
+fn over_ssh_without_questions() {
+    const SSH: &str = r#"#!/bin/sh
+echo "$*" >> "${0%/*}/calls"
+case $* in *" -V") exec echo OpenSSH_9.9 ;; esac
+while :; do
+    case $1 in
+    -[lop]) shift 2 ;;
+    -*) shift ;;
+    *) break ;;
+    esac
+done
+shift
+exec sh -c "$*"
+"#;
+    let case = Case::new();
+    let bin = case.path("up/bin");
+    case.client("mkdir", ".", &["bin"]);
+    let script = "printf %s \"$0\" > ssh && chmod 755 ssh && ln -s \"$(command -v brz)\" bzr";
+    case.client("sh", "bin", &["-c", script, SSH]);
+    case.git_repository("g");
+    case.brz(".", &["init", "-q", "b"]);
+    case.brz_commit("b", "1");
+    case.hg(".", &["init", "h"]);
+    case.hg_commit("h", "1");
+    let up = case.path("up").display().to_string();
+    case.watch(
+        "one",
+        &format!(
+            "git git@127.0.0.1:{up}/g main\ngit ssh://git@127.0.0.1:22{up}/g main\n\
+            bzr bzr+ssh://me@127.0.0.1{up}/b\nhg ssh://me@127.0.0.1/{up}/h default"
+        ),
+    );
+    let path = format!("{}:{}", bin.display(), super::common::SYSTEM);
+    for said in ["3 made", "3 unchanged"] {
+        let ran = case.farmout(&["update", "--farm", "one"]).env("PATH", &path).output().unwrap();
+        super::common::Ran::from(ran).exits(0).says(said);
+    }
+    let calls = std::fs::read_to_string(bin.join("calls")).unwrap();
+    assert!(calls.lines().count() >= 6 && calls.lines().all(|call| call.contains("BatchMode=yes")), "{calls}");
+}
+
+/// A web server that wants a password and has nothing; what it is told.
+fn locked_server() -> (String, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            let mut given = head.iter().filter_map(|line| line.split_once(": Basic "));
+            let given = given.find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+            let status = if given.is_some() {
+                "404 Not Found"
+            } else {
+                "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\""
+            };
+            let _ = sender.send(given.map(|(_, given)| given.to_owned()).unwrap_or_default());
+            let _ = write!(stream, "HTTP/1.0 {status}\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    (address, receiver)
+}
+
+#[test]
+fn a_password_goes_to_its_server_and_nowhere_else() {
+    let (with, told) = locked_server();
+    let (without, asked) = locked_server();
+    let case = Case::new();
+    let lines = ["git", "hg", "bzr"].map(|vcs| {
+        let branch = if vcs == "bzr" { "" } else { " main" };
+        format!("{vcs} http://me:s3cr%40t-word@{with}/{vcs}/x{branch}\n{vcs} http://{without}/{vcs}/x{branch}")
+    });
+    case.watch("one", &lines.join("\n"));
+    let ran = case.run(&["update", "--farm", "one", "--limit", "30s", "--first-limit", "30s"]).exits(1);
+    ran.says("it asks for a password, and nobody is there to type one").says_no("s3cr").says_no("time limit");
+    case.run(&["status"]).exits(1).says_no("s3cr");
+    case.run(&["status", "--format", "json"]).exits(1).says_no("s3cr");
+    let told: Vec<String> = told.try_iter().filter(|told| !told.is_empty()).collect();
+    // me:s3cr@t-word
+    assert!(told.len() >= 3 && told.iter().all(|told| told == "bWU6czNjckB0LXdvcmQ="), "{told:?}");
+    let asked: Vec<String> = asked.try_iter().collect();
+    assert!(asked.len() >= 3 && asked.iter().all(String::is_empty), "{asked:?}");
+    assert!(!Command::new("grep").args(["-r", "s3cr"]).arg(case.path("mirrors")).status().unwrap().success());
+}
+
+#[test]
+fn a_server_that_says_nothing_is_given_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let case = Case::new();
+    case.git_repository("g");
+    let address = silent.local_addr().unwrap();
+    case.watch("one", &format!("git http://{address}/x main\ngit {} main", case.up("g")));
+    let began = Instant::now();
+    let ran = case.run(&["update", "--farm", "one", "--jobs", "1", "--first-limit", "2s"]).exits(1);
+    assert!(began.elapsed() < Duration::from_secs(60));
+    ran.says(&format!("http://{address}/x was not done after 2.0s, its time limit")).says("1 made, 1 failed");
+    assert_eq!(super::common::running(case.path("mirrors")), Vec::<String>::new());
+}
