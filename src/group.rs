@@ -79,7 +79,8 @@ impl Handle {
         pidfd_open(rustix::process::Pid::from_raw(pid)?, PidfdFlags::empty()).ok().map(Self)
     }
 
-    fn signal(&self, signal: Signal) {
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
         if let Some(signal) = rustix::process::Signal::from_named_raw(signal as i32) {
             let _ = pidfd_send_signal(&self.0, signal);
         }

@@ -145,7 +145,7 @@ fn introduce(account: &Account) {
 }
 
 /// Where and as whom the plans run.
-fn site(secrets: Secrets, state: &Utf8Path, slave: &str, account: Option<Account>) -> Result<Site, Failure> {
+pub(super) fn site(secrets: Secrets, state: &Utf8Path, slave: &str, account: Option<Account>) -> Result<Site, Failure> {
     let place = place::basedir(state, slave, account.as_ref())?;
     if let Some(account) = account.as_ref().filter(|_| place.moved) {
         let closed = place::closed(state, account);

@@ -170,6 +170,12 @@ impl Pick {
         Ok(Self { patterns: patterns.iter().map(matcher).collect::<Result<_, Failure>>()? })
     }
 
+    /// These names and no others.
+    pub(super) fn of(names: &[String]) -> Self {
+        let matcher = |name: &String| Some((name.clone(), Glob::new(&globset::escape(name)).ok()?.compile_matcher()));
+        Self { patterns: names.iter().filter_map(matcher).collect() }
+    }
+
     /// Whether no pattern was given, so that all match.
     pub(super) fn is_all(&self) -> bool {
         self.patterns.is_empty()

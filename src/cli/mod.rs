@@ -8,6 +8,7 @@ mod execute;
 mod explain;
 mod farm;
 mod fmt;
+mod force;
 mod graph;
 mod log;
 mod machine;
@@ -15,6 +16,7 @@ mod mirror;
 mod plan;
 mod plan_file;
 mod property;
+mod queue;
 mod report;
 mod rerun;
 mod run;
@@ -23,6 +25,7 @@ mod schema;
 mod slave;
 mod state;
 mod tool;
+mod watch;
 
 use clap::{Parser, Subcommand};
 
@@ -115,6 +118,13 @@ enum Command {
     ///
     /// Exits 0, or 2 where nothing has that name.
     Explain(explain::Arguments),
+    /// Have `farmout watch` run a build now
+    ///
+    /// Queues a build, without waiting for a change or for quiet, and even if nothing has changed since the last time. If it is
+    /// at work, it runs again after that. Where no `farmout watch` is at work, the next one takes it.
+    ///
+    /// Exits 0 when it is queued, 1 where the farm does not compile, 2 where it has no such build.
+    Force(force::Arguments),
     /// Lay out manifests and slave fragments in the usual way
     ///
     /// Lays manifests and slave fragments out in the usual way, and keeps their comments, their order and their meaning:
@@ -154,6 +164,12 @@ enum Command {
     ///
     /// Exits 0, or 1 where the farm does not compile or the slave takes none of the builders, or 2 for wrong use.
     Plan(plan::Arguments),
+    /// Show what `farmout watch` does next
+    ///
+    /// A table of the builds that wait, and for what and until when, of those at work, and of how each ended the last time.
+    ///
+    /// Exits 0, or 2 where it cannot be read.
+    Queue(queue::Arguments),
     /// Tell a run again
     ///
     /// Reports what happened in a run, from its journal: as text, the same that `farmout run` says, or in a form for
@@ -207,6 +223,25 @@ enum Command {
     Slave(slave::Arguments),
     /// The commands that the steps of a plan call
     Tool(tool::Arguments),
+    /// Build what has changed, as soon as it has
+    ///
+    /// Waits for changes of what the farm's builds watch, and runs each build that a change is of once nothing has changed for
+    /// its `tree-stable-timer`. Changes come from hooks, by `farmout notify`, and from the mirrors, which it brings up to date
+    /// itself. Of many changes comes one run, which keeps all of them as its reason: `farmout report` shows them. The same
+    /// state is not built again, but on request: `farmout force`. A build with an empty `watch` is never begun but so.
+    ///
+    /// What waits survives: after a kill or a restart, builds that were at work are begun again, those that had ended are not,
+    /// and nothing that has come meanwhile is lost. `farmout queue` shows what waits for what.
+    ///
+    /// The farm's files are read again when they change. A farm with a mistake is told of, and the last one without goes on.
+    ///
+    /// What happens is told in a line each, for the journal of a service. Ctrl-C, SIGTERM or SIGHUP stops what is at work and
+    /// ends; a second one leaves the clean-up to the next call. With --once it ends by itself, for cron. There is one for each
+    /// state directory at a time; another says so and exits 0.
+    ///
+    /// Exits 130 when stopped; with --once 0, or 1 where a build failed; 1 where the farm does not compile at the beginning or
+    /// nothing can be written any more; 2 for wrong use.
+    Watch(watch::Arguments),
 }
 
 /// Parses the process's arguments and does what they say.
@@ -217,17 +252,20 @@ pub fn main() -> Exit {
         Command::Compile(arguments) => compile::main(&arguments),
         Command::Diff(arguments) => diff::main(&arguments),
         Command::Explain(arguments) => explain::main(&arguments),
+        Command::Force(arguments) => force::main(&arguments),
         Command::Fmt(arguments) => fmt::main(&arguments),
         Command::Graph(arguments) => graph::main(&arguments),
         Command::Log(arguments) => log::main(&arguments),
         Command::Mirror(arguments) => mirror::main(&arguments),
         Command::Plan(arguments) => plan::main(&arguments),
+        Command::Queue(arguments) => queue::main(&arguments),
         Command::Report(arguments) => report::main(&arguments),
         Command::Rerun(arguments) => rerun::main(&arguments),
         Command::Run(arguments) => run::main(&arguments),
         Command::Runs(arguments) => runs::main(&arguments),
         Command::Schema(arguments) => schema::main(&arguments),
         Command::Slave(arguments) => slave::main(arguments),
+        Command::Watch(arguments) => watch::main(&arguments),
         Command::Tool(arguments) => tool::main(arguments),
     };
     result.unwrap_or_else(|failure: Failure| failure.print())

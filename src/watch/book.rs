@@ -53,8 +53,11 @@ struct Written {
 }
 
 /// The book as anybody may read it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Page {
+    /// The version of this form, for programs.
+    pub format: u32,
     /// When it was written.
     pub time: Option<Timestamp>,
     /// What is in it.
@@ -79,6 +82,7 @@ impl Page {
         let taken = written.as_ref().map(|written| written.taken.clone()).unwrap_or_default();
         let deliveries = waiting.into_iter().filter(|waiting| !taken.contains(&waiting.name));
         Ok(Self {
+            format: FORMAT,
             holder: holder(&folder),
             deliveries: deliveries.map(|waiting| waiting.delivery).collect(),
             time: written.as_ref().map(|written| written.time),

@@ -6,8 +6,10 @@ mod scheduler;
 #[cfg(test)]
 mod simulation;
 mod spool;
+mod table;
 
 pub use book::{Book, Page, Taken, folder, spool};
 pub use kept::{Kept, KeptBuild, KeptPending, KeptRunning, Last};
 pub use scheduler::{End, Heads, Moment, Order, Scheduler, Terms};
 pub use spool::{Delivery, Found, Spool, Waiting};
+pub use table::queue_table;

@@ -32,8 +32,21 @@ struct Pending {
     changes: Vec<Arc<Change>>,
     /// The last change.
     quiet_since: Moment,
-    /// Without regard to time.
+    /// Without regard to that.
     wish: Option<Wish>,
+    /// But not before: the last try could not begin.
+    not_before: Moment,
+}
+
+impl Pending {
+    fn new(now: Moment) -> Self {
+        Self { changes: Vec::new(), quiet_since: now, wish: None, not_before: Duration::ZERO }
+    }
+
+    fn due(&self, quiet: Duration) -> Moment {
+        let due = if self.wish.is_some() { Duration::ZERO } else { self.quiet_since + quiet };
+        due.max(self.not_before)
+    }
 }
 
 /// A build at work.
@@ -77,8 +90,10 @@ pub enum End {
         /// Its outcome, in a word.
         outcome: String,
     },
-    /// It was stopped, or never began: its changes wait again.
+    /// It was stopped: its changes wait again.
     Stopped,
+    /// It could not begin: its changes wait again, at least so long.
+    Later(Duration),
 }
 
 /// All builds of a farm that somebody may want, and what they wait for.
@@ -114,6 +129,11 @@ impl Scheduler {
         all.into_iter()
     }
 
+    /// The revisions of all branches, as far as they are known.
+    pub fn heads(&self) -> &Heads {
+        &self.heads
+    }
+
     /// The revision that the branch is known to have.
     pub fn head(&self, branch: &WatchedBranch) -> Option<&str> {
         self.heads.get(branch).map(String::as_str)
@@ -135,8 +155,7 @@ impl Scheduler {
         for (name, terms) in &self.terms {
             if terms.branches.contains(branch) {
                 let state = self.states.entry(name.clone()).or_default();
-                let pending =
-                    state.pending.get_or_insert(Pending { changes: Vec::new(), quiet_since: now, wish: None });
+                let pending = state.pending.get_or_insert(Pending::new(now));
                 pending.changes.push(Arc::clone(change));
                 pending.quiet_since = now;
                 names.push(name.clone());
@@ -151,7 +170,7 @@ impl Scheduler {
             return false;
         }
         let state = self.states.entry(build.to_owned()).or_default();
-        let pending = state.pending.get_or_insert(Pending { changes: Vec::new(), quiet_since: now, wish: None });
+        let pending = state.pending.get_or_insert(Pending::new(now));
         pending.wish.get_or_insert(wish);
         true
     }
@@ -171,7 +190,7 @@ impl Scheduler {
     fn moment(&self, build: &str) -> Option<Moment> {
         let (terms, state) = (self.terms.get(build)?, self.states.get(build)?);
         let pending = state.pending.as_ref().filter(|_| state.running.is_none())?;
-        Some(if pending.wish.is_some() { Duration::ZERO } else { pending.quiet_since + terms.quiet })
+        Some(pending.due(terms.quiet))
     }
 
     /// Begins a build that is due. None if there is nothing to build: the branches are again as they were the last time, and
@@ -205,7 +224,8 @@ impl Scheduler {
             End::Done { run, outcome } => {
                 state.last = Some(Last { run, outcome, heads: running.heads });
             }
-            End::Stopped => {
+            End::Stopped | End::Later(_) => {
+                let not_before = if let End::Later(pause) = end { now + pause } else { Duration::ZERO };
                 // What came meanwhile has its own time of quiet; what was due is due.
                 let due = now.saturating_sub(quiet);
                 let later = state.pending.take();
@@ -214,7 +234,7 @@ impl Scheduler {
                     None => (Vec::new(), due, running.wish),
                 };
                 let changes = running.changes.into_iter().chain(more).collect();
-                state.pending = Some(Pending { changes, quiet_since, wish });
+                state.pending = Some(Pending { changes, quiet_since, wish, not_before });
             }
         }
         if gone {
@@ -236,10 +256,7 @@ impl Scheduler {
             let pending = state.pending.as_ref().map(|pending| KeptPending {
                 changes: table.indices(&pending.changes),
                 quiet: now.saturating_sub(pending.quiet_since).as_secs_f64(),
-                left: match pending.wish {
-                    Some(_) => 0.0,
-                    None => (pending.quiet_since + quiet).saturating_sub(now).as_secs_f64(),
-                },
+                left: pending.due(quiet).saturating_sub(now).as_secs_f64(),
                 wish: pending.wish.clone(),
             });
             let running = state.running.as_ref().map(|running| KeptRunning {
@@ -263,7 +280,9 @@ impl Scheduler {
             pending: kept.pending.map(|pending| {
                 let quiet = Duration::try_from_secs_f64(pending.quiet).unwrap_or_default() + ago;
                 let quiet_since = now.saturating_sub(quiet);
-                Pending { changes: named(pending.changes), quiet_since, wish: pending.wish }
+                // Whatever kept it from beginning may be mended by now.
+                let not_before = Duration::ZERO;
+                Pending { changes: named(pending.changes), quiet_since, wish: pending.wish, not_before }
             }),
             running: kept.running.map(|running| Running {
                 request: running.request,

@@ -4,6 +4,8 @@ mod gc;
 mod status;
 mod update;
 
+use std::time::Duration;
+
 use camino::Utf8PathBuf;
 use clap::Subcommand;
 
@@ -177,6 +179,19 @@ fn become_account(account: Account, root: &camino::Utf8Path) -> Result<Account, 
         }
         _ => Ok(account.at_home(home)),
     }
+}
+
+/// Reads a time.
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3600,
+        _ => 0,
+    };
+    let number = text.get(..text.len().saturating_sub(1)).and_then(|number| number.parse::<u32>().ok());
+    let seconds = number.map(|number| u64::from(number) * unit).filter(|seconds| *seconds > 0);
+    seconds.map(Duration::from_secs).ok_or_else(|| "write a time such as 90s, 10m or 2h".to_owned())
 }
 
 /// Says that somebody else is at it.

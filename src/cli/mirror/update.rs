@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::Exit;
 use super::super::compile::print;
-use super::{Format, User, Which, busy, print_json};
+use super::{Format, User, Which, busy, print_json, time};
 use crate::diagnostic::Failure;
 use crate::mirror::{Outcome, Pace, Repository, update, update_table};
 
@@ -19,10 +19,10 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "N", default_value = "4")]
     jobs: NonZeroUsize,
     /// How long a repository may take, such as 90s, 10m or 2h; of Bazaar, a branch
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = limit)]
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = time)]
     limit: Duration,
     /// How long one may take whose mirror is yet to be made
-    #[arg(long, value_name = "TIME", default_value = "6h", value_parser = limit)]
+    #[arg(long, value_name = "TIME", default_value = "6h", value_parser = time)]
     first_limit: Duration,
     /// Print only what did not work, which is nothing on most days: for cron, which mails what is printed
     #[arg(short, long)]
@@ -30,18 +30,6 @@ pub(super) struct Arguments {
     /// The form
     #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with = "quiet")]
     format: Format,
-}
-
-fn limit(text: &str) -> Result<Duration, String> {
-    let unit = match text.chars().last() {
-        Some('s') => 1,
-        Some('m') => 60,
-        Some('h') => 3600,
-        _ => 0,
-    };
-    let number = text.get(..text.len().saturating_sub(1)).and_then(|number| number.parse::<u32>().ok());
-    let seconds = number.map(|number| u64::from(number) * unit).filter(|seconds| *seconds > 0);
-    seconds.map(Duration::from_secs).ok_or_else(|| "write a time such as 90s, 10m or 2h".to_owned())
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {

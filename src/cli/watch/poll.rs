@@ -1,0 +1,122 @@
+//! Looks at the repositories: the mirrors are brought up to date by `farmout mirror update`, in a process of its own, and what
+//! their branches are is told, for whoever compares it with what is known.
+
+use std::process::{Command, Stdio};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use nix::sys::signal::Signal;
+
+use super::farm::watched;
+use super::news::{News, thread};
+use crate::diagnostic::Failure;
+use crate::group::Handle;
+use crate::host::{Account, place};
+use crate::mirror::{self, Mirrors, Status};
+use crate::model::{Vcs, WatchedBranch};
+
+/// What a look has found.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The revisions of the branches of all repositories that could be reached.
+    pub(super) heads: Vec<(WatchedBranch, String)>,
+    /// Why there was no look, if there was none.
+    pub(super) problem: Option<String>,
+}
+
+/// Who looks, and where.
+#[derive(Debug, Clone)]
+pub(super) struct Poll {
+    program: Utf8PathBuf,
+    farm: Utf8PathBuf,
+    mirrors: Utf8PathBuf,
+    user: Option<String>,
+    /// The update that is at work.
+    child: Arc<Mutex<Option<Handle>>>,
+}
+
+impl Poll {
+    /// Prepares the directory of mirrors.
+    ///
+    /// # Errors
+    /// It cannot be made, or the account cannot reach it.
+    pub(super) fn new(
+        farm: &Utf8Path,
+        state: &Utf8Path,
+        mirrors: Option<&Utf8PathBuf>,
+        account: Option<&Account>,
+    ) -> Result<Self, Failure> {
+        let mirrors = match mirrors {
+            Some(directory) => place::mirrors_at(directory, account)?,
+            None => place::mirrors(state, account)?,
+        };
+        let program = std::env::current_exe().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
+        let program = program.ok_or_else(|| Failure::error("farmout cannot find its own executable"))?;
+        let user = account.map(|account| account.name.clone());
+        Ok(Self { program, farm: farm.to_owned(), mirrors, user, child: Arc::default() })
+    }
+
+    /// Begins a look, whose end is told.
+    pub(super) fn begin(&self, news: Sender<News>) -> Result<(), Failure> {
+        let poll = self.clone();
+        thread("poll", move || {
+            // Nobody who listens: the process ends.
+            let _ = news.send(News::Polled(poll.look()));
+        })
+    }
+
+    /// Asks the update that is at work to end.
+    pub(super) fn stop(&self) {
+        if let Some(child) = &*self.child.lock().unwrap_or_else(PoisonError::into_inner) {
+            child.signal(Signal::SIGTERM);
+        }
+    }
+
+    fn look(&self) -> Found {
+        let began = Timestamp::now();
+        let problem = self.update().err().map(|error| format!("the mirrors cannot be brought up to date: {error}"));
+        match mirror::status(&Mirrors::new(self.mirrors.clone())) {
+            Ok(all) => Found { heads: all.iter().flat_map(|mirror| heads(mirror, began)).collect(), problem },
+            Err(error) => Found { heads: Vec::new(), problem: Some(format!("{}: {error}", self.mirrors)) },
+        }
+    }
+
+    fn update(&self) -> std::io::Result<()> {
+        let mut command = Command::new(&self.program);
+        command.args(["mirror", "update", "--quiet", "--farm", self.farm.as_str(), "--mirrors", self.mirrors.as_str()]);
+        command.args(self.user.iter().flat_map(|user| ["--user", user])).stdin(Stdio::null());
+        let mut child = command.spawn()?;
+        let hold = |handle| *self.child.lock().unwrap_or_else(PoisonError::into_inner) = handle;
+        hold(Handle::of_child(child.id().cast_signed()));
+        // What did not work it has said itself.
+        let waited = child.wait();
+        hold(None);
+        waited.map(drop)
+    }
+}
+
+/// The branches of a mirror that was brought up to date since then. What another has of them may be older than what a hook
+/// has told.
+fn heads(mirror: &Status, since: Timestamp) -> Vec<(WatchedBranch, String)> {
+    let state = &mirror.state;
+    if state.updated.is_none_or(|updated| updated < since) {
+        return Vec::new();
+    }
+    let head = |(name, revision): (&String, &String)| match state.vcs {
+        // There a repository is the directory of its branches, and a revision has its number before it.
+        Vcs::Bzr => {
+            let revision = revision.split_once(' ').map_or(revision.as_str(), |(_, id)| id);
+            (watched(Vcs::Bzr, &format!("{}/{name}", state.repository), None), revision.to_owned())
+        }
+        vcs => (watched(vcs, &state.repository, Some(name)), revision.clone()),
+    };
+    state.heads.iter().map(head).collect()
+}
+
+/// Reads a time.
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
+    if text == "0" { Ok(Duration::ZERO) } else { super::super::mirror::time(text) }
+}
