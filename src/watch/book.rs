@@ -277,7 +277,8 @@ impl Book {
         self.write()
     }
 
-    /// Says of the builds that were at work when the book was closed how they ended; `find` knows by the request.
+    /// Says of the builds that were at work when the book was closed how they ended; `find` knows by the request. The farm
+    /// comes first, as of builds that it does not have nothing is remembered. Those that are to be begun again are returned.
     ///
     /// # Errors
     /// The book cannot be written.

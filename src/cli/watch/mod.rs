@@ -152,12 +152,12 @@ impl Watcher<'_> {
     /// Takes up what an earlier one has left.
     fn begin(&mut self) -> Result<(), Failure> {
         let state = self.manner.state.clone();
+        let dropped = self.book.reload(self.farm.terms()).map_err(|error| self.unwritable(&error))?;
+        self.tell_dropped(&dropped);
         let again = self.book.recover(&|request| ended(&state, request)).map_err(|error| self.unwritable(&error))?;
         for build in again {
             tell(&format!("{build}: it was at work when farmout ended, and is begun again"));
         }
-        let dropped = self.book.reload(self.farm.terms()).map_err(|error| self.unwritable(&error))?;
-        self.tell_dropped(&dropped);
         let (builds, slave) = (self.farm.builds(), self.farm.slave());
         let plural = if builds == 1 { "" } else { "s" };
         tell(&format!(
