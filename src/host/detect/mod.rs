@@ -20,7 +20,7 @@ pub use fragment::password;
 pub use postgresql::PgInstall;
 pub use python::{OutOfReach, Python};
 pub use search::Search;
-pub(super) use search::{directories, natural};
+pub(super) use search::{directories, natural, step};
 pub use servers::Server;
 
 /// What was found. All lists are in a fixed order: versions upwards, then as found.

@@ -96,7 +96,8 @@ pub(in crate::host) fn directories(patterns: &[Utf8PathBuf], seen: &mut Vec<Utf8
     found
 }
 
-fn step(directory: &Utf8Path, part: &str) -> Vec<Utf8PathBuf> {
+/// What a component of a pattern names in a directory; a component without `*` need not exist.
+pub(in crate::host) fn step(directory: &Utf8Path, part: &str) -> Vec<Utf8PathBuf> {
     let Some((before, after)) = part.split_once('*') else { return vec![directory.join(part)] };
     let Ok(entries) = directory.read_dir_utf8() else { return Vec::new() };
     entries
