@@ -1,39 +1,12 @@
 //! What was found, as a file for `slaves.cfg`. In: a machine, a slave's name, a password. Out: text, always the same for
-//! the same machine but for the password. Nothing is read but random numbers.
+//! the same machine but for the password. Nothing is read.
 
 use std::fmt::Write;
-use std::fs::File;
-use std::io::Read;
 
 use camino::Utf8Path;
 
 use super::Machine;
-use crate::diagnostic::Failure;
 use crate::model::Secret;
-
-/// As long as this is a password that nobody guesses: 142 bits.
-const LENGTH: usize = 24;
-
-/// Letters and digits only: nothing that a comment, an interpolation or a shell could take amiss.
-const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
-/// A new password: 24 random letters and digits, from `/dev/urandom`.
-///
-/// # Errors
-/// The machine gives no random numbers.
-pub fn password() -> Result<Secret, Failure> {
-    let failed = |error| Failure::error(format!("/dev/urandom: {error}"));
-    let mut source = File::open("/dev/urandom").map_err(failed)?;
-    let mut password = String::with_capacity(LENGTH);
-    let mut bytes = [0; 64];
-    while password.len() < LENGTH {
-        source.read_exact(&mut bytes).map_err(failed)?;
-        // 62 does not divide 256: the numbers above the last multiple would make some letters likelier.
-        let fair = bytes.iter().map(|byte| usize::from(*byte)).filter(|number| *number < 248);
-        password.extend(fair.map(|number| char::from(ALPHABET[number % 62])).take(LENGTH - password.len()));
-    }
-    Ok(Secret::new(password))
-}
 
 impl Machine {
     /// A complete, commented fragment for `slaves.cfg` (or a file of its own in `slaves.d`).
@@ -157,13 +130,6 @@ fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 mod tests {
     use super::*;
     use crate::host::detect::{Client, OutOfReach, PgInstall, Python, Server};
-
-    #[test]
-    fn passwords_differ() {
-        let (one, other) = (password().unwrap(), password().unwrap());
-        assert_ne!(one, other);
-        assert!(one.expose().len() == LENGTH && one.expose().chars().all(|c| c.is_ascii_alphanumeric()));
-    }
 
     #[test]
     fn everything_in_one_fragment() {

@@ -1,9 +1,10 @@
 //! What this machine offers. In: where to look, and the account that must be able to use it. Out: a [`Machine`], and
 //! from that a fragment for `slaves.cfg`. Programs are run to ask their version; nothing is written.
 
-mod clients;
 mod fragment;
+mod password;
 mod postgresql;
+mod programs;
 mod python;
 mod search;
 mod servers;
@@ -15,9 +16,9 @@ use camino::Utf8PathBuf;
 use super::Account;
 use super::probe::Probe;
 
-pub use clients::Client;
-pub use fragment::password;
+pub use password::password;
 pub use postgresql::PgInstall;
+pub use programs::Client;
 pub use python::{OutOfReach, Python};
 pub use search::Search;
 pub(super) use search::{directories, natural, step};
@@ -53,7 +54,7 @@ pub fn detect(search: &Search, account: Option<&Account>) -> Machine {
         let pythons = scope.spawn(|| python::find(search, account, probe));
         let postgresql = scope.spawn(|| postgresql::find(search, account, probe));
         let servers = scope.spawn(|| servers::find(search, probe));
-        let (clients, wkhtmltopdf, mut notes) = clients::find(search, account, probe);
+        let (clients, wkhtmltopdf, mut notes) = programs::find(search, account, probe);
         let (pythons, out_of_reach, more) = joined(pythons);
         notes.extend(more);
         let (postgresql, more) = joined(postgresql);
