@@ -6,7 +6,7 @@ mod distribution;
 mod places;
 
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use distribution::{Distribution, install_command, refresh_command};
 pub use places::Places;
@@ -34,7 +34,7 @@ pub struct Need {
 }
 
 /// What becomes of a build without it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Weight {
     /// About every buildout fails.
