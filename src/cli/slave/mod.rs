@@ -31,10 +31,14 @@ enum Command {
     /// ports, and what builds cannot use, such as a Python below root's home or one that zc.buildout cannot be bootstrapped
     /// with, and what to do about it. `--format json` is the same for programs.
     ///
+    /// When the machine has changed, `farmout slave detect --update slaves.cfg` brings a fragment up to date and keeps what was
+    /// written by hand.
+    ///
     /// Run by root, this looks with the eyes of the user that builds will run as: the one of --user, else the system
     /// account `farmout`, which is made if it is missing. PostgreSQL's server and OpenERP refuse to run as root.
     ///
-    /// Exit codes: 0 printed, 1 something does not work (a download, the account), 2 wrong use.
+    /// Exit codes: 0 printed or up to date, 1 something does not work (a download, the account) or the file of --update has
+    /// mistakes, 2 wrong use.
     Detect(detect::Arguments),
 }
 

@@ -1,5 +1,5 @@
 //! What this machine offers. In: where to look, and the account that must be able to use it. Out: a [`Machine`], and
-//! from that a fragment for `slaves.cfg`. Programs are run to ask their version; nothing is written.
+//! from that a fragment for `slaves.cfg`, new or brought up to date. Programs are run to ask their version; nothing is written.
 
 mod clusters;
 mod fragment;
@@ -13,6 +13,7 @@ mod remarks;
 mod search;
 mod servers;
 mod supplies;
+mod update;
 
 use std::thread;
 
@@ -31,6 +32,7 @@ pub use search::Search;
 pub(super) use search::{directories, natural, step};
 pub use servers::Server;
 pub use supplies::Supply;
+pub use update::{Change, Refused, Updated, sections, update};
 
 /// What was found. All lists are in a fixed order: versions upwards, then as found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -3,6 +3,7 @@
 use camino::Utf8Path;
 
 use super::{Buildout, Kind, Machine};
+use crate::model::Version;
 
 /// A line of `capability`, with what belongs below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,19 @@ impl Offer {
     /// The line, without its indentation.
     pub fn line(&self) -> String {
         format!("{} {}{}", self.name, self.version, self.options)
+    }
+
+    /// Whether a capability's version is this one's, however it is written.
+    pub fn is(&self, name: &str, version: &str) -> bool {
+        self.name == name && same_version(&self.version, version)
+    }
+}
+
+/// Whether two texts are the same version.
+pub(super) fn same_version(one: &str, other: &str) -> bool {
+    match (Version::parse(one), Version::parse(other)) {
+        (Some(one), Some(other)) => one.compare(&other).is_some_and(std::cmp::Ordering::is_eq),
+        _ => one == other,
     }
 }
 
