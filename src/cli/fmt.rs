@@ -1,15 +1,13 @@
 //! `farmout fmt`: the usual layout. In: files, or a text on standard input. Out: the files laid out, or what would
 //! change in them. The layout itself is [`crate::format`]'s.
 
-use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-
 use camino::{Utf8Path, Utf8PathBuf};
 use similar::TextDiff;
 
 use super::Exit;
 use super::compile::print;
 use super::farm::{FarmArguments, exit, last};
+use super::rewrite::rewrite;
 use crate::diagnostic::{self, Diagnostics, Failure, problem};
 use crate::format::{format, same_meaning};
 use crate::resolve::Files;
@@ -126,7 +124,7 @@ impl Run {
         match name {
             STDIN => print(&formatted),
             _ if differs => {
-                write(Utf8Path::new(name), &formatted)?;
+                rewrite(Utf8Path::new(name), &formatted)?;
                 note!("{name}");
                 Ok(())
             }
@@ -159,24 +157,4 @@ fn starred(text: &str) -> String {
         }
     }
     text
-}
-
-/// Replaces a file, aside first: nobody ever reads half of it. It keeps its permissions and, where that can be, its
-/// owner; a link stays a link.
-fn write(path: &Utf8Path, text: &str) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::misuse(format!("cannot write {path}: {error}"));
-    let path = path.canonicalize_utf8().map_err(failed)?;
-    let parent = path.parent().unwrap_or(Utf8Path::new("/"));
-    let metadata = std::fs::metadata(&path).map_err(failed)?;
-    let mut file = tempfile::NamedTempFile::new_in(parent).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    let made = file.as_file().metadata().map_err(failed)?;
-    if (made.uid(), made.gid()) != (metadata.uid(), metadata.gid()) {
-        std::os::unix::fs::chown(file.path(), Some(metadata.uid()), Some(metadata.gid())).map_err(failed)?;
-    }
-    let mode = std::fs::Permissions::from_mode(metadata.permissions().mode() & 0o7777);
-    file.as_file().set_permissions(mode).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(&path).map_err(|error| failed(error.error))?;
-    Ok(())
 }

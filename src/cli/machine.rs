@@ -42,7 +42,17 @@ pub(super) fn look(
     account: Option<&Account>,
     note: &mut dyn FnMut(&str),
 ) -> Result<Machine, Failure> {
-    let mut machine = detect(&Search::default(), account);
+    look_at(&Search::of(account), embedded, account, note)
+}
+
+/// The same, where somebody says more of where to look.
+pub(super) fn look_at(
+    search: &Search,
+    embedded: &Embedded<'_>,
+    account: Option<&Account>,
+    note: &mut dyn FnMut(&str),
+) -> Result<Machine, Failure> {
+    let mut machine = detect(search, account);
     let mut wanted: Vec<Option<&str>> = Vec::new();
     for major in embedded.majors {
         match machine.postgresql.iter().find(|install| install.major == *major) {

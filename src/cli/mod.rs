@@ -19,6 +19,7 @@ mod property;
 mod queue;
 mod report;
 mod rerun;
+mod rewrite;
 mod run;
 mod runs;
 mod schema;

@@ -5,6 +5,7 @@ mod package;
 mod server;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Subcommand;
 
@@ -179,6 +180,12 @@ enum Pg {
     ///
     /// The server is that of PGHOST, PGPORT, PGUSER and PGPASSWORD, as for psql.
     DropDatabase(DropDatabase),
+    /// Ask a server what its caller may do there without a password
+    ///
+    /// Prints an object of JSON: the database user, which is the operating system's; the server's version, if it lets the user
+    /// in; and `access`: `open` (with `create-databases`), `asked` (for a password or the like), `no-role` or `refused`. Nothing
+    /// is changed, and no password is given.
+    Rights(Rights),
     /// Make and start a private PostgreSQL that is not meant to survive anything
     ///
     /// Data that a former run of this command left is stopped and wiped; any other directory with files in it is refused.
@@ -206,6 +213,19 @@ struct DropDatabase {
     /// The database's name
     #[arg(long, value_name = "NAME")]
     database: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Rights {
+    /// The directory of its socket, or its host
+    #[arg(long, value_name = "HOST")]
+    host: String,
+    /// Its port
+    #[arg(long, value_name = "PORT", default_value_t = 5432, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// How long it may take to answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
+    limit: u64,
 }
 
 #[derive(Debug, clap::Args)]
@@ -312,6 +332,11 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
             pg::create_database(&database, &template)?;
         }
         Command::Pg(Pg::DropDatabase(DropDatabase { database })) => pg::drop_database(&database)?,
+        Command::Pg(Pg::Rights(Rights { host, port, limit })) => {
+            let rights = pg::Rights::ask(&host, port, Duration::from_secs(limit))?;
+            let json = serde_json::to_string(&rights);
+            say!("{}", json.map_err(|error| Failure::error(format!("the answer cannot be written: {error}")))?);
+        }
         Command::Pg(Pg::StartCluster(StartCluster { bin, data, socket_dir, port, superuser })) => {
             pg::Cluster { bin, data, socket_dir, port, superuser }.start()?;
         }

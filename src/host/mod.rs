@@ -7,6 +7,7 @@ pub mod account;
 pub mod detect;
 pub mod embedded;
 pub mod environment;
+pub mod needs;
 pub mod place;
 pub mod probe;
 

@@ -66,5 +66,6 @@ pub use result::{Attempt, BuilderResult, Outcome, RunResult, StepResult};
 pub use run::run;
 pub use runs::{JournalReader, Log, Logs, Progress, Recorded, builder, runs};
 pub use site::{Site, StepUser};
+pub(crate) use workspace::SOCKETS_PREFIX;
 
 pub use crate::group::ProcessId;

@@ -29,7 +29,7 @@ pub(super) struct Workspace {
 /// Where folders for sockets are made: the path of a socket has at most 107 bytes, and base directories are deep.
 const SOCKETS: &str = "/tmp";
 /// How their names begin.
-const SOCKETS_PREFIX: &str = "fo-";
+pub(crate) const SOCKETS_PREFIX: &str = "fo-";
 
 impl Workspace {
     /// Makes the slave's base directory if it is missing, and opens it for the builder that works in `directory`.

@@ -17,18 +17,28 @@ pub(super) struct Arguments {
 enum Command {
     /// Print a slaves.cfg for this machine: its PostgreSQL servers, Pythons and tools
     ///
-    /// Looks for PostgreSQL (/usr/lib/postgresql, PATH and other usual places), for Pythons (PATH, /usr/bin, /opt, pyenv,
-    /// uv, asdf and mise) and for wkhtmltopdf, asks each for its version, and prints a fragment that offers all that
-    /// works: `farmout slave detect > slaves.cfg`. Each PostgreSQL is offered as a private cluster that a run starts and
-    /// removes; no server that runs is touched.
+    /// Looks for PostgreSQL (/usr/lib/postgresql, PATH, other usual places and --pg-prefix), for Pythons (PATH, /usr/bin,
+    /// /opt, pyenv, uv, asdf and mise), wkhtmltopdf, LibreOffice and browsers, asks each for its version, and prints a fragment
+    /// that offers all that works: `farmout slave detect --name atlas > slaves.cfg`. Each PostgreSQL is offered as a private
+    /// cluster that a run starts and removes, which needs no rights.
     ///
-    /// The fragment has a new random password each time. Comments in it tell what else was found, such as a Python below
-    /// root's home that builds cannot use, and what to do about it.
+    /// Servers that run are found by their sockets, processes and postmaster.pid, and Debian's clusters by their
+    /// configuration. Each is asked, without a password, whether the user of the builds may create databases; nothing is
+    /// changed in it. One where they may is a commented line below that of its version; of the others a comment says what is
+    /// missing, and the command that mends it.
+    ///
+    /// The fragment has a new random password each time. Comments in it tell what else was found: clients, compilers, headers,
+    /// ports, and what builds cannot use, such as a Python below root's home or one that zc.buildout cannot be bootstrapped
+    /// with, and what to do about it. `--format json` is the same for programs.
+    ///
+    /// When the machine has changed, `farmout slave detect --update slaves.cfg` brings a fragment up to date and keeps what was
+    /// written by hand.
     ///
     /// Run by root, this looks with the eyes of the user that builds will run as: the one of --user, else the system
     /// account `farmout`, which is made if it is missing. PostgreSQL's server and OpenERP refuse to run as root.
     ///
-    /// Exit codes: 0 printed, 1 something does not work (a download, the account), 2 wrong use.
+    /// Exit codes: 0 printed or up to date, 1 something does not work (a download, the account) or the file of --update has
+    /// mistakes, 2 wrong use.
     Detect(detect::Arguments),
 }
 

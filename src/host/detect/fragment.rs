@@ -1,207 +1,166 @@
 //! What was found, as a file for `slaves.cfg`. In: a machine, a slave's name, a password. Out: text, always the same for
-//! the same machine but for the password. Nothing is read but random numbers.
+//! the same machine but for the password. Nothing is read.
 
 use std::fmt::Write;
-use std::fs::File;
-use std::io::Read;
-
-use camino::Utf8Path;
 
 use super::Machine;
-use crate::diagnostic::Failure;
+use super::offer::Offer;
 use crate::model::Secret;
 
-/// As long as this is a password that nobody guesses: 142 bits.
-const LENGTH: usize = 24;
-
-/// Letters and digits only: nothing that a comment, an interpolation or a shell could take amiss.
-const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
-/// A new password: 24 random letters and digits, from `/dev/urandom`.
-///
-/// # Errors
-/// The machine gives no random numbers.
-pub fn password() -> Result<Secret, Failure> {
-    let failed = |error| Failure::error(format!("/dev/urandom: {error}"));
-    let mut source = File::open("/dev/urandom").map_err(failed)?;
-    let mut password = String::with_capacity(LENGTH);
-    let mut bytes = [0; 64];
-    while password.len() < LENGTH {
-        source.read_exact(&mut bytes).map_err(failed)?;
-        // 62 does not divide 256: the numbers above the last multiple would make some letters likelier.
-        let fair = bytes.iter().map(|byte| usize::from(*byte)).filter(|number| *number < 248);
-        password.extend(fair.map(|number| char::from(ALPHABET[number % 62])).take(LENGTH - password.len()));
-    }
-    Ok(Secret::new(password))
-}
+/// Begins the comment that lists what a fragment has offered. What is taken out of the value, but not of this, does not
+/// come back.
+pub(super) const OFFERED: &str = "# Offered so far, so that `--update` adds only what is new: ";
 
 impl Machine {
     /// A complete, commented fragment for `slaves.cfg` (or a file of its own in `slaves.d`).
     ///
     /// Comes in: the slave's name (one line without `]`) and its password. Goes out: text in the farm's INI dialect. What is
-    /// no capability of a farm's own accord (clients, running servers, what is out of reach) stands in comments, at the
+    /// no capability of a farm's own accord (clients, servers, what is out of reach) stands in comments, at the
     /// first column: an indented one would be part of the value.
     pub fn fragment(&self, slave: &str, password: &Secret) -> String {
-        let mut capabilities = String::new();
-        let mut comments = String::new();
-        for install in &self.postgresql {
-            let line = format!("postgresql {} bin={} cluster=ephemeral", install.major, install.bin);
-            add(&mut capabilities, &mut comments, &line, &install.bin);
+        let (offers, others) = self.offers();
+        let mut text = Lines::default();
+        text.add(format_args!(
+            "# Found on this machine by `farmout slave detect`. Take out what builds should not use."
+        ));
+        if let Some(user) = &self.user {
+            let host: Vec<_> = self.host.iter().chain(&self.system).map(String::as_str).collect();
+            let host = if host.is_empty() { "Here".to_owned() } else { format!("On {}", host.join(", ")) };
+            text.add(format_args!("# {host}, builds run as the user {user}."));
         }
-        for python in &self.pythons {
-            let line = format!("python {} bin={}", python.minor, python.path);
-            add(&mut capabilities, &mut comments, &line, &python.path);
+        text.add(format_args!("# `cluster=ephemeral`: each run starts a private PostgreSQL server and removes it."));
+        if offers.iter().any(|offer| !offer.alternatives.is_empty()) {
+            let user = self.user.as_deref().unwrap_or("the user");
+            text.add(format_args!(
+                "# A commented line below one is for a server that runs, where {user} may create databases: to use it, take its # \
+                 away, and the line above it out."
+            ));
         }
-        if let Some(wkhtmltopdf) = &self.wkhtmltopdf {
-            line(&mut capabilities, format_args!("    wkhtmltopdf {}", wkhtmltopdf.version));
-        }
-        let mut text = String::new();
-        line(
-            &mut text,
-            format_args!("# Found on this machine by `farmout slave detect`. Take out what builds should not use."),
-        );
-        line(
-            &mut text,
-            format_args!("# `cluster=ephemeral`: each run starts a private PostgreSQL server and removes it."),
-        );
-        line(&mut text, format_args!("[{slave}]"));
-        line(&mut text, format_args!("password = {}", password.expose()));
-        line(&mut text, format_args!("max_builds = 1"));
-        if capabilities.is_empty() {
-            line(&mut text, format_args!("# No PostgreSQL, Python or wkhtmltopdf that builds can use was found."));
+        text.add(format_args!("[{slave}]"));
+        text.add(format_args!("password = {}", password.expose()));
+        text.add(format_args!("max_builds = 1"));
+        if offers.is_empty() {
+            text.add(format_args!("# No PostgreSQL, Python or wkhtmltopdf that builds can use was found."));
         } else {
-            line(&mut text, format_args!("capability ="));
-            text.push_str(&capabilities);
+            text.add(format_args!("capability ="));
         }
-        text.push_str(&comments);
-        text.push_str(&self.remarks());
-        text
-    }
-
-    /// The comments behind the section.
-    fn remarks(&self) -> String {
-        let mut text = String::new();
-        if self.postgresql.is_empty() {
-            let advice = "Install it, or add a downloaded one: farmout slave detect --embedded 17";
-            line(&mut text, format_args!("# No PostgreSQL server is installed. {advice}"));
-        }
-        for python in self.pythons.iter().filter(|python| !python.venv && !python.virtualenv && !python.pip) {
-            let path = &python.path;
-            let advice = if python.minor.starts_with("2.") {
-                format!("give it pip: {path} -m ensurepip")
-            } else {
-                format!("on Debian and Ubuntu: apt-get install python{}-venv", python.minor)
-            };
-            line(&mut text, format_args!("# Python {} ({path}) cannot make environments; {advice}", python.minor));
-        }
-        if !self.servers.is_empty() {
-            line(
-                &mut text,
-                format_args!("# PostgreSQL servers that run. To use one instead of a private cluster, write"),
-            );
-            line(&mut text, format_args!("#     postgresql VERSION port=PORT host=SOCKET-DIRECTORY"));
-        }
-        for server in &self.servers {
-            let version = server.major.as_deref().unwrap_or("of an unknown version");
-            let cluster = server.cluster.as_ref().map(|name| format!(", cluster {name}")).unwrap_or_default();
-            line(
-                &mut text,
-                format_args!("#   PostgreSQL {version}: port={} host={}{cluster}", server.port, server.socket),
-            );
-        }
-        let mut explained = None;
-        for other in &self.out_of_reach {
-            // Usually one closed directory stands before all of them: it is explained once.
-            if explained != Some((&other.reason, &other.remedy)) {
-                explained = Some((&other.reason, &other.remedy));
-                line(&mut text, format_args!("# Out of reach: {}. To use it: {}", other.reason, other.remedy));
+        for offer in &offers {
+            text.add(format_args!("    {}", offer.line()));
+            for alternative in &offer.alternatives {
+                text.add(format_args!("{}", commented(alternative)));
             }
-            line(&mut text, format_args!("#   python {} bin={}", other.minor, other.path));
         }
-        let clients: Vec<_> =
-            self.clients.iter().map(|client| format!("{} {} ({})", client.name, client.version, client.path)).collect();
-        if clients.is_empty() {
-            line(&mut text, format_args!("# No client of a version control system was found (git, hg, brz, bzr)."));
-        } else {
-            line(&mut text, format_args!("# Version control: {}", clients.join(", ")));
+        if !offers.is_empty() {
+            text.add(format_args!("{}", offered(&offers)));
         }
-        for note in &self.notes {
-            line(&mut text, format_args!("# Note: {note}"));
+        text.add(format_args!(""));
+        for other in &others {
+            text.add(format_args!("# Left out, as an option's value cannot hold white space or %: {}", other.line()));
         }
-        text
+        self.remarks(&mut text);
+        text.text
     }
 }
 
-/// Whether a path can be the value of a capability's option: white space would end it, and `%` has a meaning of its own
-/// where anything else in the value interpolates.
-pub(super) fn is_writable(path: &Utf8Path) -> bool {
-    !path.as_str().contains(|c: char| c.is_whitespace() || c.is_control() || c == '%')
+/// A line of the value that does not count, and does where its `#` becomes a blank.
+pub(super) fn commented(line: &str) -> String {
+    format!("#   {line}")
 }
 
-/// A line of the value, or a comment where its path cannot be written there.
-fn add(capabilities: &mut String, comments: &mut String, text: &str, path: &Utf8Path) {
-    if is_writable(path) {
-        line(capabilities, format_args!("    {text}"));
-    } else {
-        line(comments, format_args!("# Left out, as an option's value cannot hold white space or %: {text}"));
+/// The comment that lists what was offered.
+pub(super) fn offered(offers: &[Offer]) -> String {
+    let mut names: Vec<(&str, Vec<&str>)> = Vec::new();
+    for offer in offers {
+        match names.iter_mut().find(|(name, _)| *name == offer.name) {
+            Some((_, versions)) => versions.push(&offer.version),
+            None => names.push((&offer.name, vec![&offer.version])),
+        }
     }
+    let names: Vec<_> = names.into_iter().map(|(name, versions)| format!("{name} {}", versions.join(" "))).collect();
+    format!("{OFFERED}{}", names.join(", "))
 }
 
-/// Adds a line, and only one: a path or a message could hold a line break or another control character.
-fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    let one = arguments.to_string().replace(char::is_control, " ");
-    let _ = writeln!(text, "{one}");
+/// Lines of a text.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    text: String,
+}
+
+impl Lines {
+    /// Adds a line, and only one: a path or a message could hold a line break or another control character.
+    pub fn add(&mut self, arguments: std::fmt::Arguments<'_>) {
+        let one = arguments.to_string().replace(char::is_control, " ");
+        let _ = writeln!(self.text, "{one}");
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::detect::{Client, OutOfReach, PgInstall, Python, Server};
+    use crate::host::detect::{Buildout, Kind, OutOfReach, PgInstall, Ports, Program, Python, Server, Supply};
+    use crate::host::needs::Weight;
+    use crate::tool::pg::{Access, Rights};
 
-    #[test]
-    fn passwords_differ() {
-        let (one, other) = (password().unwrap(), password().unwrap());
-        assert_ne!(one, other);
-        assert!(one.expose().len() == LENGTH && one.expose().chars().all(|c| c.is_ascii_alphanumeric()));
+    fn install(major: &str, version: &str, bin: &str) -> PgInstall {
+        PgInstall { major: major.into(), version: version.into(), bin: bin.into(), psql: true }
+    }
+
+    fn python(minor: &str, path: &str) -> Python {
+        let headers = Some("/usr/include".into());
+        Python { minor: minor.into(), version: format!("{minor}.1"), path: path.into(), headers, ..Python::default() }
+    }
+
+    fn program(kind: Kind, name: &str, version: &str) -> Program {
+        let path = format!("/usr/bin/{name}").into();
+        Program { name: name.into(), kind, version: version.into(), path, on_path: true }
+    }
+
+    fn server(host: &str, port: u16, cluster: Option<&str>, access: Access) -> Server {
+        let rights = Rights { user: "farmout".into(), version: None, access };
+        Server {
+            host: host.into(),
+            port,
+            major: cluster.map(|name| name.split('/').next().unwrap().to_owned()),
+            cluster: cluster.map(str::to_owned),
+            data: None,
+            owner: Some("postgres".into()),
+            runs: true,
+            rights: Some(rights),
+        }
+    }
+
+    fn open(create_databases: bool) -> Access {
+        Access::Open { create_databases, superuser: false, authentication: None }
     }
 
     #[test]
     fn everything_in_one_fragment() {
-        let python = |minor: &str, path: &str, venv| Python {
-            minor: minor.into(),
-            version: format!("{minor}.1"),
-            path: path.into(),
-            venv,
-            virtualenv: false,
-            pip: venv,
-        };
+        let no = |reason: &str, remedy: &str| Buildout::No { reason: reason.into(), remedy: remedy.into() };
+        let run = "/var/run/postgresql";
         let machine = Machine {
+            host: Some("atlas".into()),
+            system: Some("Debian GNU/Linux 12 (bookworm)".into()),
+            user: Some("farmout".into()),
             postgresql: vec![
-                PgInstall {
-                    major: "9.6".into(),
-                    version: "9.6.24".into(),
-                    bin: "/usr/lib/postgresql/9.6/bin".into(),
-                    psql: true,
-                },
-                PgInstall {
-                    major: "15".into(),
-                    version: "15.18".into(),
-                    bin: "/opt/with space/bin".into(),
-                    psql: true,
-                },
+                install("9.6", "9.6.24", "/usr/lib/postgresql/9.6/bin"),
+                install("15", "15.18", "/usr/lib/postgresql/15/bin"),
+                install("16", "16.4", "/opt/with space/bin"),
             ],
             servers: vec![
-                Server { socket: "/tmp".into(), port: 5433, major: None, cluster: None },
-                Server {
-                    socket: "/var/run/postgresql".into(),
-                    port: 5432,
-                    major: Some("15".into()),
-                    cluster: Some("15/main".into()),
-                },
+                server("/tmp", 5440, None, Access::Asked { authentication: "scram-sha-256".into() }),
+                server(run, 5432, Some("15/main"), open(true)),
+                server(run, 5433, Some("15/second"), open(false)),
+                server(run, 5434, Some("9.6/main"), Access::NoRole),
+                server("localhost", 5441, None, Access::Refused { reason: "no pg_hba.conf entry".into() }),
+                Server { runs: false, rights: None, ..server(run, 5435, Some("9.6/old"), Access::NoRole) },
             ],
             pythons: vec![
-                python("2.7", "/opt/python-2.7/bin/python2.7", false),
-                python("3.11", "/usr/bin/python3.11", true),
+                Python {
+                    buildout: no("no zc.buildout is known that can still be installed with it", "use 2.7"),
+                    ..python("2.6", "/opt/python-2.6/bin/python2.6")
+                },
+                python("2.7", "/opt/python-2.7/bin/python2.7"),
+                Python { headers: None, ..python("3.11", "/usr/bin/python3.11") },
             ],
             out_of_reach: vec![OutOfReach {
                 minor: "3.12".into(),
@@ -209,12 +168,29 @@ mod tests {
                 reason: "the user farmout cannot enter /root".into(),
                 remedy: "open it".into(),
             }],
-            clients: vec![Client { name: "git".into(), version: "2.39.5".into(), path: "/usr/bin/git".into() }],
-            wkhtmltopdf: Some(Client {
-                name: "wkhtmltopdf".into(),
-                version: "0.12.6".into(),
-                path: "/usr/bin/wkhtmltopdf".into(),
-            }),
+            programs: vec![
+                program(Kind::VersionControl, "git", "2.39.5"),
+                program(Kind::Reports, "wkhtmltopdf", "0.12.6"),
+                program(Kind::Browser, "chromium", "120.0.6099.224"),
+                program(Kind::Driver, "chromedriver", "120.0.6099.224"),
+                Program { on_path: false, ..program(Kind::Office, "libreoffice", "7.4.7.2") },
+                program(Kind::Compiler, "gcc", "12.2.0"),
+            ],
+            supplies: [("libpq", true, true), ("libxslt", true, false), ("svn", false, false)]
+                .map(|(name, header, found)| Supply {
+                    name: name.into(),
+                    purpose: "an egg".into(),
+                    weight: if header { Weight::Usual } else { Weight::Optional },
+                    header,
+                    found,
+                    packages: Vec::new(),
+                })
+                .into(),
+            install: Some("apt-get install -y libxslt1-dev".into()),
+            ports: vec![
+                Ports { min: 6069, max: 7068, step: 5, free: 200, taken: vec![] },
+                Ports { min: 9069, max: 11069, step: 5, free: 399, taken: vec![9069, 9074] },
+            ],
             notes: vec!["two\nlines".into()],
         };
         insta::with_settings!({

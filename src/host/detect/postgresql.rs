@@ -1,6 +1,7 @@
 //! Installations of PostgreSQL. In: directories and `PATH`. Out: those with a server's programs, one for each version.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
 
 use super::executable;
 use super::search::{Search, directories, natural};
@@ -11,7 +12,8 @@ use crate::host::probe::{Probe, parallel};
 const PROGRAMS: [&str; 3] = ["postgres", "initdb", "pg_ctl"];
 
 /// PostgreSQL's programs in one directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct PgInstall {
     /// The version of the capability: `15`, `17rc1`, or `9.6` before 10, when the first two numbers were the major one.
     pub major: String,
@@ -41,7 +43,7 @@ impl PgInstall {
 }
 
 /// The version and the capability's version in what `postgres --version` says, `postgres (PostgreSQL) 15.18 (Debian …)`.
-fn versions(said: &str) -> Option<(String, String)> {
+pub(super) fn versions(said: &str) -> Option<(String, String)> {
     let version = said.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
     if !version.chars().all(|c| c.is_ascii_alphanumeric() || c == '.') {
         return None;
@@ -60,7 +62,10 @@ fn versions(said: &str) -> Option<(String, String)> {
 
 pub(super) fn find(search: &Search, account: Option<&Account>, probe: &Probe) -> (Vec<PgInstall>, Vec<String>) {
     let mut seen = Vec::new();
-    let mut candidates = directories(&search.postgresql, &mut seen);
+    let prefixes: Vec<_> =
+        search.prefixes.iter().map(|prefix| bin_of(prefix).unwrap_or_else(|| prefix.clone())).collect();
+    let mut candidates = directories(&prefixes, &mut seen);
+    candidates.extend(directories(&search.postgresql, &mut seen));
     candidates.retain(|bin| bin.join("postgres").is_file());
     // A `postgres` on PATH is often a link to where the others are.
     let on_path = search.path().into_iter().map(|element| element.join("postgres")).filter(|path| path.is_file());
@@ -89,6 +94,11 @@ pub(super) fn find(search: &Search, account: Option<&Account>, probe: &Probe) ->
     }
     sort(&mut installs);
     (installs, notes)
+}
+
+/// The directory with `postgres` of what somebody calls PostgreSQL's directory, or its directory of programs.
+pub fn bin_of(prefix: &Utf8Path) -> Option<Utf8PathBuf> {
+    [prefix.join("bin"), prefix.to_owned()].into_iter().find(|bin| bin.join("postgres").is_file())
 }
 
 /// Versions upwards.

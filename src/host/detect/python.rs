@@ -2,16 +2,19 @@
 //! cannot get at.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
 
 use super::executable;
-use super::fragment::is_writable;
+use super::offer::is_writable;
 use super::postgresql::who;
 use super::search::{Search, directories, natural};
 use crate::host::Account;
 use crate::host::environment::is_virtualenv_bin;
 use crate::host::probe::{Probe, parallel};
+use crate::tool::bootstrap;
 
-/// Asks a Python of any version, 2.5 to today's, without importing what it asks about: that would be slow.
+/// Asks a Python of any version, 2.5 to today's. What it asks about is looked for and not imported, as that would be slow; but a
+/// module that needs a library of the system may be there and not work.
 const QUESTION: &str = r#"
 import os, sys
 library = os.path.dirname(os.__file__)
@@ -21,12 +24,30 @@ def has(name, paths):
             if os.path.exists(os.path.join(path or ".", file)):
                 return name
     return ""
+def works(name):
+    try:
+        __import__(name)
+        return name
+    except Exception:
+        return ""
+def headers():
+    try:
+        import sysconfig
+        found = sysconfig.get_paths()["include"]
+    except ImportError:
+        from distutils import sysconfig
+        found = sysconfig.get_python_inc()
+    if os.path.exists(os.path.join(found, "Python.h")):
+        return found
+    return ""
 print("farmout %d.%d %s" % (sys.version_info[0], sys.version_info[1], sys.version.split()[0]))
-print(" ".join([has("venv", [library]), has("ensurepip", [library]), has("virtualenv", sys.path), has("pip", sys.path)]))
+print(" ".join([has("venv", [library]), has("ensurepip", [library]), has("virtualenv", sys.path), has("pip", sys.path), works("ssl"), works("zlib")]))
+print(headers())
 "#;
 
 /// A Python that builds can use.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Python {
     /// The version of the capability: `3.11`.
     pub minor: String,
@@ -40,10 +61,39 @@ pub struct Python {
     pub virtualenv: bool,
     /// Whether the module `pip` is there.
     pub pip: bool,
+    /// The directory of `Python.h`, without which no egg with C in it is built.
+    pub headers: Option<Utf8PathBuf>,
+    /// Whether builds can bootstrap zc.buildout with it.
+    pub buildout: Buildout,
+}
+
+/// Whether zc.buildout can be bootstrapped with a Python.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "bootstraps", rename_all = "kebab-case")]
+pub enum Buildout {
+    /// It can.
+    Yes {
+        /// The zc.buildout that a build gets which pins none.
+        version: String,
+    },
+    /// It cannot.
+    No {
+        /// Why, without a full stop.
+        reason: String,
+        /// What to do about it, without a full stop.
+        remedy: String,
+    },
+}
+
+impl Default for Buildout {
+    fn default() -> Self {
+        Self::Yes { version: String::new() }
+    }
 }
 
 /// A Python that is there, but not for builds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct OutOfReach {
     /// Its minor version, going by its name.
     pub minor: String,
@@ -74,6 +124,14 @@ pub(super) fn find(search: &Search, account: Option<&Account>, probe: &Probe) ->
         }
     }
     pythons.sort_by_cached_key(|python| natural(&python.minor));
+    // Any pip on PATH can unpack a virtualenv for a Python that has none.
+    let path = search.path();
+    let pip = pythons.iter().any(|python| {
+        python.pip && !python.minor.starts_with("2.") && path.iter().any(|element| python.path.starts_with(element))
+    });
+    for python in &mut pythons {
+        python.buildout = python.buildout(pip);
+    }
     let mut out_of_reach: Vec<OutOfReach> = Vec::new();
     for path in others {
         let Some(minor) = minor_by_name(&path) else { continue };
@@ -138,6 +196,7 @@ fn ask(path: &Utf8Path, probe: &Probe) -> Result<Python, String> {
     let (Some([_, minor, version]), Some(second)) = (first.as_deref(), lines.next()) else {
         return Err("does not answer as a Python does".to_owned());
     };
+    let headers = lines.next().filter(|line| line.starts_with('/')).map(Utf8PathBuf::from);
     let modules: Vec<_> = second.split(' ').collect();
     let has = |name| modules.contains(&name);
     Ok(Python {
@@ -147,12 +206,53 @@ fn ask(path: &Utf8Path, probe: &Probe) -> Result<Python, String> {
         venv: has("venv") && has("ensurepip"),
         virtualenv: has("virtualenv"),
         pip: has("pip"),
+        headers,
+        buildout: incomplete(&modules),
     })
 }
 
-/// How good a Python is: a capability can hold its path, it makes environments, it has pip.
-fn rank(python: &Python) -> (bool, bool, bool) {
-    (is_writable(&python.path), python.venv || python.virtualenv, python.pip)
+/// What says of a Python alone that nothing can be downloaded or unpacked with it.
+fn incomplete(modules: &[&str]) -> Buildout {
+    let missing = ["ssl", "zlib"].into_iter().find(|name| !modules.contains(name));
+    missing.map_or_else(Buildout::default, |name| Buildout::No {
+        reason: format!("its module {name} does not work"),
+        remedy: "install the headers of OpenSSL and zlib (libssl-dev, zlib1g-dev), and build that Python again"
+            .to_owned(),
+    })
+}
+
+impl Python {
+    /// Whether zc.buildout can be bootstrapped with it; `pip` says whether another Python has one.
+    fn buildout(&self, pip: bool) -> Buildout {
+        if let Buildout::No { .. } = self.buildout {
+            return self.buildout.clone();
+        }
+        let no = |reason: &str, remedy: String| Buildout::No { reason: reason.to_owned(), remedy };
+        let mut numbers = self.minor.split('.').map(|number| number.parse().unwrap_or_default());
+        let version = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default(), 0);
+        let python = bootstrap::Python { version, ..bootstrap::Python::default() };
+        let Ok(buildout) = bootstrap::Versions::newest(&python) else {
+            return no(
+                "no zc.buildout is known that can still be installed with it",
+                "use Python 2.7 instead".to_owned(),
+            );
+        };
+        if !(self.venv || self.virtualenv || self.pip || pip) {
+            let remedy = if version.0 == 2 {
+                format!("give it pip: {} -m ensurepip", self.path)
+            } else {
+                format!("on Debian and Ubuntu: apt-get install python{}-venv", self.minor)
+            };
+            return no("it cannot make environments", remedy);
+        }
+        Buildout::Yes { version: buildout }
+    }
+}
+
+/// How good a Python is: a capability can hold its path, its library is whole, it makes environments, it has pip.
+fn rank(python: &Python) -> (bool, bool, bool, bool) {
+    let complete = python.buildout == Buildout::default();
+    (is_writable(&python.path), complete, python.venv || python.virtualenv, python.pip)
 }
 
 /// The minor version by the name of the file, or of a directory above it as pyenv and others name theirs:

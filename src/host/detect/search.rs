@@ -6,19 +6,32 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::host::environment;
+use crate::host::{Account, environment};
 
 /// Where to look for what a slave can offer. `*` stands for any part of one component of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
     /// The value of `PATH`; virtualenvs in it, empty and relative elements are skipped.
     pub path: OsString,
+    /// What paths in the configuration of clusters are below of: `/`, but for a machine that was made up.
+    pub root: Utf8PathBuf,
+    /// Where somebody says that PostgreSQL is installed: a directory with `bin/postgres`, or with `postgres`. Of two of one
+    /// version, these are taken.
+    pub prefixes: Vec<Utf8PathBuf>,
     /// Directories with PostgreSQL's `postgres`, as patterns.
     pub postgresql: Vec<Utf8PathBuf>,
+    /// Directories with the configuration of a cluster of Debian's, as patterns that end in `VERSION/NAME`.
+    pub clusters: Vec<Utf8PathBuf>,
+    /// Data directories of servers, as patterns.
+    pub data: Vec<Utf8PathBuf>,
     /// Directories with Pythons besides `PATH`, as patterns.
     pub pythons: Vec<Utf8PathBuf>,
+    /// Directories with programs that are seldom on `PATH`, as patterns.
+    pub programs: Vec<Utf8PathBuf>,
     /// Directories with the sockets of PostgreSQL servers.
     pub sockets: Vec<Utf8PathBuf>,
+    /// Where the system shows its processes and their sockets; none: they are not looked at.
+    pub processes: Option<Utf8PathBuf>,
     /// How long each program may take to answer.
     pub limit: Duration,
 }
@@ -27,19 +40,12 @@ impl Default for Search {
     /// The places of Debian, Fedora, Homebrew, hand-made installations, and of pyenv, uv, asdf and mise below the
     /// caller's home; three seconds.
     fn default() -> Self {
-        let mut pythons: Vec<Utf8PathBuf> =
-            ["/usr/bin", "/usr/local/bin", "/opt/python*/bin", "/opt/homebrew/bin"].map(Into::into).to_vec();
-        let home = env::var("HOME").ok().filter(|home| home.starts_with('/'));
-        if let Some(root) = env::var("PYENV_ROOT").ok().filter(|root| root.starts_with('/')) {
-            pythons.push(Utf8Path::new(&root).join("versions/*/bin"));
-        }
-        for below in [".pyenv/versions/*/bin", ".local/share/uv/python/*/bin", ".asdf/installs/python/*/bin"] {
-            pythons.extend(home.as_ref().map(|home| Utf8Path::new(home).join(below)));
-        }
-        pythons.extend(home.map(|home| Utf8Path::new(&home).join(".local/share/mise/installs/python/*/bin")));
-        Self {
+        let patterns = |patterns: &[&str]| patterns.iter().map(Into::into).collect::<Vec<Utf8PathBuf>>();
+        let mut search = Self {
             path: environment::search_path(),
-            postgresql: [
+            root: "/".into(),
+            prefixes: Vec::new(),
+            postgresql: patterns(&[
                 "/usr/lib/postgresql/*/bin",
                 "/usr/pgsql-*/bin",
                 "/usr/lib/postgresql*/bin",
@@ -49,26 +55,105 @@ impl Default for Search {
                 "/opt/postgresql*/*/bin",
                 "/opt/homebrew/opt/postgresql*/bin",
                 "/usr/local/opt/postgresql*/bin",
-            ]
-            .map(Into::into)
-            .to_vec(),
-            pythons,
-            sockets: ["/var/run/postgresql", "/run/postgresql", "/tmp"].map(Into::into).to_vec(),
+            ]),
+            clusters: patterns(&["/etc/postgresql/*/*"]),
+            data: patterns(&[
+                "/var/lib/postgresql/*/*",
+                "/var/lib/pgsql/data",
+                "/var/lib/pgsql/*/data",
+                "/usr/local/pgsql*/data",
+                "/opt/postgresql*/data",
+                "/opt/postgresql*/*/data",
+                "/opt/homebrew/var/postgresql*",
+            ]),
+            pythons: patterns(&[
+                "/usr/bin",
+                "/usr/local/bin",
+                "/opt/python*/bin",
+                "/opt/pyenv/versions/*/bin",
+                "/usr/local/pyenv/versions/*/bin",
+                "/opt/homebrew/bin",
+            ]),
+            programs: patterns(&["/opt/libreoffice*/program", "/usr/lib/chromium", "/usr/lib/chromium-browser"]),
+            sockets: patterns(&["/var/run/postgresql", "/run/postgresql", "/tmp"]),
+            processes: Some("/proc".into()),
             limit: Duration::from_secs(3),
+        };
+        for (variable, below) in [
+            ("PYENV_ROOT", "versions/*/bin"),
+            ("UV_PYTHON_INSTALL_DIR", "*/bin"),
+            ("ASDF_DATA_DIR", ASDF),
+            ("MISE_DATA_DIR", ASDF),
+        ] {
+            search.pythons.extend(absolute(variable).map(|root| root.join(below)));
         }
+        search.pythons.extend(absolute("HOME").iter().flat_map(|home| of_home(home)));
+        search
     }
 }
 
+/// Where asdf and mise keep Pythons.
+const ASDF: &str = "installs/python/*/bin";
+
+/// A directory that a variable names.
+fn absolute(variable: &str) -> Option<Utf8PathBuf> {
+    env::var(variable).ok().filter(|path| path.starts_with('/')).map(Utf8PathBuf::from)
+}
+
+/// Where version managers keep the Pythons of a user.
+fn of_home(home: &Utf8Path) -> Vec<Utf8PathBuf> {
+    [".pyenv/versions/*/bin", ".local/share/uv/python/*/bin", ".asdf/installs/python/*/bin"]
+        .iter()
+        .map(|below| home.join(below))
+        .chain([home.join(".local/share/mise").join(ASDF)])
+        .collect()
+}
+
 impl Search {
+    /// The usual places, and those of the account that builds run as.
+    pub fn of(account: Option<&Account>) -> Self {
+        let mut search = Self::default();
+        let more = account.map(|account| of_home(&account.home)).unwrap_or_default();
+        let new = more.into_iter().filter(|pattern| !search.pythons.contains(pattern)).collect::<Vec<_>>();
+        search.pythons.extend(new);
+        search
+    }
+
+    /// The same places on a machine that is all below `root`: `/usr/bin` is `<root>/usr/bin`. Its `PATH` is the usual one, and
+    /// no process of this machine's is looked at.
+    pub fn below(root: &Utf8Path) -> Self {
+        let mut search = Self { root: root.to_owned(), processes: None, ..Self::default() };
+        let path = ["/usr/local/bin", "/usr/bin", "/bin"].map(|element| search.placed(element).into_string());
+        search.path = path.join(":").into();
+        let mapped =
+            |patterns: &[Utf8PathBuf]| patterns.iter().map(|pattern| search.placed(pattern.as_str())).collect();
+        Self {
+            postgresql: mapped(&search.postgresql),
+            clusters: mapped(&search.clusters),
+            data: mapped(&search.data),
+            pythons: mapped(&search.pythons),
+            programs: mapped(&search.programs),
+            sockets: mapped(&search.sockets),
+            ..search
+        }
+    }
+
+    /// Where an absolute path of that machine is.
+    pub(super) fn placed(&self, path: &str) -> Utf8PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+
     /// The elements of `PATH` that count, in order.
     pub(super) fn path(&self) -> Vec<Utf8PathBuf> {
         let clean = environment::free_of_virtualenv(&self.path, env::var_os("VIRTUAL_ENV").as_deref());
         env::split_paths(&clean).filter_map(|element| Utf8PathBuf::from_path_buf(element).ok()).collect()
     }
 
-    /// The first program of that name on `PATH` that `accept` takes.
-    pub(super) fn program(&self, name: &str, accept: impl Fn(&Utf8PathBuf) -> bool) -> Option<Utf8PathBuf> {
-        self.path().into_iter().map(|element| element.join(name)).find(|path| path.is_file() && accept(path))
+    /// The first program of that name, on `PATH` or in a directory of programs, that `accept` takes.
+    pub(super) fn program(&self, name: &str, accept: impl Fn(&Utf8Path) -> bool) -> Option<Utf8PathBuf> {
+        let mut places = self.path();
+        places.extend(directories(&self.programs, &mut Vec::new()));
+        places.into_iter().map(|element| element.join(name)).find(|path| path.is_file() && accept(path))
     }
 }
 
@@ -96,7 +181,8 @@ pub(in crate::host) fn directories(patterns: &[Utf8PathBuf], seen: &mut Vec<Utf8
     found
 }
 
-fn step(directory: &Utf8Path, part: &str) -> Vec<Utf8PathBuf> {
+/// What a component of a pattern names in a directory; a component without `*` need not exist.
+pub(in crate::host) fn step(directory: &Utf8Path, part: &str) -> Vec<Utf8PathBuf> {
     let Some((before, after)) = part.split_once('*') else { return vec![directory.join(part)] };
     let Ok(entries) = directory.read_dir_utf8() else { return Vec::new() };
     entries

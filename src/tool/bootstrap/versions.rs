@@ -111,6 +111,19 @@ impl Versions {
         Self { buildout, setuptools, wheel, pip, advice, reason, tried }
     }
 
+    /// The zc.buildout that a Python gets where nothing else is said.
+    ///
+    /// # Errors
+    /// It is too old for any.
+    pub fn newest(python: &Python) -> Result<String, Error> {
+        let chosen = Self::choose(python, None, None, &Pins::default());
+        if chosen.buildout.is_empty() {
+            let (python, version) = (python.executable.display().to_string(), python.version_text());
+            return Err(Error::OldPython { python, version });
+        }
+        Ok(chosen.buildout)
+    }
+
     /// Whether the versions can work at all, as far as is known.
     ///
     /// # Errors

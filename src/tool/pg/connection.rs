@@ -11,7 +11,7 @@ use postgres::{Client, Config, NoTls};
 use super::Error;
 
 /// Databases that every server has, in the order in which they are tried for maintenance.
-const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
+pub(super) const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
 /// Where servers put their sockets when nobody says: Debian and Red Hat, and as PostgreSQL itself does.
 const SOCKET_DIRECTORIES: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
@@ -51,10 +51,7 @@ impl Server {
         let usual = || SOCKET_DIRECTORIES.iter().find(socket).map_or("localhost", |directory| directory).to_owned();
         let user = match get("PGUSER") {
             Some(user) => user,
-            None => match nix::unistd::User::from_uid(nix::unistd::geteuid()) {
-                Ok(Some(user)) => user.name,
-                _ => return Err(Error::NoUser),
-            },
+            None => Self::own_user()?,
         };
         let timeout = number("PGCONNECT_TIMEOUT")?.filter(|&seconds| seconds > 0).unwrap_or(15);
         Ok(Self {
@@ -64,6 +61,14 @@ impl Server {
             password: get("PGPASSWORD"),
             timeout: Duration::from_secs(timeout.into()),
         })
+    }
+
+    /// The user that a server takes this process for: the operating system's.
+    pub(super) fn own_user() -> Result<String, Error> {
+        match nix::unistd::User::from_uid(nix::unistd::geteuid()) {
+            Ok(Some(user)) => Ok(user.name),
+            _ => Err(Error::NoUser),
+        }
     }
 
     /// The server with this socket, for a user who needs no password.

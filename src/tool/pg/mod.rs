@@ -6,8 +6,10 @@ mod connection;
 mod database;
 mod error;
 mod postmaster;
+mod rights;
 
 pub use cluster::{Cluster, stop};
 pub use connection::{Connection, Server};
 pub use database::{create_database, drop_database};
 pub use error::Error;
+pub use rights::{Access, Rights};

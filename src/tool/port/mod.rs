@@ -6,5 +6,5 @@ mod reservation;
 mod wait;
 
 pub use error::Error;
-pub use reservation::{Range, release, reserve};
+pub use reservation::{Range, is_free, release, reserve};
 pub use wait::Wait;

@@ -95,6 +95,11 @@ pub fn release(directory: &Path, holder: &str) -> Result<Vec<u16>, Error> {
     Shelf::open(directory)?.release(holder)
 }
 
+/// Whether a server could listen at the port now.
+pub fn is_free(port: u16) -> bool {
+    bind(port).is_ok()
+}
+
 /// Whether a server could listen at the port: at all addresses, loopback included, as OpenERP does.
 fn bind(port: u16) -> io::Result<()> {
     TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).map(drop)
