@@ -4,6 +4,7 @@
 //! an update of what has not changed costs one git and one question; and a branch that is missing is known before it could
 //! break the fetch of the others.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
@@ -81,7 +82,7 @@ impl Git<'_> {
                 Err(Fault::Vanished) => {
                     return Err(self.calls.unreachable("its branches change faster than they can be fetched"));
                 }
-                // One that was made just now.
+                // One that was made just now, or that there is nothing to make of.
                 Err(Fault::Broken(why)) => return Err(self.calls.failed("fetch", self.places.mirror.as_str(), &why)),
                 Err(Fault::Trouble(trouble)) => return Err(trouble),
                 Ok(()) => break,
@@ -165,7 +166,7 @@ impl Git<'_> {
         let mirror = &self.places.mirror;
         if is_repository(mirror) {
             match self.renew(wanted, fetched) {
-                Err(Fault::Broken(why)) => fetched.made = Some(Made { why: Some(why) }),
+                Err(Fault::Broken(why)) if !wanted.is_empty() => fetched.made = Some(Made { why: Some(why) }),
                 Err(fault) => return Err(fault),
                 Ok(()) => return self.look(wanted, fetched),
             }
@@ -184,12 +185,10 @@ impl Git<'_> {
         let stale: Vec<&Wanted<'_>> =
             wanted.iter().filter(|it| local(mirror, it.ours()).as_deref() != Some(&*it.revision)).collect();
         let gone = fetched.branches.keys().flat_map(|name| [format!("refs/heads/{name}"), format!("refs/tags/{name}")]);
-        // A branch may have become a tag, or a branch of the same first part: the old one would be in the way.
-        let other =
-            stale.iter().flat_map(|it| [format!("refs/heads/{}", it.branch), format!("refs/tags/{}", it.branch)]);
-        let other = other.filter(|name| !stale.iter().any(|it| it.ours() == name));
-        let old: Vec<String> =
-            gone.chain(other).filter(|name| is_name(name) && local(mirror, name).is_some()).collect();
+        let in_the_way = stale.iter().flat_map(|it| self.in_the_way(it));
+        let in_the_way = in_the_way.filter(|name| !wanted.iter().any(|it| it.ours() == name));
+        let old = gone.chain(in_the_way).filter(|name| is_name(name) && local(mirror, name).is_some());
+        let old: BTreeSet<String> = old.collect();
         if stale.is_empty() && old.is_empty() {
             return Ok(());
         }
@@ -200,6 +199,16 @@ impl Git<'_> {
             self.local(command.args(["update-ref", "--no-deref", "-d", &name]), "update-ref", mirror)?;
         }
         if stale.is_empty() { Ok(()) } else { self.fetch(mirror, &stale) }
+    }
+
+    /// What the repository cannot have any more beside this: a branch may have become a tag, or have got branches below its name, or
+    /// be what was below. Whoever watches the old one, perhaps in another farm, learns of it by itself.
+    fn in_the_way(&self, it: &Wanted<'_>) -> Vec<String> {
+        let places = |name: &str| ["refs/heads", "refs/tags"].map(|place| format!("{place}/{name}"));
+        let above = it.branch.match_indices('/').map(|(at, _)| &it.branch[..at]);
+        let below = self.known.keys().map(String::as_str);
+        let below = below.filter(|known| known.strip_prefix(it.branch).is_some_and(|rest| rest.starts_with('/')));
+        above.chain(below).chain([it.branch]).flat_map(places).collect()
     }
 
     /// Makes a mirror, and puts it in the place of what is there.
@@ -341,7 +350,7 @@ fn remove_left(mirror: &Utf8Path) -> std::io::Result<()> {
 
 /// Whether git complains of the mirror, and not of the repository or the way to it.
 fn is_broken(text: &str) -> bool {
-    const WORDS: [&str; 17] = [
+    const WORDS: [&str; 16] = [
         "bad config",
         "bad object",
         "bad tree object",
@@ -350,7 +359,6 @@ fn is_broken(text: &str) -> bool {
         "does not point to a valid",
         "index file",
         "invalid sha1 pointer",
-        "is empty",
         "missing blob",
         "missing necessary objects",
         "not a git repository",
