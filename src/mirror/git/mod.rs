@@ -4,13 +4,15 @@
 //! an update of what has not changed costs one git and one question; and a branch that is missing is known before it could
 //! break the fetch of the others.
 
+mod reference;
+
 use std::collections::BTreeSet;
-use std::fs;
 use std::process::Command;
 
 use camino::Utf8Path;
 use indexmap::IndexMap;
 
+use self::reference::{is_name, is_revision, local};
 use super::call::{Calls, Trouble};
 use super::layout::Places;
 use super::state::Problem;
@@ -314,19 +316,6 @@ fn is_repository(mirror: &Utf8Path) -> bool {
     mirror.join("HEAD").is_file() && mirror.join("objects").is_dir() && mirror.join("refs").is_dir()
 }
 
-/// What a reference of the mirror says; none if it is not there, or says nothing that could be.
-fn local(mirror: &Utf8Path, name: &str) -> Option<String> {
-    let revision = match fs::read_to_string(mirror.join(name)) {
-        Ok(text) => text.trim_end().to_owned(),
-        Err(_) => {
-            let packed = fs::read_to_string(mirror.join("packed-refs")).ok()?;
-            let mut lines = packed.lines().filter_map(|line| line.split_once(' '));
-            lines.find(|(_, packed)| *packed == name)?.0.to_owned()
-        }
-    };
-    is_revision(&revision).then_some(revision)
-}
-
 /// Removes what a killed git leaves behind. We hold the lock, so nobody else's is meant.
 fn remove_left(mirror: &Utf8Path) -> std::io::Result<()> {
     let mut directories = vec![mirror.to_owned()];
@@ -372,23 +361,6 @@ fn is_broken(text: &str) -> bool {
     own.any(|line| WORDS.iter().any(|word| line.contains(word)))
 }
 
-/// Whether a reference can be called so, and nothing in it means more to git than a letter.
-fn is_name(name: &str) -> bool {
-    let parts = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
-    let special = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
-    name != "@"
-        && !name.starts_with('-')
-        && !name.ends_with('.')
-        && name.split('/').all(parts)
-        && !name.contains("..")
-        && !name.contains("@{")
-        && !name.contains(special)
-}
-
-fn is_revision(text: &str) -> bool {
-    [40, 64].contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
 /// Deletes the branches and tags of these names, which nothing watches any more.
 pub(super) fn forget(
     calls: &Calls<'_>,
@@ -411,20 +383,6 @@ pub(super) fn forget(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_that_no_branch_has_are_known() {
-        for name in ["main", "feature/x", "7.0", "a@b", "é", "HEAD", "a.b"] {
-            assert!(is_name(name), "{name}");
-        }
-        let wrong = [
-            "", "/", "a//b", "a/", ".a", "a/.b", "a..b", "a b", "a:b", "a*", "-x", "a.lock", "@", "@{1}", "a~1", "a\n",
-            "a.",
-        ];
-        for name in wrong {
-            assert!(!is_name(name), "{name}");
-        }
-    }
 
     #[test]
     fn the_mirrors_own_faults_are_told_from_others() {
