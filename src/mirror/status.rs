@@ -65,7 +65,7 @@ pub(super) fn own(path: &camino::Utf8Path, vcs: crate::model::Vcs) -> Option<Sta
 /// The table of what is known.
 pub fn status_table(found: &[Status], now: Timestamp) -> String {
     let bold = Style::new().bold();
-    let mut text = format!("{bold}{:<11}{:<11}  {}{bold:#}\n", "UPDATED", "SIZE", "REPOSITORY");
+    let mut text = format!("{bold}{:<11}{:<11}  REPOSITORY{bold:#}\n", "UPDATED", "SIZE");
     for Status { state, .. } in found {
         let updated = state.updated.map_or_else(|| "never".to_owned(), |time| format!("{} ago", age(time, now)));
         let size = if state.heads.is_empty() { String::new() } else { Size(state.size).to_string() };

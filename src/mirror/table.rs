@@ -24,7 +24,7 @@ pub fn update_table(report: &Report<'_>, only_failed: bool) -> String {
         return text;
     }
     // Writing to a string does not fail.
-    let _ = writeln!(text, "{bold}{:<9}  {:>6}  {}{bold:#}", "RESULT", "TIME", "REPOSITORY");
+    let _ = writeln!(text, "{bold}{:<9}  {:>6}  REPOSITORY{bold:#}", "RESULT", "TIME");
     for updated in shown {
         row(&mut text, updated);
     }

@@ -133,12 +133,11 @@ pub fn update<'a>(
     let interrupts = Interrupts::listen()?;
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, Updated<'a>)>> = Mutex::new(Vec::with_capacity(repositories.len()));
+    let site = Site { mirrors, pace, surroundings, interrupts: &interrupts };
     let work = || {
-        while let Some((index, repository)) = {
+        loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            repositories.get(index).map(|repository| (index, repository))
-        } {
-            let site = Site { mirrors, pace, surroundings, interrupts: &interrupts };
+            let Some(repository) = repositories.get(index) else { break };
             let updated = site.one(repository, first);
             done.lock().unwrap_or_else(PoisonError::into_inner).push((index, updated));
         }

@@ -92,7 +92,7 @@ pub fn masked(text: &str) -> String {
     let mut done = 0;
     for user in users(text) {
         let scheme = text[..user.start].trim_end_matches("://");
-        let web = scheme.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().is_some_and(|it| it.starts_with("http"));
+        let web = scheme.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().is_some_and(is_web);
         if web || text[user.clone()].contains(':') {
             masked.push_str(&text[done..user.start]);
             masked.push_str("****");
@@ -107,7 +107,12 @@ pub fn masked(text: &str) -> String {
 pub fn credentials(url: &str) -> Option<&str> {
     let (scheme, rest) = url.split_once("://")?;
     let (user, _) = rest[..rest.find('/').unwrap_or(rest.len())].rsplit_once('@')?;
-    (scheme.starts_with("http") || user.contains(':')).then_some(user)
+    (is_web(scheme) || user.contains(':')).then_some(user)
+}
+
+/// Whether what stands before an `@` is a password, or a token, even by itself.
+fn is_web(scheme: &str) -> bool {
+    scheme.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http"))
 }
 
 /// An address as graphs may show it: who reads the repository has the password from elsewhere.
@@ -125,6 +130,7 @@ mod tests {
     #[test]
     fn passwords_in_addresses_are_found() {
         assert_eq!(credentials("https://me:pw@git.example/x"), Some("me:pw"));
+        assert_eq!(credentials("HTTPS://token@git.example/x"), Some("token"));
         assert_eq!(credentials("ssh://git@git.example/x"), None);
         assert_eq!(credentials("https://git.example/x@y"), None);
         assert_eq!(without_credentials("https://token@git.example/x"), "https://git.example/x");

@@ -266,3 +266,23 @@ fn nearest_file(directory: &Utf8Path, written: &str) -> Option<String> {
     let near = crate::diagnostic::suggest::nearest(wanted.file_name()?, names.iter().map(String::as_str))?;
     Some(wanted.with_file_name(near).to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_kept_apart_and_go_to_no_other_server() {
+        let rewrite = |from: &str, to: &str| Rewrite { from: from.to_owned(), to: to.to_owned() };
+        let of = |url, rewrites: &[Rewrite]| {
+            let watch = watch(Vcs::Hg, url, None, rewrites);
+            (watch.url, watch.credentials.expose().to_owned())
+        };
+        let told = |url: &str, credentials: &str| (url.to_owned(), credentials.to_owned());
+        let url = "https://me:pw@hg.example/a";
+        assert_eq!(of(url, &[]), told("https://hg.example/a", "me:pw"));
+        assert_eq!(of(url, &[rewrite("https://hg.example/", "http://cache/")]), told("http://cache/a", ""));
+        let chain = [rewrite("https://me:pw@hg.example/", "lan:"), rewrite("lan:", "http://you:x@cache/")];
+        assert_eq!(of(url, &chain), told("http://cache/a", "you:x"));
+    }
+}

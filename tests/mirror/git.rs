@@ -56,6 +56,27 @@ fn branches_are_followed_wherever_they_go() {
     assert_eq!(branch(&update, "git", "dev/next"), ("disappeared", "nowhere"));
 }
 
+/// What the other farm watched is gone, and in the way.
+#[test]
+fn a_branch_of_another_farm_is_no_hindrance() {
+    let case = Case::new();
+    case.git_repository("g");
+    let url = case.up("g");
+    case.git("g", &["branch", "dev"]);
+    case.git("g", &["branch", "a/b"]);
+    case.watch("two", &format!("git {url} dev\ngit {url} a/b"));
+    case.run(&["update", "--farm", "two"]).exits(0);
+    for (from, to) in [("dev", "dev/next"), ("a/b", "a")] {
+        case.git("g", &["branch", "-D", "-q", from]);
+        case.git("g", &["branch", to]);
+    }
+    case.watch("one", &format!("git {url} dev/next\ngit {url} a"));
+    let update = case.json(0);
+    assert_eq!(branch(&update, "git", "dev/next").0, "appeared");
+    assert_eq!(branch(&update, "git", "a").0, "appeared");
+    case.run(&["update", "--farm", "two"]).exits(1).says("dev: gone, was at").says("a/b: gone, was at");
+}
+
 #[test]
 fn farms_share_a_mirror_and_each_has_its_watchers() {
     let case = Case::new();

@@ -5,6 +5,8 @@ mod bazaar;
 mod command;
 mod gc;
 mod git;
+#[path = "../common/locked.rs"]
+mod locked;
 mod mercurial;
 mod served;
 mod support;

@@ -3,6 +3,8 @@
 mod archive;
 mod bazaar;
 mod git;
+#[path = "../common/locked.rs"]
+mod locked;
 mod mercurial;
 #[path = "../common/snapshot.rs"]
 mod snapshot;

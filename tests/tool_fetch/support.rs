@@ -1,13 +1,11 @@
 //! A directory for a test, and farmout in it.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::sync::mpsc;
 use std::time::Duration;
 
+use super::locked::locked_server;
 use super::streams::text;
 
 pub const FARMOUT: &str = env!("CARGO_BIN_EXE_farmout");
@@ -107,32 +105,7 @@ pub fn told(output: &Output, code: i32) -> String {
     String::from_utf8(output.stderr.clone()).unwrap() + "\n"
 }
 
-/// A web server that wants a password and has nothing: its address, and the passwords that it is told.
-pub fn locked_server() -> (String, mpsc::Receiver<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
-            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-            let given = head.iter().filter_map(|line| line.split_once(": Basic "));
-            let mut given = given.filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-            let status = match given.next() {
-                Some((_, given)) => {
-                    let _ = sender.send(given.to_owned());
-                    "404 Not Found"
-                }
-                None => "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"",
-            };
-            let _ = write!(stream, "HTTP/1.0 {status}\r\nContent-Length: 0\r\n\r\n");
-        }
-    });
-    (address, receiver)
-}
-
-/// Demands that a fetch of a repository on such a server gives the password to it, and to nobody else.
+/// Demands that a fetch of a repository on a server that wants a password gives the password to it, and to nobody else.
 pub fn gives_its_password_to_the_server_only(place: &Place, arguments: &[&str]) {
     let (address, passwords) = locked_server();
     let url = format!("http://{address}/x");
@@ -142,7 +115,7 @@ pub fn gives_its_password_to_the_server_only(place: &Place, arguments: &[&str]) 
         let output = command.env("FARMOUT_CREDENTIALS", credentials).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{}", text(&output));
         assert!(!text(&output).contains("s3cr"), "{}", text(&output));
-        let told: Vec<String> = passwords.try_iter().collect();
+        let told: Vec<String> = passwords.try_iter().flatten().collect();
         // me:s3cr@t-word
         assert!(
             !told.is_empty() && told.iter().all(|told| told == "bWU6czNjckB0LXdvcmQ="),

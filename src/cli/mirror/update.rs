@@ -1,5 +1,6 @@
 //! `farmout mirror update`.
 
+use std::io::IsTerminal as _;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -43,8 +44,10 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         Err(holder) => return Ok(busy(&mirrors, &holder)),
     };
     let pace = Pace { jobs: *jobs, limit: *limit, first_limit: *first_limit };
+    // The table says it all, but for who waits for it.
+    let is_watched = std::io::stderr().is_terminal() && !quiet;
     let first = |repository: &Repository| {
-        if !quiet && *format == Format::Text {
+        if is_watched {
             note!("making the mirror of {}", repository.shown());
         }
     };

@@ -1,6 +1,6 @@
 use super::*;
 use crate::diagnostic::Diagnostics;
-use crate::model::Vcs;
+use crate::model::{Vcs, without_credentials};
 
 /// Reads a configuration of several files, the first of which is the configuration itself.
 fn read(files: &[(&str, &str)]) -> (Arc<Configuration>, Diagnostics, Library) {
@@ -76,7 +76,7 @@ fn watched(lines: &str) -> Vec<String> {
     let (configuration, mut diagnostics, _) = read(&[("a.cfg", &text)]);
     let found = live(&configuration, "openerp", &mut diagnostics);
     assert_eq!(codes(&diagnostics), [""; 0], "{lines}");
-    found.iter().map(|live| live.branch.clone().unwrap_or_else(|| live.url.clone())).collect()
+    found.into_iter().map(|live| live.branch.unwrap_or_else(|| without_credentials(&live.url))).collect()
 }
 
 #[test]

@@ -4,12 +4,15 @@
 //! an update of what has not changed costs one git and one question; and a branch that is missing is known before it could
 //! break the fetch of the others.
 
-use std::fs;
+mod reference;
+
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use camino::Utf8Path;
 use indexmap::IndexMap;
 
+use self::reference::{is_name, is_revision, local};
 use super::call::{Calls, Trouble};
 use super::layout::Places;
 use super::state::Problem;
@@ -81,7 +84,7 @@ impl Git<'_> {
                 Err(Fault::Vanished) => {
                     return Err(self.calls.unreachable("its branches change faster than they can be fetched"));
                 }
-                // One that was made just now.
+                // One that was made just now, or that there is nothing to make of.
                 Err(Fault::Broken(why)) => return Err(self.calls.failed("fetch", self.places.mirror.as_str(), &why)),
                 Err(Fault::Trouble(trouble)) => return Err(trouble),
                 Ok(()) => break,
@@ -165,7 +168,7 @@ impl Git<'_> {
         let mirror = &self.places.mirror;
         if is_repository(mirror) {
             match self.renew(wanted, fetched) {
-                Err(Fault::Broken(why)) => fetched.made = Some(Made { why: Some(why) }),
+                Err(Fault::Broken(why)) if !wanted.is_empty() => fetched.made = Some(Made { why: Some(why) }),
                 Err(fault) => return Err(fault),
                 Ok(()) => return self.look(wanted, fetched),
             }
@@ -184,12 +187,10 @@ impl Git<'_> {
         let stale: Vec<&Wanted<'_>> =
             wanted.iter().filter(|it| local(mirror, it.ours()).as_deref() != Some(&*it.revision)).collect();
         let gone = fetched.branches.keys().flat_map(|name| [format!("refs/heads/{name}"), format!("refs/tags/{name}")]);
-        // A branch may have become a tag, or a branch of the same first part: the old one would be in the way.
-        let other =
-            stale.iter().flat_map(|it| [format!("refs/heads/{}", it.branch), format!("refs/tags/{}", it.branch)]);
-        let other = other.filter(|name| !stale.iter().any(|it| it.ours() == name));
-        let old: Vec<String> =
-            gone.chain(other).filter(|name| is_name(name) && local(mirror, name).is_some()).collect();
+        let in_the_way = stale.iter().flat_map(|it| self.in_the_way(it));
+        let in_the_way = in_the_way.filter(|name| !wanted.iter().any(|it| it.ours() == name));
+        let old = gone.chain(in_the_way).filter(|name| is_name(name) && local(mirror, name).is_some());
+        let old: BTreeSet<String> = old.collect();
         if stale.is_empty() && old.is_empty() {
             return Ok(());
         }
@@ -200,6 +201,16 @@ impl Git<'_> {
             self.local(command.args(["update-ref", "--no-deref", "-d", &name]), "update-ref", mirror)?;
         }
         if stale.is_empty() { Ok(()) } else { self.fetch(mirror, &stale) }
+    }
+
+    /// What the repository cannot have any more beside this: a branch may have become a tag, or have got branches below its name, or
+    /// be what was below. Whoever watches the old one, perhaps in another farm, learns of it by itself.
+    fn in_the_way(&self, it: &Wanted<'_>) -> Vec<String> {
+        let places = |name: &str| ["refs/heads", "refs/tags"].map(|place| format!("{place}/{name}"));
+        let above = it.branch.match_indices('/').map(|(at, _)| &it.branch[..at]);
+        let below = self.known.keys().map(String::as_str);
+        let below = below.filter(|known| known.strip_prefix(it.branch).is_some_and(|rest| rest.starts_with('/')));
+        above.chain(below).chain([it.branch]).flat_map(places).collect()
     }
 
     /// Makes a mirror, and puts it in the place of what is there.
@@ -305,19 +316,6 @@ fn is_repository(mirror: &Utf8Path) -> bool {
     mirror.join("HEAD").is_file() && mirror.join("objects").is_dir() && mirror.join("refs").is_dir()
 }
 
-/// What a reference of the mirror says; none if it is not there, or says nothing that could be.
-fn local(mirror: &Utf8Path, name: &str) -> Option<String> {
-    let revision = match fs::read_to_string(mirror.join(name)) {
-        Ok(text) => text.trim_end().to_owned(),
-        Err(_) => {
-            let packed = fs::read_to_string(mirror.join("packed-refs")).ok()?;
-            let mut lines = packed.lines().filter_map(|line| line.split_once(' '));
-            lines.find(|(_, packed)| *packed == name)?.0.to_owned()
-        }
-    };
-    is_revision(&revision).then_some(revision)
-}
-
 /// Removes what a killed git leaves behind. We hold the lock, so nobody else's is meant.
 fn remove_left(mirror: &Utf8Path) -> std::io::Result<()> {
     let mut directories = vec![mirror.to_owned()];
@@ -341,7 +339,7 @@ fn remove_left(mirror: &Utf8Path) -> std::io::Result<()> {
 
 /// Whether git complains of the mirror, and not of the repository or the way to it.
 fn is_broken(text: &str) -> bool {
-    const WORDS: [&str; 17] = [
+    const WORDS: [&str; 16] = [
         "bad config",
         "bad object",
         "bad tree object",
@@ -350,7 +348,6 @@ fn is_broken(text: &str) -> bool {
         "does not point to a valid",
         "index file",
         "invalid sha1 pointer",
-        "is empty",
         "missing blob",
         "missing necessary objects",
         "not a git repository",
@@ -362,23 +359,6 @@ fn is_broken(text: &str) -> bool {
     ];
     let mut own = text.lines().filter(|line| !line.starts_with("remote:"));
     own.any(|line| WORDS.iter().any(|word| line.contains(word)))
-}
-
-/// Whether a reference can be called so, and nothing in it means more to git than a letter.
-fn is_name(name: &str) -> bool {
-    let parts = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
-    let special = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
-    name != "@"
-        && !name.starts_with('-')
-        && !name.ends_with('.')
-        && name.split('/').all(parts)
-        && !name.contains("..")
-        && !name.contains("@{")
-        && !name.contains(special)
-}
-
-fn is_revision(text: &str) -> bool {
-    [40, 64].contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Deletes the branches and tags of these names, which nothing watches any more.
@@ -403,20 +383,6 @@ pub(super) fn forget(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_that_no_branch_has_are_known() {
-        for name in ["main", "feature/x", "7.0", "a@b", "é", "HEAD", "a.b"] {
-            assert!(is_name(name), "{name}");
-        }
-        let wrong = [
-            "", "/", "a//b", "a/", ".a", "a/.b", "a..b", "a b", "a:b", "a*", "-x", "a.lock", "@", "@{1}", "a~1", "a\n",
-            "a.",
-        ];
-        for name in wrong {
-            assert!(!is_name(name), "{name}");
-        }
-    }
 
     #[test]
     fn the_mirrors_own_faults_are_told_from_others() {
