@@ -22,6 +22,7 @@ mod rerun;
 mod run;
 mod runs;
 mod schema;
+mod secret;
 mod slave;
 mod state;
 mod tool;

@@ -5,7 +5,7 @@ use super::aftermath::Aftermath;
 use super::execute::ExecuteArguments;
 use super::farm::{FarmArguments, Pick, farm_file, right};
 use super::machine::{LOCAL, state};
-use super::plan_file::SecretArguments;
+use super::secret::SecretArguments;
 use crate::compile::database_secrets;
 use crate::diagnostic::{Failure, suggest};
 use crate::plan::Plan;
