@@ -5,8 +5,7 @@ use super::aftermath::Aftermath;
 use super::execute::ExecuteArguments;
 use super::farm::{FarmArguments, Pick, farm_file, right};
 use super::machine::{LOCAL, state};
-use super::secret::SecretArguments;
-use crate::compile::database_secrets;
+use super::secret::{SecretArguments, places};
 use crate::diagnostic::{Failure, suggest};
 use crate::plan::Plan;
 use crate::runner::{BuilderResult, Outcome, Past, RunResult};
@@ -52,7 +51,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         // A slave that was found, not declared, has got a new password since; its plans name none.
         let known = plans.iter().all(|plan| plan.slave != LOCAL);
         let farm = (needs_secrets && known).then(|| super::farm::read(&layout).and_then(right)).transpose()?;
-        Ok(farm.map(|farm| database_secrets(&farm.graph)))
+        Ok(farm.map(|farm| places(&farm)))
     })?;
     let farm = farm_file(&layout)?;
     let slave = plans.first().map_or("", |plan| plan.slave.as_str());

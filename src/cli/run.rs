@@ -10,9 +10,8 @@ use super::machine::{Embedded, LOCAL, local, look, offers, state};
 use super::plan::{Besides, as_found, plans};
 use super::plan_file::PlanFiles;
 use super::property::{PropertyArguments, complete};
-use super::secret::SecretArguments;
+use super::secret::{SecretArguments, places, read};
 use crate::Compilation;
-use crate::compile::database_secrets;
 use crate::diagnostic::Failure;
 use crate::host::{Account, place};
 use crate::resolve::Layout;
@@ -66,7 +65,7 @@ fn run_files(arguments: &Arguments, files: &PlanFiles) -> Result<Exit, Failure> 
     let layout = arguments.farm.layout();
     let secrets = arguments.secrets.of(&plans, || {
         let named = arguments.farm.is_named().then(|| super::farm::read(&layout).and_then(right));
-        Ok(named.transpose()?.map(|compilation| database_secrets(&compilation.graph)))
+        Ok(named.transpose()?.map(|compilation| places(&compilation)))
     })?;
     let state = state(arguments.execute.state.as_ref(), Some(&layout.root));
     let account = if arguments.execute.dry_run { None } else { arguments.execute.choose()? };
@@ -98,7 +97,8 @@ fn run_farm(arguments: &Arguments) -> Result<Exit, Failure> {
     let given = arguments.properties.given(&compilation)?;
     let besides = Besides { given: &given, locked: past.as_ref() };
     let plans = complete(plans(&compilation, index, slave, &pick, &besides)?, &pick)?;
-    let secrets = database_secrets(&compilation.graph);
+    // A rehearsal does nothing that needs them.
+    let secrets = read(places(&compilation), if dry { &[] } else { &plans })?;
     let aftermath = Aftermath::of(&layout, &compilation.notify, compilation.keep).on_slave(
         &slave.name,
         &slave.notify_on_missing,

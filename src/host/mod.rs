@@ -9,6 +9,7 @@ pub mod embedded;
 pub mod environment;
 pub mod place;
 pub mod probe;
+pub mod secret;
 
 pub use account::Account;
 pub use detect::{Machine, Search, detect};
