@@ -47,7 +47,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let plans = chosen.into_iter().map(|builder| kept_plan(run, builder)).collect::<Result<Vec<_>, _>>()?;
     let needs_secrets = plans.iter().any(|plan| !plan.secrets.is_empty());
-    let secrets = arguments.secrets.of(&plans, || {
+    let secrets = arguments.secrets.of(&plans, arguments.execute.dry_run, || {
         // A slave that was found, not declared, has got a new password since; its plans name none.
         let known = plans.iter().all(|plan| plan.slave != LOCAL);
         let farm = (needs_secrets && known).then(|| super::farm::read(&layout).and_then(right)).transpose()?;

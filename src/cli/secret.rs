@@ -83,8 +83,8 @@ impl Place {
 /// Where secrets come from that plans only name.
 #[derive(Debug, clap::Args)]
 pub(super) struct SecretArguments {
-    /// A YAML file with the secrets that plans name, a line NAME: VALUE each; for its owner's eyes only [default: the farm of
-    /// --farm has them]
+    /// A YAML file with the secrets that plans name, a line NAME: VALUE each, where a value may be '@FILE' or $VARIABLE; for its
+    /// owner's eyes only [default: the farm of --farm has them]
     #[arg(long, value_name = "FILE")]
     secrets: Option<Utf8PathBuf>,
 }
@@ -100,13 +100,15 @@ impl SecretArguments {
         })
     }
 
-    /// The secrets that the plans need: those of the file, else those of the farm, if there is one.
+    /// The secrets that the plans need: those of the file, else those of the farm, if there is one. A rehearsal (`dry`) needs them
+    /// named, and does not read them.
     ///
     /// # Errors
     /// The file cannot be read, others can read it too, or a secret is in neither, or not where they say.
     pub(super) fn of(
         &self,
         plans: &[Plan],
+        dry: bool,
         farm: impl FnOnce() -> Result<Option<Places>, Failure>,
     ) -> Result<Secrets, Failure> {
         let mut places = farm()?.unwrap_or_default();
@@ -116,7 +118,7 @@ impl SecretArguments {
         let wanted: BTreeSet<&str> = plans.iter().flat_map(|plan| &plan.secrets).map(String::as_str).collect();
         let lacking: Vec<&str> = wanted.into_iter().filter(|name| !places.contains_key(*name)).collect();
         if lacking.is_empty() {
-            return read(places, plans);
+            return read(places, if dry { &[] } else { plans });
         }
         let plural = if lacking.len() == 1 { "the secret" } else { "the secrets" };
         let message = format!("these plans need {plural} {}", suggest::list(lacking.iter().copied()));
