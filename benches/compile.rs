@@ -69,7 +69,7 @@ fn resolve(criterion: &mut Criterion) {
                 |document| {
                     let mut diagnostics = Diagnostics::default();
                     let sheet = Sheet::new(document, &mut diagnostics);
-                    slaves(&[sheet], &options.slave, &declarations, &mut diagnostics)
+                    slaves(&[sheet], &[], &options.slave, &declarations, &mut diagnostics)
                 },
                 BatchSize::LargeInput,
             );

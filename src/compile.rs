@@ -1,11 +1,14 @@
 //! The passes from files to the graph, in order.
 
 use camino::Utf8Path;
+use indexmap::IndexMap;
 
 use crate::check::{check, check_configurations, check_fragments, layout};
 use crate::diagnostic::{Diagnostics, Failure, silence};
 use crate::dispatch::{Graph, dispatch};
-use crate::model::{DeclaredOptions, Farm, Notification, OfferValue, Retention, Secret, credentials, users};
+use crate::model::{
+    DeclaredOptions, Farm, Notification, OfferValue, Retention, Secret, SecretSource, credentials, users,
+};
 use crate::resolve::{FarmFile, Files, Knowledge, Layout, Library, Manifest, Sheet, builds, names_a_password, slaves};
 use crate::source::{SourceId, Sources, Span};
 use crate::steps::{self, CoreOptions, Templates};
@@ -68,7 +71,7 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
         })
         .collect();
 
-    let slaves = slaves(&fragments, &options.slave, &declarations, &mut diagnostics);
+    let slaves = slaves(&fragments, &files.fragments, &options.slave, &declarations, &mut diagnostics);
     let knowledge = Knowledge { root: &layout.root, farm: &files.farm, options: &options, templates: &templates };
     let mut library = Library::new(&layout.root);
     let builds = builds(&manifests, &knowledge, &mut library, &mut sources, &mut diagnostics);
@@ -158,16 +161,36 @@ pub(crate) fn addresses(text: &str, id: SourceId) -> Vec<Span> {
     found
 }
 
-/// The secrets of the farm by the names that plans call them: passwords of database users, by slave.
-pub fn database_secrets(graph: &Graph) -> crate::model::Secrets {
-    let mut secrets = crate::model::Secrets::new();
+/// A secret of the farm, or where it is, and which option says so.
+#[derive(Debug, Clone)]
+pub struct NamedSecret {
+    /// What the option says.
+    pub source: SecretSource,
+    /// The option.
+    pub option: String,
+    /// The slave that it is of; a password in an address is of none.
+    pub slave: Option<String>,
+    /// Where it is given.
+    pub span: Span,
+}
+
+/// The secrets of the farm by the names that plans call them: passwords of database users, by slave. No file and no variable
+/// is looked at.
+pub fn secret_sources(graph: &Graph) -> IndexMap<String, NamedSecret> {
+    let mut secrets = IndexMap::new();
     for slave in &graph.farm.slaves {
         for (capability, offers) in &slave.capabilities {
             for offer in offers {
                 for (option, given) in &offer.options {
-                    if let OfferValue::Secret(secret) = &given.value {
-                        let version = offer.version.as_ref();
-                        secrets.insert(secret_name(&slave.name, capability, version, option), secret.clone());
+                    if let OfferValue::Secret(source) = &given.value {
+                        let name = secret_name(&slave.name, capability, offer.version.as_ref(), option);
+                        let named = NamedSecret {
+                            source: source.clone(),
+                            option: option.clone(),
+                            slave: Some(slave.name.clone()),
+                            span: given.span,
+                        };
+                        secrets.insert(name, named);
                     }
                 }
             }
@@ -175,7 +198,9 @@ pub fn database_secrets(graph: &Graph) -> crate::model::Secrets {
     }
     for build in &graph.farm.builds {
         if let Some(user) = build.buildout.as_ref().and_then(|buildout| buildout.source.url()).and_then(credentials) {
-            secrets.insert(address_secret(&build.name), Secret::new(user));
+            let source = SecretSource::Given(Secret::new(user));
+            let named = NamedSecret { source, option: "buildout".to_owned(), slave: None, span: build.span };
+            secrets.insert(address_secret(&build.name), named);
         }
     }
     secrets

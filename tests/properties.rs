@@ -610,7 +610,7 @@ proptest! {
 const MARKER: &str = "zqxgeheimqz";
 
 /// Lines with a secret in them, right and wrong.
-const SECRET_LINES: [&str; 24] = [
+const SECRET_LINES: [&str; 27] = [
     "password = M",
     "passwd: M",
     "PassWord=M",
@@ -625,6 +625,9 @@ const SECRET_LINES: [&str; 24] = [
     "pg_passwd = M",
     "pg_passwd = M %(pg_user)s",
     "capability = postgresql 9.1 passwd=M",
+    "capability = postgresql 9.1 passwd=@M",
+    "capability = postgresql 9.1 passwd=$M",
+    "capability = postgresql 9.1 passwd=$$M passwd=@@M",
     "capability = postgresql 9.1 port=1 passwd=M oops",
     "capability = postgresql 9.1 passwd=M passwd=MM",
     "capability = postgresql 9.x passwd=M",

@@ -206,6 +206,12 @@ fn a_slave_that_cannot_be_used_is_told_of() {
     assert_eq!((&documents[0]["event"], &documents[0]["slave"]), (&Value::from("missing"), &Value::from("here")));
     assert!(documents[0]["problem"].as_str().unwrap().contains("/dev/null/state"), "{}", documents[0]);
     assert_eq!(documents[0]["builders"], Value::Array(Vec::new()));
+    // Nor can it be without its password.
+    told.farm.edit("slaves.cfg", "passwd=hunter2hunter2", "passwd=@no.password");
+    told.farm.run(&["run", "--only", "verdict"]).exits(2).says("slaves.cfg:").says("no.password cannot be read");
+    let documents = told.documents();
+    assert_eq!(documents.len(), 2);
+    assert!(documents[1]["problem"].as_str().unwrap().contains("no.password"), "{}", documents[1]);
 }
 
 /// A mail server that takes one mail: what it was told, line by line.

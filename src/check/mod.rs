@@ -36,6 +36,7 @@ pub fn check(graph: &Graph, templates: &Templates, diagnostics: &mut Diagnostics
     buildout::check(graph, diagnostics);
     dispatch::check(graph, diagnostics);
     secret::passwords(&graph.farm.slaves, diagnostics);
+    secret::named(&graph.farm.slaves, diagnostics);
     slave::check(graph, diagnostics);
     plan::check(graph, templates, diagnostics);
 }

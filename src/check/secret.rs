@@ -5,11 +5,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use indexmap::IndexMap;
 
 use crate::compile::addresses;
 use crate::diagnostic::{Diagnostics, Label, plain, problem};
 use crate::host::environment::GIT;
-use crate::model::Slave;
+use crate::model::{OfferValue, Secret, SecretSource, Slave};
 use crate::source::{SourceId, Sources, Span};
 
 /// A password shorter than this is guessed.
@@ -36,18 +37,17 @@ const EVERYBODY: [&str; 3] = ["anonymous", "git", "hg"];
 
 /// Checks the slaves' passwords against each other and against what everybody tries.
 pub(super) fn passwords(slaves: &[Slave], diagnostics: &mut Diagnostics) {
-    let mut known: HashMap<&str, &Slave> = HashMap::new();
+    let mut known: HashMap<&SecretSource, &Slave> = HashMap::new();
     for slave in slaves {
-        let password = slave.password.expose();
-        if password.is_empty() {
+        // What is elsewhere is not looked at.
+        let password = slave.password.given().map(Secret::expose);
+        if password == Some("") {
             continue;
         }
-        let lower = password.to_lowercase();
-        if password.chars().count() < SHORTEST || COMMON.contains(&lower.as_str()) || lower == slave.name.to_lowercase()
-        {
+        if password.is_some_and(|password| is_weak(password, &slave.name)) {
             diagnostics.push(problem::Secret::Weak { slave: slave.name.clone() }, slave.password_span);
         }
-        if let Some(first) = known.insert(password, slave) {
+        if let Some(first) = known.insert(&slave.password, slave) {
             let problem = problem::Secret::Shared { slave: slave.name.clone(), other: first.name.clone() };
             let diagnostic = diagnostics.push(problem, slave.password_span);
             if first.password_span != slave.password_span {
@@ -55,6 +55,11 @@ pub(super) fn passwords(slaves: &[Slave], diagnostics: &mut Diagnostics) {
             }
         }
     }
+}
+
+fn is_weak(password: &str, slave: &str) -> bool {
+    let lower = password.to_lowercase();
+    password.chars().count() < SHORTEST || COMMON.contains(&lower.as_str()) || lower == slave.to_lowercase()
 }
 
 /// Checks who can read the fragments: the world through a repository, or every user of the machine.
@@ -73,6 +78,35 @@ pub(super) fn files(fragments: &[(SourceId, Option<Utf8PathBuf>)], sources: &Sou
         }
         if open_to_all(path) {
             diagnostics.push(problem::Secret::Readable { file }, span);
+        }
+    }
+}
+
+/// Checks the files that slaves name in place of passwords, as far as they are on this machine. None is read.
+pub(super) fn named(slaves: &[Slave], diagnostics: &mut Diagnostics) {
+    let mut places: IndexMap<&Utf8Path, Span> = IndexMap::new();
+    for slave in slaves {
+        let own = (&slave.password, slave.password_span);
+        let options = slave.capabilities.values().flatten().flat_map(|offer| offer.options.values());
+        let others = options.filter_map(|option| match &option.value {
+            OfferValue::Secret(source) => Some((source, option.span)),
+            OfferValue::Plain(_) => None,
+        });
+        for (source, span) in std::iter::once(own).chain(others) {
+            if let SecretSource::File { path, .. } = source
+                && path.is_file()
+            {
+                places.entry(path).or_insert(span);
+            }
+        }
+    }
+    let (tracked, _) = tracked(places.keys().copied());
+    for (path, span) in &places {
+        let file = path.to_string();
+        if tracked.iter().any(|tracked| tracked == path) {
+            diagnostics.push(problem::Secret::Tracked { file }, *span);
+        } else if open_to_all(path) {
+            diagnostics.push(problem::Secret::Readable { file }, *span);
         }
     }
 }

@@ -33,14 +33,14 @@ impl Aftermath {
     pub(super) fn on_slave(mut self, slave: &str, notify_on_missing: &[String], secrets: &Secrets) -> Self {
         slave.clone_into(&mut self.origin.slave);
         notify_on_missing.clone_into(&mut self.origin.notify_on_missing);
-        self.origin.environment = environment::clean(None);
+        self.origin.environment = environment::without(environment::clean(None), secrets);
         self.origin.secrets.clone_from(secrets);
         self
     }
 
     /// Programs run as this account, which has no base directory yet.
     pub(super) fn account(&mut self, account: Option<&Account>) {
-        self.origin.environment = environment::clean(account);
+        self.origin.environment = environment::without(environment::clean(account), &self.origin.secrets);
         self.origin.account = account.map(|account| StepUser {
             name: account.name.clone(),
             uid: account.uid,

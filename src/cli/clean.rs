@@ -11,7 +11,7 @@ use super::compile::print;
 use super::execute::site_at;
 use super::farm::{RootArgument, farm_file, read, right};
 use super::machine::state;
-use crate::compile::database_secrets;
+use super::secret::{places, read_all};
 use crate::diagnostic::Failure;
 use crate::host::{account, place};
 use crate::model::{Retention, Secrets, Size, age};
@@ -136,7 +136,8 @@ fn databases(arguments: &Arguments, layout: &Layout, state: &Utf8Path) -> Result
     let secrets = match read(layout) {
         // Plans that came from elsewhere need no farm.
         Err(_) if !arguments.root.is_named() => Secrets::new(),
-        farm => database_secrets(&right(farm?)?.graph),
+        // Which of them are needed is not known: one that cannot be had is missed where it is.
+        farm => read_all(places(&right(farm?)?)),
     };
     let account = account::choose(arguments.user.as_deref())?;
     let mut basedirs: Vec<&Utf8Path> = kept.iter().map(|database| database.basedir.as_path()).collect();

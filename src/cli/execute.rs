@@ -163,7 +163,7 @@ pub(super) fn site_at(
 ) -> Result<Site, Failure> {
     let program = place::program(&place, account.as_ref())?;
     let mut site = Site::new(state, place.basedir.clone());
-    site.environment = environment::clean(account.as_ref());
+    site.environment = environment::without(environment::clean(account.as_ref()), &secrets);
     site.program = program;
     site.secrets = secrets;
     site.account = account.map(|account| StepUser {

@@ -23,6 +23,7 @@ mod rewrite;
 mod run;
 mod runs;
 mod schema;
+mod secret;
 mod slave;
 mod state;
 mod tool;

@@ -5,8 +5,7 @@ use super::aftermath::Aftermath;
 use super::execute::ExecuteArguments;
 use super::farm::{FarmArguments, Pick, farm_file, right};
 use super::machine::{LOCAL, state};
-use super::plan_file::SecretArguments;
-use crate::compile::database_secrets;
+use super::secret::{SecretArguments, places};
 use crate::diagnostic::{Failure, suggest};
 use crate::plan::Plan;
 use crate::runner::{BuilderResult, Outcome, Past, RunResult};
@@ -48,11 +47,11 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let plans = chosen.into_iter().map(|builder| kept_plan(run, builder)).collect::<Result<Vec<_>, _>>()?;
     let needs_secrets = plans.iter().any(|plan| !plan.secrets.is_empty());
-    let secrets = arguments.secrets.of(&plans, || {
+    let secrets = arguments.secrets.of(&plans, arguments.execute.dry_run, || {
         // A slave that was found, not declared, has got a new password since; its plans name none.
         let known = plans.iter().all(|plan| plan.slave != LOCAL);
         let farm = (needs_secrets && known).then(|| super::farm::read(&layout).and_then(right)).transpose()?;
-        Ok(farm.map(|farm| database_secrets(&farm.graph)))
+        Ok(farm.map(|farm| places(&farm)))
     })?;
     let farm = farm_file(&layout)?;
     let slave = plans.first().map_or("", |plan| plan.slave.as_str());

@@ -8,12 +8,13 @@ use super::execute::ExecuteArguments;
 use super::farm::{BuilderArguments, FarmArguments, right};
 use super::machine::{Embedded, LOCAL, local, look, offers, state};
 use super::plan::{Besides, as_found, plans};
-use super::plan_file::{PlanFiles, SecretArguments};
+use super::plan_file::PlanFiles;
 use super::property::{PropertyArguments, complete};
+use super::secret::{SecretArguments, places, read};
 use crate::Compilation;
-use crate::compile::database_secrets;
 use crate::diagnostic::Failure;
 use crate::host::{Account, place};
+use crate::model::Secrets;
 use crate::resolve::Layout;
 use crate::runner::Past;
 
@@ -63,9 +64,9 @@ fn run_files(arguments: &Arguments, files: &PlanFiles) -> Result<Exit, Failure> 
     }
     let plans = files.read()?;
     let layout = arguments.farm.layout();
-    let secrets = arguments.secrets.of(&plans, || {
+    let secrets = arguments.secrets.of(&plans, arguments.execute.dry_run, || {
         let named = arguments.farm.is_named().then(|| super::farm::read(&layout).and_then(right));
-        Ok(named.transpose()?.map(|compilation| database_secrets(&compilation.graph)))
+        Ok(named.transpose()?.map(|compilation| places(&compilation)))
     })?;
     let state = state(arguments.execute.state.as_ref(), Some(&layout.root));
     let account = if arguments.execute.dry_run { None } else { arguments.execute.choose()? };
@@ -97,12 +98,24 @@ fn run_farm(arguments: &Arguments) -> Result<Exit, Failure> {
     let given = arguments.properties.given(&compilation)?;
     let besides = Besides { given: &given, locked: past.as_ref() };
     let plans = complete(plans(&compilation, index, slave, &pick, &besides)?, &pick)?;
-    let secrets = database_secrets(&compilation.graph);
-    let aftermath = Aftermath::of(&layout, &compilation.notify, compilation.keep).on_slave(
-        &slave.name,
-        &slave.notify_on_missing,
-        &secrets,
-    );
+    let aftermath = |secrets| {
+        let wanted = Aftermath::of(&layout, &compilation.notify, compilation.keep);
+        wanted.on_slave(&slave.name, &slave.notify_on_missing, secrets)
+    };
+    // A rehearsal does nothing that needs them.
+    let secrets = match read(places(&compilation), if dry { &[] } else { &plans }) {
+        Ok(secrets) => secrets,
+        Err(failure) => {
+            let mut aftermath = aftermath(&Secrets::new());
+            // Programs that tell of it run as the account, too.
+            if let Ok(account) = account.map_or_else(choose, Ok) {
+                aftermath.account(account.as_ref());
+            }
+            aftermath.end(&state, Some(&failure));
+            return Err(failure);
+        }
+    };
+    let aftermath = aftermath(&secrets);
     let account = match account.map_or_else(choose, Ok) {
         Ok(account) => account,
         Err(failure) => {

@@ -172,6 +172,11 @@ struct KeepOutput {
 
 #[derive(Debug, Subcommand)]
 enum Pg {
+    /// Say whether the server is there, of the right version, and lets databases be made
+    ///
+    /// The server is that of PGHOST, PGPORT, PGUSER and PGPASSWORD, as for psql; its version should be that of PGCLUSTER, if it
+    /// is set. Exits 1, and says which option of the capability to change, where something is wrong.
+    Check,
     /// Create a database; an old one of that name is dropped, whoever is connected to it
     ///
     /// The server is that of PGHOST, PGPORT, PGUSER and PGPASSWORD, as for psql.
@@ -328,6 +333,7 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
             return Ok(if differences.is_empty() { Exit::Fine } else { Exit::Errors });
         }
         Command::Package(command) => command.run()?,
+        Command::Pg(Pg::Check) => pg::check()?,
         Command::Pg(Pg::CreateDatabase(CreateDatabase { database, template })) => {
             pg::create_database(&database, &template)?;
         }

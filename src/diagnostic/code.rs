@@ -111,6 +111,7 @@ pub(super) const CODES: &[Code] = &[
     code("option::unread", Warning, "Nothing reads an option"),
     code("option::unused", Notice, "An option does nothing any more"),
     code("option::value", Error, "An option's value is not of the right kind"),
+    code("secret::ambiguous", Notice, "A password may be the name of a file or of a variable"),
     code("secret::carried", Warning, "A configuration that plans carry has a password in it"),
     code("secret::indented", Error, "A password is part of the value of another option"),
     code("secret::readable", Warning, "Every user of the machine can read a file with passwords"),

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::Account;
+use crate::model::Secrets;
 
 /// Variables of a Python that is the caller's and not the build's.
 const PYTHON: &[&str] =
@@ -57,6 +58,12 @@ pub fn clean(account: Option<&Account>) -> Vec<(OsString, OsString)> {
     }
     variables.push(("PATH".into(), path));
     variables.sort();
+    variables
+}
+
+/// An environment without the variables that secrets came in: a step gets of them what its plan gives it.
+pub fn without(mut variables: Vec<(OsString, OsString)>, secrets: &Secrets) -> Vec<(OsString, OsString)> {
+    variables.retain(|(name, _)| !secrets.values().any(|secret| secret.variable().is_some_and(|own| name == own)));
     variables
 }
 

@@ -10,6 +10,7 @@ pub mod environment;
 pub mod needs;
 pub mod place;
 pub mod probe;
+pub mod secret;
 
 pub use account::Account;
 pub use detect::{Machine, Search, detect};

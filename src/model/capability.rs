@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 
-use super::{Filter, OptionType, Secret, Version};
+use super::{Filter, OptionType, SecretSource, Version};
 use crate::source::Span;
 
 /// What farmout knows of a capability; the built-in ones and a farm's own are the same kind of data.
@@ -155,8 +155,8 @@ pub struct OfferOption {
 pub enum OfferValue {
     /// One that may be seen.
     Plain(String),
-    /// One that must not be.
-    Secret(Secret),
+    /// One that must not be, or where it is.
+    Secret(SecretSource),
 }
 
 /// What a build asks of a slave: a capability, and which versions of it will do.

@@ -13,6 +13,7 @@ mod option;
 mod property;
 mod retention;
 mod secret;
+mod secret_source;
 mod slave;
 mod version;
 
@@ -31,5 +32,6 @@ pub use option::{Declared, DeclaredOptions, OptionType, Value};
 pub use property::{Reference, is_property, no_reference, references};
 pub use retention::{Retention, Size, age};
 pub use secret::{Credentials, Secret, Secrets, credentials, masked, users, without_credentials};
+pub use secret_source::SecretSource;
 pub use slave::{Priority, Slave};
 pub use version::Version;

@@ -8,18 +8,32 @@ use std::ops::Range;
 use indexmap::IndexMap;
 
 /// A value that cannot be displayed, serialised or logged. It has no `Serialize`, and its `Debug` hides it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Secret {
+    value: String,
+    /// The environment variable that it came in.
+    variable: Option<String>,
+}
 
 impl Secret {
     /// Hides `value`.
     pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
+        Self { value: value.into(), variable: None }
+    }
+
+    /// Hides the value of an environment variable, which is not to be handed down.
+    pub fn of_variable(name: &str, value: impl Into<String>) -> Self {
+        Self { value: value.into(), variable: Some(name.to_owned()) }
+    }
+
+    /// The environment variable that it came in, if it did.
+    pub fn variable(&self) -> Option<&str> {
+        self.variable.as_deref()
     }
 
     /// The value itself, for the one place that hands it to a child process or masks it in output.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.value
     }
 }
 

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{Offer, Secret, Version};
+use super::{Offer, SecretSource, Version};
 use crate::source::Span;
 
 /// A build host, from its section in a fragment.
@@ -12,8 +12,8 @@ pub struct Slave {
     pub name: String,
     /// Where its section begins.
     pub span: Span,
-    /// What it shows to a master.
-    pub password: Secret,
+    /// What it shows to a master. Empty where that was not said.
+    pub password: SecretSource,
     /// Where the password stands; the section's name where it has none.
     pub password_span: Span,
     /// What it offers, by capability: versions in the order written.

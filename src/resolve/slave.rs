@@ -2,22 +2,24 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 
 use super::typed::typed;
 use super::{Sheet, requirement};
 use crate::diagnostic::{Diagnostics, Label, problem, suggest};
 use crate::model::{
-    Declaration, Declarations, DeclaredOptions, Offer, OfferOption, OfferValue, OptionType, Priority, Secret, Slave,
-    Value, Version,
+    Declaration, Declarations, DeclaredOptions, Offer, OfferOption, OfferValue, OptionType, Priority, SecretSource,
+    Slave, Value, Version,
 };
-use crate::source::{Span, Text};
+use crate::source::{SourceId, Span, Text};
 use crate::syntax::words::{self, Word};
 
 /// Makes the slaves of all fragments. A slave with a mistake is kept as far as it can be understood, so that it does
-/// not make builders vanish; one without a password is kept too.
+/// not make builders vanish; one without a password is kept too. `files` says where the fragments are.
 pub fn slaves(
     sheets: &[Sheet],
+    files: &[(SourceId, Option<Utf8PathBuf>)],
     options: &DeclaredOptions,
     declarations: &Declarations,
     diagnostics: &mut Diagnostics,
@@ -32,7 +34,8 @@ pub fn slaves(
                 continue;
             }
             known.insert(name.to_owned(), span);
-            slaves.push(Reading { sheet, name, span, options, declarations, unclear: false, diagnostics }.slave());
+            let reading = Reading { sheet, name, span, files, options, declarations, unclear: false, diagnostics };
+            slaves.push(reading.slave());
         }
     }
     slaves
@@ -42,6 +45,7 @@ struct Reading<'a> {
     sheet: &'a Sheet,
     name: &'a str,
     span: Span,
+    files: &'a [(SourceId, Option<Utf8PathBuf>)],
     options: &'a DeclaredOptions,
     declarations: &'a Declarations,
     /// Whether something that the slave offers was not understood.
@@ -70,7 +74,10 @@ impl Reading<'_> {
             name: self.name.to_owned(),
             span: self.span,
             password_span: password.as_ref().map_or(self.span, Text::whole),
-            password: Secret::new(password.map_or(String::new(), |password| password.to_string())),
+            password: password.map_or_else(
+                || SecretSource::parse("", Utf8Path::new("")),
+                |password| self.secret("password", &password, password.whole()),
+            ),
             capabilities,
             unclear,
             max_builds: self.integer("max_builds"),
@@ -224,11 +231,23 @@ impl Reading<'_> {
             }
         }
         let value = if declared.is_some_and(|declared| declared.secret) {
-            OfferValue::Secret(Secret::new(text))
+            OfferValue::Secret(self.secret(key, text, span))
         } else {
             OfferValue::Plain(text.to_owned())
         };
         Some(OfferOption { value, span })
+    }
+
+    /// A secret, or where it is. Relative paths begin where the fragment is.
+    fn secret(&mut self, option: &str, text: &str, span: Span) -> SecretSource {
+        let file = self.files.iter().find(|(id, _)| *id == span.source).and_then(|(_, path)| path.as_deref());
+        let source = SecretSource::parse(text, file.and_then(Utf8Path::parent).unwrap_or(Utf8Path::new("")));
+        if SecretSource::is_ambiguous(text) {
+            let mark = if text.starts_with('@') { '@' } else { '$' };
+            let taken = source.given().is_some();
+            self.diagnostics.push(problem::Secret::Ambiguous { option: option.to_owned(), mark, taken }, span);
+        }
+        source
     }
 
     /// Plain properties such as `pg_version` become capabilities. Gives the names of all such properties.

@@ -13,8 +13,8 @@ use super::super::farm::{BuilderArguments, Pick, right};
 use super::super::machine::{self, LOCAL};
 use super::super::plan::{Besides, plans};
 use super::super::property::{PropertyArguments, complete};
+use super::super::secret::{places, read};
 use crate::Compilation;
-use crate::compile::database_secrets;
 use crate::diagnostic::Failure;
 use crate::host::Machine;
 use crate::mirror::identity;
@@ -130,18 +130,21 @@ impl Farm {
         complete(plans(&self.compilation, self.slave, slave, &pick, &besides)?, &pick)
     }
 
-    /// What steps of its plans need and no plan has.
-    pub(super) fn secrets(&self) -> Secrets {
-        database_secrets(&self.compilation.graph)
+    /// What steps of these plans need and no plan has. It is read each time: a password may have changed since.
+    ///
+    /// # Errors
+    /// One is not where it should be.
+    pub(super) fn secrets(&self, plans: &[Plan]) -> Result<Secrets, Failure> {
+        read(places(&self.compilation), plans)
     }
 
     /// What comes with a run of this farm's.
-    pub(super) fn aftermath(&self) -> Aftermath {
+    pub(super) fn aftermath(&self, secrets: &Secrets) -> Aftermath {
         let slave = &self.compilation.graph.farm.slaves[self.slave];
         Aftermath::of(&self.layout, &self.compilation.notify, self.compilation.keep).on_slave(
             &slave.name,
             &slave.notify_on_missing,
-            &self.secrets(),
+            secrets,
         )
     }
 

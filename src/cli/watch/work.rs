@@ -8,7 +8,7 @@ use super::farm::Farm;
 use super::tell;
 use crate::diagnostic::Failure;
 use crate::host::{Account, place};
-use crate::model::Trigger;
+use crate::model::{Secrets, Trigger};
 use crate::report::duration;
 use crate::runner::{self, Event, Options, Outcome, RunResult};
 use crate::watch::Order;
@@ -31,13 +31,15 @@ pub(super) fn carry_out(order: &Order, farm: &Farm, manner: &Manner) -> Result<R
     let plans = farm.plans(&order.build, &manner.properties)?;
     let longest = plans.iter().map(|plan| plan.directory.as_str()).max_by_key(|directory| directory.len());
     place::check(&manner.state, farm.slave(), longest.unwrap_or_default(), manner.account.as_ref())?;
-    let mut aftermath = farm.aftermath();
+    let secrets = farm.secrets(&plans);
+    let mut aftermath = farm.aftermath(secrets.as_ref().unwrap_or(&Secrets::new()));
     aftermath.account(manner.account.as_ref());
     let changes = order.changes.iter().map(|change| change.as_ref().clone()).collect();
     let trigger = Trigger { request: order.request.clone(), changes, wish: order.wish.clone() };
     let (retries, jobs) = (manner.retries, manner.jobs);
     let options = Options { retries, jobs, trigger: Some(trigger), ..Options::default() };
-    let ran = site(farm.secrets(), &manner.state, farm.slave(), manner.account.clone()).and_then(|mut site| {
+    let place = |secrets| site(secrets, &manner.state, farm.slave(), manner.account.clone());
+    let ran = secrets.and_then(place).and_then(|mut site| {
         site.log_limit = aftermath.log_limit().or(site.log_limit);
         aftermath.begin(&site)?;
         runner::run(&plans, &site, &options, &mut |entry| {

@@ -7,6 +7,7 @@ use super::{Wording, word};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the wording below says what each is")]
 pub enum Secret {
+    Ambiguous { option: String, mark: char, taken: bool },
     Carried,
     Indented { option: String },
     Readable { file: String },
@@ -20,6 +21,22 @@ impl Secret {
     /// The words for it.
     pub(super) fn wording(&self) -> Wording {
         match self {
+            Self::Ambiguous { option, mark, taken: false } => word(
+                "secret::ambiguous",
+                Notice,
+                &format!("`{option}` begins with `{mark}`, and names a file that holds the password"),
+                "is this a file, or the password?",
+                "write `@./NAME` for a file beside this one, and `@@` for the `@` of a password",
+            ),
+            Self::Ambiguous { option, mark, taken: true } => word(
+                "secret::ambiguous",
+                Notice,
+                &format!("`{option}` begins with `{mark}`, and is taken as it stands"),
+                "no name of a file or of a variable",
+                &format!(
+                    "write `{mark}{mark}` for the `{mark}` of a password; `@PATH` is a file, and `$NAME` a variable, in capitals"
+                ),
+            ),
             Self::Carried => word(
                 "secret::carried",
                 Warning,

@@ -100,11 +100,7 @@ fn ask(python: &Path, directory: &Path) -> Result<Answer, Error> {
 
 /// The version of the server that the environment names. A build need not have one.
 fn server() -> Option<String> {
-    let mut connection = Server::from_environment().ok()?.connect().ok()?;
-    let row = connection.client.query_one("SHOW server_version", &[]).ok()?;
-    let version: String = row.get(0);
-    // Debian adds its own: `15.18 (Debian 15.18-0+deb12u1)`.
-    version.split_whitespace().next().map(str::to_owned)
+    Some(Server::from_environment().ok()?.connect().ok()?.release)
 }
 
 fn write(path: &Path, inventory: &Inventory) -> Result<(), Error> {

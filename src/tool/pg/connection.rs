@@ -1,6 +1,8 @@
 //! The environment's PG variables in, a connection to the maintenance database out.
 
 use std::env;
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,12 +10,17 @@ use postgres::config::SslMode;
 use postgres::error::SqlState;
 use postgres::{Client, Config, NoTls};
 
-use super::Error;
+use super::error::said;
+use super::obstacle::Refusal;
+use super::{Error, Obstacle};
 
 /// Databases that every server has, in the order in which they are tried for maintenance.
 pub(super) const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
 /// Where servers put their sockets when nobody says: Debian and Red Hat, and as PostgreSQL itself does.
 const SOCKET_DIRECTORIES: [&str; 2] = ["/var/run/postgresql", "/tmp"];
+
+/// More sockets than this in one directory are not looked at.
+const MOST: usize = 64;
 
 /// A server and who connects to it, as libpq reads them from the environment.
 #[derive(Clone)]
@@ -65,10 +72,7 @@ impl Server {
 
     /// The user that a server takes this process for: the operating system's.
     pub(super) fn own_user() -> Result<String, Error> {
-        match nix::unistd::User::from_uid(nix::unistd::geteuid()) {
-            Ok(Some(user)) => Ok(user.name),
-            _ => Err(Error::NoUser),
-        }
+        account().ok_or(Error::NoUser)
     }
 
     /// The server with this socket, for a user who needs no password.
@@ -98,10 +102,66 @@ impl Server {
         if client.as_ref().is_err_and(missing) {
             client = config.dbname(MAINTENANCE[1]).connect(NoTls);
         }
-        let mut client =
-            client.map_err(|error| Error::Connect { server: self.shown(), user: self.user.clone(), error })?;
-        let version: String = client.query_one("SHOW server_version_num", &[])?.try_get(0)?;
-        Ok(Connection { client, version: version.parse().unwrap_or(0), user: self.user.clone() })
+        let mut client = client.map_err(|error| self.obstacle(&error))?;
+        let show = |client: &mut Client, name: &str| -> Result<String, postgres::Error> {
+            client.query_one(&format!("SHOW {name}"), &[])?.try_get(0)
+        };
+        let number = show(&mut client, "server_version_num")?;
+        // Debian adds its own: `15.18 (Debian 15.18-0+deb12u1)`.
+        let release = show(&mut client, "server_version")?;
+        let release = release.split_whitespace().next().unwrap_or_default().to_owned();
+        Ok(Connection { client, version: number.parse().unwrap_or(0), release, user: self.user.clone() })
+    }
+
+    /// Why nobody was let in.
+    fn obstacle(&self, error: &postgres::Error) -> Obstacle {
+        let (server, user) = (self.shown(), &self.user);
+        if let Some(refusal) = error.as_db_error() {
+            let said = refusal.message();
+            let refusal = Refusal { code: refusal.code().code(), routine: refusal.routine(), said };
+            return Obstacle::of(
+                refusal,
+                server,
+                user,
+                &account().unwrap_or_else(|| "somebody without a name".to_owned()),
+            );
+        }
+        let source = std::error::Error::source(error);
+        let kind = source.and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
+        let socket = self.host.starts_with('/');
+        match kind {
+            Some(io::ErrorKind::NotFound) if socket && !Path::new(&self.host).is_dir() => {
+                Obstacle::NoSocketDirectory { directory: self.host.clone() }
+            }
+            Some(io::ErrorKind::NotFound) if socket => {
+                Obstacle::NoSocket { directory: self.host.clone(), port: self.port, found: self.neighbours() }
+            }
+            Some(io::ErrorKind::PermissionDenied) if socket => Obstacle::Closed { server },
+            Some(io::ErrorKind::ConnectionRefused) => Obstacle::Refused { server },
+            Some(io::ErrorKind::TimedOut) => Obstacle::Silent { server },
+            // The resolver's failures are of no kind.
+            Some(_) if said(error).starts_with("failed to lookup") => Obstacle::NoHost { host: self.host.clone() },
+            None if self.password.is_none() && said(error) == "password missing" => {
+                Obstacle::NoPassword { server, user: user.clone() }
+            }
+            _ => Obstacle::Other { server, user: user.clone(), said: said(error) },
+        }
+    }
+
+    /// The ports of the other sockets in the directory of this one at which somebody listens.
+    pub(super) fn neighbours(&self) -> Vec<u16> {
+        let names = std::fs::read_dir(&self.host).into_iter().flatten().flatten().map(|entry| entry.file_name());
+        let port = |name: std::ffi::OsString| name.to_str()?.strip_prefix(".s.PGSQL.")?.parse::<u16>().ok();
+        let listens = |port: &u16| UnixStream::connect(Path::new(&self.host).join(format!(".s.PGSQL.{port}"))).is_ok();
+        let others = names.filter_map(port).filter(|port| *port != self.port);
+        let mut ports: Vec<u16> = others.take(MOST).filter(listens).collect();
+        ports.sort_unstable();
+        ports
+    }
+
+    /// The server beside this one, at another port. It may be anybody's, who is not to be told the password.
+    pub(super) fn beside(&self, port: u16) -> Self {
+        Self { port, password: None, timeout: Duration::from_secs(2), ..self.clone() }
     }
 
     /// The server for people: its socket, or host and port.
@@ -120,8 +180,16 @@ pub struct Connection {
     pub client: Client,
     /// The server's version as a number: 90224 for 9.2.24, 150008 for 15.8.
     pub version: u32,
+    /// The same as people write it.
+    pub release: String,
     /// Who is connected.
     pub user: String,
+}
+
+/// Who this process is to the system.
+fn account() -> Option<String> {
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid());
+    user.ok().flatten().map(|user| user.name)
 }
 
 /// Quotes a name for SQL.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use postgres::error::SqlState;
 
+use super::check::{examine, may_create};
 use super::connection::quoted;
 use super::{Connection, Error, Server};
 use crate::tool::say;
@@ -26,7 +27,8 @@ pub fn create_database(database: &str, template: &str) -> Result<(), Error> {
         return Err(Error::OwnTemplate(database.to_owned()));
     }
     let server = Server::from_environment()?;
-    let mut connection = server.connect()?;
+    let mut connection = examine(&server)?;
+    may_create(&mut connection)?;
     let exists = has_database(&mut connection, template)?;
     if !exists {
         return Err(Error::NoTemplate { template: template.to_owned(), databases: databases(&mut connection)? });
@@ -48,7 +50,8 @@ pub fn create_database(database: &str, template: &str) -> Result<(), Error> {
                 return Err(Error::TemplateInUse { template: template.to_owned(), sessions });
             }
             Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
-                return Err(refused(&mut connection, template, error));
+                // It may create databases: what it may not is to copy this one.
+                return Err(Error::NotCopyable { template: template.to_owned(), user: connection.user, error });
             }
             _ => return Err(Error::Sql(error)),
         }
@@ -161,14 +164,6 @@ fn sessions(connection: &mut Connection, database: &str) -> Result<Vec<String>, 
 /// PostgreSQL 9.2 renamed it.
 fn pid_column(connection: &Connection) -> &'static str {
     if connection.version < 90_200 { "procpid" } else { "pid" }
-}
-
-/// The server said no to CREATE DATABASE: is it the right to create, or the right to copy?
-fn refused(connection: &mut Connection, template: &str, error: postgres::Error) -> Error {
-    let sql = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user";
-    let may = connection.client.query_one(sql, &[]).and_then(|row| row.try_get::<_, bool>(0)).unwrap_or(false);
-    let user = connection.user.clone();
-    if may { Error::NotCopyable { template: template.to_owned(), user, error } } else { Error::NoCreateDb { user } }
 }
 
 #[cfg(test)]

@@ -3,21 +3,12 @@
 use std::io;
 
 use super::connection::quoted;
+use super::obstacle::Obstacle;
 use crate::diagnostic::Failure;
 
 /// A database or a cluster that could not be made or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody answers at the address, or it does not let us in.
-    #[error("cannot connect to PostgreSQL at {server} as {user}: {}", said(error))]
-    Connect {
-        /// The socket, or host and port.
-        server: String,
-        /// The database user.
-        user: String,
-        /// What the client library says.
-        error: postgres::Error,
-    },
     /// Encryption is asked for.
     #[error("PGSSLMODE={0} asks for an encrypted connection, which this command cannot make")]
     Encryption(String),
@@ -45,12 +36,6 @@ pub enum Error {
     /// A name that the server would cut or refuse.
     #[error("`{0}` cannot be a database's name: it must have 1 to 63 bytes")]
     Name(String),
-    /// No right to create databases.
-    #[error("the database user {user} may not create databases")]
-    NoCreateDb {
-        /// The database user.
-        user: String,
-    },
     /// A program of PostgreSQL is not where it should be.
     #[error("there is no {program} in {place}")]
     NoProgram {
@@ -93,6 +78,9 @@ pub enum Error {
     /// A variable that should hold a number.
     #[error("{0}={1} is not a number in range")]
     Number(&'static str, String),
+    /// The server is not there, does not let us in, or is another one than the slave says.
+    #[error(transparent)]
+    Obstacle(#[from] Obstacle),
     /// A database as its own template.
     #[error("`{0}` cannot be made from itself")]
     OwnTemplate(String),
@@ -156,7 +144,7 @@ pub enum Error {
 }
 
 /// All that the client library says: its own words are only "db error" or "error connecting to server".
-fn said(error: &postgres::Error) -> String {
+pub(super) fn said(error: &postgres::Error) -> String {
     match error.as_db_error() {
         Some(error) => match error.detail() {
             Some(detail) => format!("{} ({detail})", error.message()),
@@ -195,13 +183,6 @@ impl From<Error> for Failure {
 fn help(error: &Error) -> Option<String> {
     let fixed = |text: &str| Some(text.to_owned());
     match error {
-        Error::Connect { error, user, .. } if error.as_db_error().is_some() => Some(format!(
-            "the server is there and does not let {user} in: check PGUSER, PGPASSWORD and the server's pg_hba.conf, or make the user:\n{}",
-            role(user)
-        )),
-        Error::Connect { .. } => fixed(
-            "is the server running? PGHOST (a host, or a socket's directory) and PGPORT say where it is: they are the slave's `host` and `port`",
-        ),
         Error::Encryption(_) => fixed("use a Unix socket or a private network, and unset PGSSLMODE"),
         Error::Foreign(_) => fixed("give a directory that does not exist yet"),
         Error::File { .. } => fixed("does the directory belong to the user of this slave?"),
@@ -212,7 +193,6 @@ fn help(error: &Error) -> Option<String> {
             fixed("nobody is connected to it any more: try again, and look at pg_prepared_xacts")
         }
         Error::Name(_) => fixed("PostgreSQL cuts longer names without a word: shorten the slave's `db_prefix`"),
-        Error::NoCreateDb { user } => Some(format!("as a superuser: {};", create_db(user))),
         Error::NoProgram { .. } => {
             fixed("give the directory of PostgreSQL's server programs, on Debian /usr/lib/postgresql/MAJOR/bin")
         }
@@ -233,6 +213,7 @@ fn help(error: &Error) -> Option<String> {
             fixed("run it as the slave's own user, as in `setpriv --reuid=USER --regid=USER --clear-groups …`")
         }
         Error::SocketPath { .. } => fixed("give a shorter --socket-dir, as in /tmp/farmout-USER"),
+        Error::Obstacle(obstacle) => Some(obstacle.help()),
         Error::Number(..)
         | Error::OwnTemplate(_)
         | Error::Precious(_)
@@ -242,12 +223,4 @@ fn help(error: &Error) -> Option<String> {
         | Error::Unanswered { .. }
         | Error::Version { .. } => None,
     }
-}
-
-fn create_db(user: &str) -> String {
-    format!("ALTER ROLE {} CREATEDB", quoted(user))
-}
-
-fn role(user: &str) -> String {
-    format!("CREATE ROLE {} LOGIN CREATEDB;", quoted(user))
 }
