@@ -43,6 +43,7 @@ mod save;
 mod schedule;
 mod session;
 mod site;
+mod source;
 mod state;
 mod step;
 pub(crate) mod stray;
