@@ -9,6 +9,7 @@ mod active;
 mod before;
 mod builder;
 mod caches;
+mod calls;
 mod capped;
 mod check;
 mod choice;
@@ -52,6 +53,7 @@ mod workspace;
 
 pub use before::{Ended, history};
 pub use caches::{Cache, remove_caches};
+pub(crate) use calls::Call;
 pub use clean::{Cleaned, Keep, Removed, Spared, clean};
 pub use databases::{Database, databases, remove_databases};
 pub use event::{Cause, Entry, Event, FORMAT, Planned, Stream};
