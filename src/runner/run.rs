@@ -91,7 +91,12 @@ pub fn run(
         builders: order.iter().map(planned).collect(),
         trigger: options.trigger.clone(),
     });
-    state.point_at(&id).map_err(told)?;
+    if let Err(error) = state.point_at(&id) {
+        // As if it had not begun.
+        let _ = std::fs::remove_dir_all(&folder);
+        at_work.end();
+        return Err(told(error));
+    }
     let run = Run { session: &session, state: &state, readers, id: &id, plans, order: &order, befores: &befores, room };
     let results = run.perform();
     let interrupted = session.requests() >= 1;
