@@ -3,15 +3,28 @@
 
 use std::fmt::Arguments;
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Nobody listens: to say something would be to wait for ever.
+static UNHEARD: AtomicBool = AtomicBool::new(false);
+
+/// Says nothing from now on.
+pub(crate) fn give_up() {
+    UNHEARD.store(true, Ordering::Relaxed);
+}
 
 /// Says a line on standard output.
 pub(crate) fn out(words: Arguments<'_>) {
-    let _ = writeln!(anstream::stdout(), "{words}");
+    if !UNHEARD.load(Ordering::Relaxed) {
+        let _ = writeln!(anstream::stdout(), "{words}");
+    }
 }
 
 /// Says a line on standard error.
 pub(crate) fn err(words: Arguments<'_>) {
-    let _ = writeln!(anstream::stderr(), "{words}");
+    if !UNHEARD.load(Ordering::Relaxed) {
+        let _ = writeln!(anstream::stderr(), "{words}");
+    }
 }
 
 /// Says a line on standard output, formatted.

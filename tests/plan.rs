@@ -93,6 +93,14 @@ fn every_kind_of_source_is_planned() {
     // The rest is the same for all of them, and shown elsewhere.
     let fetches = plans.split("\n\n").filter(|part| part.contains(" on quay") || part.starts_with("  fetch"));
     snapshot!("plan-sources", fetches.collect::<Vec<_>>().join("\n\n"));
+    // What no other attempt can fetch is known to each that depends on another machine.
+    let written = plan_sources(&[&given[..], &["--format", "yaml"]].concat());
+    let plans = serde_yaml::Deserializer::from_str(&text(&written.stdout))
+        .map(|plan| <farmout::plan::Plan as serde::Deserialize>::deserialize(plan).unwrap())
+        .collect::<Vec<_>>();
+    let fetches = plans.iter().flat_map(|plan| &plan.steps).filter(|step| step.name == "fetch" && step.infrastructure);
+    let permanent: Vec<_> = fetches.map(|step| step.permanent.as_slice()).collect();
+    assert!(permanent.len() >= 5 && permanent.iter().all(|statuses| *statuses == [2, 3]), "{permanent:?}");
     let output = plan_sources(&["hgtag", "--format", "json", "--property", "buildout-tag=1.2"]);
     let plan: farmout::plan::Plan = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(plan.properties["buildout-tag"], "1.2");

@@ -191,6 +191,33 @@ fn a_program_that_hangs_can_be_interrupted() {
 }
 
 #[test]
+fn a_program_whose_farmout_was_killed_ends_with_the_next_run() {
+    let told = Told::new("  - {on: [failure], each: builder, command: [./hang.sh]}\n");
+    told.program(
+        "hang.sh",
+        "#!/bin/sh\nsetsid sleep 1000 &\necho $! >> OUT/pid\nenv -i sleep 1000 &\necho $! >> OUT/pid\nwait\n",
+    );
+    told.ends(1, 0);
+    let mut runner = Runner::start(told.farm.farmout(&["run", "--only", "verdict"]));
+    let pids = || fs::read_to_string(told.out().join("pid")).unwrap_or_default();
+    eventually("the program is called", || pids().lines().count() == 2);
+    let sleeps = |pid: &&str| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"sleep"));
+    let alive = || pids().lines().filter(sleeps).count();
+    let notes = || {
+        let names = fs::read_dir(told.farm.state().join("active")).unwrap().map(|entry| entry.unwrap().path());
+        names.filter(|path| path.extension().is_some_and(|extension| extension == "call")).count()
+    };
+    assert!(runner.is_running());
+    runner.signal(Signal::SIGKILL);
+    runner.wait();
+    assert_eq!((alive(), notes()), (2, 1));
+    told.ends(0, 0);
+    told.run().exits(0);
+    eventually("nothing is left of the program", || alive() == 0);
+    assert_eq!(notes(), 0);
+}
+
+#[test]
 fn a_slave_that_cannot_be_used_is_told_of() {
     let told = Told::new(
         "  - {on: [missing], command: [./tell.sh]}

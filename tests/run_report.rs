@@ -49,6 +49,32 @@ fn a_report_made_later_is_the_one_that_was_said() {
 }
 
 #[test]
+fn builders_do_not_wait_for_somebody_who_reads_what_is_said() {
+    let farm = Farm::empty();
+    let much = "head -c 10000000 /dev/zero | tr '\\0' x | fold -w 99";
+    farm.write("plans.yaml", &(plan("one", much) + &plan("two", "echo two")));
+    let result = farm.state().join("latest/result.json");
+    let run = |jobs| farm.farmout(&["run", "plans.yaml", "--verbose", "-j", jobs]);
+    for jobs in ["1", "2"] {
+        let mut runner = Runner::start(run(jobs));
+        eventually("the run has a result", || result.exists());
+        assert!(runner.is_running(), "there is more to say");
+        runner.signal(Signal::SIGINT);
+        runner.wait().exits(130);
+        assert_eq!(farm.result()["outcome"], "success");
+        fs::remove_file(farm.state().join("latest")).unwrap();
+    }
+    let late = run("1").stdout(std::process::Stdio::piped()).spawn().unwrap();
+    eventually("the run has a result", || result.exists());
+    let late = Ran::from(late.wait_with_output().unwrap()).exits(0);
+    let parts =
+        [" test (2 of 3)", "bytes are not shown here", "ok        test ", "[2/2] two\n", "logs and result.json: "];
+    let places: Vec<_> =
+        parts.iter().map(|part| late.out.find(part).unwrap_or_else(|| panic!("no `{part}`"))).collect();
+    assert!(places.is_sorted(), "{places:?}");
+}
+
+#[test]
 fn runs_can_be_looked_at_where_nothing_can_be_written() {
     let farm = farm();
     let ran = farm.run(&["run", "plans.yaml"]).exits(1);

@@ -60,6 +60,7 @@ impl Aftermath {
             return Ok(());
         }
         self.origin.account.clone_from(&site.account);
+        self.origin.state = Some(site.state.clone());
         // Without it nothing is known to be fixed.
         let history = runner::history(&site.state).unwrap_or_default();
         self.notifier = Some(Notifier::start(&self.rules, self.origin.clone(), &history)?);
@@ -74,10 +75,11 @@ impl Aftermath {
     }
 
     /// The run is over, or could not begin. What goes wrong from here on changes no result.
-    pub(super) fn end(self, state: &Utf8Path, failure: Option<&Failure>) {
+    pub(super) fn end(mut self, state: &Utf8Path, failure: Option<&Failure>) {
         let begun = self.notifier.as_ref().is_some_and(Notifier::has_begun);
         let mut problems = self.notifier.map(Notifier::finish).unwrap_or_default();
         if let Some(failure) = failure.filter(|_| !begun) {
+            self.origin.state = Some(state.to_owned());
             problems.extend(notify::missing(&self.rules, self.origin, failure));
         }
         if failure.is_none() && self.keep.is_limited() {

@@ -1,6 +1,7 @@
 //! Plans to a run of this machine's: whom steps run as, where, with which secrets, and how. For the commands that build.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -13,8 +14,12 @@ use crate::host::{Account, account, environment, place};
 use crate::model::Secrets;
 use crate::plan::Plan;
 use crate::render::preview;
-use crate::report::{Manner, Style, Terminal};
-use crate::runner::{self, Event, RunResult, Site, StepUser};
+use crate::report::{Aside, Manner, Style, Terminal};
+use crate::runner::{self, Event, Requests, Site, StepUser};
+use crate::say;
+
+/// How long a run that was asked to stop waits for somebody who does not read what is said.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How builders are run.
 #[derive(Debug, clap::Args)]
@@ -101,7 +106,7 @@ impl ExecuteArguments {
         }
         let ran = self.run(plans, secrets, state, account, &options, &mut aftermath);
         aftermath.end(state, ran.as_ref().err());
-        Ok(ran?.exit())
+        ran
     }
 
     fn run(
@@ -112,7 +117,7 @@ impl ExecuteArguments {
         account: Option<Account>,
         options: &runner::Options,
         aftermath: &mut Aftermath,
-    ) -> Result<RunResult, Failure> {
+    ) -> Result<Exit, Failure> {
         aftermath.account(account.as_ref());
         let slave = plans.first().map_or("", |plan| plan.slave.as_str());
         let longest = plans.iter().map(|plan| plan.directory.as_str()).max_by_key(|directory| directory.len());
@@ -121,20 +126,50 @@ impl ExecuteArguments {
         site.log_limit = aftermath.log_limit().or(site.log_limit);
         aftermath.begin(&site)?;
         let manner = Manner { verbose: self.verbose, colour: coloured(), style: Style::of_output(true) };
-        let mut report = Terminal::new(std::io::stdout(), manner);
+        let told = Told::start(manner)?;
         let mut begun = None;
         let result = runner::run(plans, &site, options, &mut |entry| {
             if let Event::RunStarted { folder, .. } = &entry.event {
                 begun = Some(folder.clone());
             }
-            report.observe(entry);
+            told.report.observe(entry);
             aftermath.observe(entry);
         });
         // What is at work is off the screen before anything else is said.
-        drop(report);
+        let heard = told.finish();
         let reported = begun.map_or(Ok(()), |folder| write_all(&self.report, &folder));
         let result = result?;
-        reported.map(|()| result)
+        reported.map(|()| if heard { result.exit() } else { Exit::Interrupted })
+    }
+}
+
+/// What is said of a run on standard output while it is at work.
+struct Told {
+    report: Aside,
+    requests: Requests,
+}
+
+impl Told {
+    fn start(manner: Manner) -> Result<Self, Failure> {
+        let started = || {
+            let requests = Requests::listen()?;
+            let mut terminal = Terminal::new(std::io::stdout(), manner);
+            Ok(Self { report: Aside::start(move |entry| terminal.observe(entry))?, requests })
+        };
+        started().map_err(|error: std::io::Error| Failure::error(format!("cannot report what happens: {error}")))
+    }
+
+    /// Waits until all is said. Where nobody reads it, the next request to stop ends that, and one that came before does after
+    /// a while. Whether all is said; if not, nothing is from now on.
+    fn finish(self) -> bool {
+        let Self { report, requests } = self;
+        let before = requests.count();
+        let give_up = |stalled| requests.count() > before || (before > 0 && stalled >= PATIENCE);
+        let heard = report.finish(&give_up);
+        if !heard {
+            say::give_up();
+        }
+        heard
     }
 }
 

@@ -1,6 +1,5 @@
 //! `farmout log`: what the steps of a builder have written, as it was written.
 
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use super::report::ignore_closed;
 use super::rerun::kept_plan;
 use super::state::StateArguments;
 use crate::diagnostic::{Failure, suggest};
-use crate::runner::{self, BuilderResult, JournalReader, Log, Logs, Outcome, Progress, Recorded};
+use crate::runner::{self, BuilderResult, GrowingLog, JournalReader, Log, Logs, Outcome, Progress, Recorded};
 
 /// Between two looks at a run at work.
 const LOOK: Duration = Duration::from_millis(100);
@@ -171,21 +170,21 @@ impl Show<'_> {
     }
 
     /// Shows what of a log has not been shown yet.
-    fn more(&mut self, log: &Log, open: &mut Option<File>) -> io::Result<()> {
+    fn more(&mut self, log: &Log, open: &mut Option<GrowingLog>) -> io::Result<()> {
         let path = self.folder.join(log.name());
-        let file = match open {
-            Some(file) => file,
-            None => match File::open(&path) {
+        let open = match open {
+            Some(open) => open,
+            None => match GrowingLog::open(&path) {
                 // One that has only begun may not have it yet.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                file => {
+                opened => {
                     self.head(log)?;
-                    open.insert(file.map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?)
+                    open.insert(opened.map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?)
                 }
             },
         };
         let mut counted = Counted { out: &mut self.out, last: None };
-        io::copy(file, &mut counted)?;
+        open.more(log.ended, &mut counted)?;
         if let Some(last) = counted.last {
             self.ends_line = last == b'\n';
         }

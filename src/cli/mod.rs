@@ -42,6 +42,8 @@ pub enum Exit {
     Errors = 1,
     /// Wrong use, or files that cannot be read.
     Misuse = 2,
+    /// Something that was looked for elsewhere is not there, and will not be if it is looked for again.
+    Absent = 3,
     /// Stopped by the user.
     Interrupted = 130,
 }

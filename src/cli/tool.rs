@@ -17,7 +17,8 @@ use server::{ReleasePort, ReservePort, Server, WaitPort};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "They run as an unprivileged user in a build's directory, and what they print is for the reader of the \
-    step's log.\nExit codes: 0 fine, 1 it did not work, 2 wrong use or unreadable files, 130 interrupted."
+    step's log.\nExit codes: 0 fine, 1 it did not work, 2 wrong use or unreadable files, 3 what a fetch \
+    wants is not there, 130 interrupted."
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -43,6 +44,9 @@ enum Command {
     /// What --dists or an egg in --eggs-directory has is not asked of the package index; the PIP_* variables of the environment count.
     Bootstrap(Bootstrap),
     /// Put what a repository or an archive has into a directory
+    ///
+    /// Exits 3 where the repository or the archive was reached and lacks what is wanted, such as the branch, so that it is of no
+    /// use to try again, and 1 for all else that goes wrong, such as a server that does not answer.
     #[command(subcommand)]
     Fetch(fetch::Command),
     /// Write down what a build is made of: interpreter, PostgreSQL, distributions, revisions

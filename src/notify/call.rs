@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use std::io::{self, Read, Seek as _, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -17,6 +16,7 @@ use nix::unistd::Uid;
 use super::Origin;
 use crate::group::{self, ProcessId};
 use crate::report::duration;
+use crate::runner::Call;
 use crate::runner::stray::{self, Mark};
 
 /// How long a program that was asked to end may take before it is killed.
@@ -62,20 +62,20 @@ pub(super) fn call(
     daemons: Daemons,
     stop: &dyn Fn() -> bool,
 ) -> Result<(), Trouble> {
-    static CALLS: AtomicUsize = AtomicUsize::new(0);
     let failed = |error: io::Error| Trouble::Failed(error.to_string());
-    let mark = Mark::call(CALLS.fetch_add(1, Ordering::Relaxed)).map_err(failed)?;
+    let mut noted = Call::begin(origin.state.as_deref()).map_err(failed)?;
     let mut command = command(origin, run).map_err(Trouble::Failed)?;
     // A file and no pipe: whoever does not read it, or not all of it, keeps nobody waiting.
     let mut file = tempfile::tempfile().map_err(failed)?;
     file.write_all(input).and_then(|()| file.rewind()).map_err(failed)?;
     let (output, writer) = io::pipe().map_err(failed)?;
     command.stdin(file).stdout(writer.try_clone().map_err(failed)?).stderr(writer).process_group(0);
-    command.env(stray::VARIABLE, mark.value());
+    command.env(stray::VARIABLE, noted.mark().value());
     let started = command.spawn();
     // It holds the writing ends of the pipe.
     drop(command);
     let mut child = started.map_err(|error| Trouble::Failed(not_started(origin, run, &error)))?;
+    noted.started(child.id().cast_signed());
     let (tail, done) = follow(output);
     let end = Instant::now() + limit;
     let ended = loop {
@@ -91,7 +91,7 @@ pub(super) fn call(
         std::thread::sleep(GLANCE);
     };
     let stopped = ended.is_some();
-    let mark = (stopped || daemons == Daemons::End).then_some(&mark);
+    let mark = (stopped || daemons == Daemons::End).then_some(noted.mark());
     let status = finish(&mut child, mark, stopped);
     let _ = done.recv_timeout(LINGER);
     match (ended, status) {

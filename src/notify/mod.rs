@@ -31,6 +31,8 @@ pub struct Origin {
     pub environment: Vec<(OsString, OsString)>,
     /// Whom programs run as, if not as farmout's own user.
     pub account: Option<StepUser>,
+    /// The state folder, where calls are noted as long as they last.
+    pub state: Option<Utf8PathBuf>,
     /// Whose values are hidden in all that is sent.
     pub secrets: Secrets,
 }

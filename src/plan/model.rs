@@ -106,6 +106,9 @@ pub struct Step {
     /// worth another attempt.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub infrastructure: bool,
+    /// The exit statuses by which it says that another attempt would end in the same way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permanent: Vec<u8>,
     /// Seconds without output after which the step is killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_timeout: Option<u64>,

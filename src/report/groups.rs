@@ -49,9 +49,11 @@ impl Groups {
         if let Event::BuilderStarted { builder, index, total, .. } = &entry.event {
             self.begin(entry, builder, (*index, *total), output);
         }
-        for line in lines.iter().filter(|line| !matches!(line.part, Part::Head | Part::End)) {
+        for line in lines.iter().filter(|line| line.part != Part::End) {
             let text = alone(line);
             match line.builder.as_ref().and_then(|builder| self.open.get_mut(builder)) {
+                // That of its group says it.
+                Some(_) if line.part == Part::Head => {}
                 Some(Group { kept: Some(kept), .. }) => {
                     // A disk that is full has its say in the run itself.
                     let _ = writeln!(kept, "{}", output.fit(&text));

@@ -1,6 +1,7 @@
 //! Reports: events of a run, or what a run kept, in, text for people out. Nothing here runs anything or is known to what
 //! does.
 
+mod aside;
 mod board;
 mod duration;
 mod excerpt;
@@ -19,6 +20,7 @@ mod written;
 
 use camino::Utf8Path;
 
+pub use aside::Aside;
 pub use duration::duration;
 pub use list::{Summary, table};
 pub use style::Style;

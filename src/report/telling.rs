@@ -107,7 +107,7 @@ impl Teller {
             )),
             Event::BuilderStarted { builder, index, total, folder } => {
                 self.folders.insert(builder.clone(), folder.clone());
-                said.push(line(builder, Part::Head, format!("[{index}/{total}] {BOLD}{builder}{BOLD:#}")));
+                said.push(head(builder, *index, *total));
             }
             Event::Waiting { builder, lock, holder } => {
                 let holder = holder.as_ref().map(|holder| format!(", held by {holder}")).unwrap_or_default();
@@ -140,9 +140,12 @@ impl Teller {
             Event::BuilderFinished { builder, outcome, seconds, reason, .. } => {
                 said.extend(self.flush_skipped(builder));
                 let took = Duration::from_secs_f64(*seconds);
-                // Of one that never began there is no head that the line would stand below.
-                let begun = self.folders.contains_key(builder);
-                let trouble = trouble(*outcome, reason.as_deref()).filter(|_| begun);
+                let trouble = trouble(*outcome, reason.as_deref());
+                if trouble.is_some() && !self.folders.contains_key(builder) {
+                    // One that never began has no head yet that the line could stand below.
+                    let place = self.order.iter().position(|name| name == builder);
+                    said.extend(place.map(|place| head(builder, place + 1, self.order.len())));
+                }
                 let part = if trouble.is_some() { Part::Trouble } else { Part::End };
                 said.push(line(builder, part, end(*outcome, took, reason.as_deref())));
                 self.ended.insert(builder.clone(), (*outcome, took, reason.clone()));
@@ -243,6 +246,10 @@ impl Teller {
         };
         std::iter::once(head).chain(builders.into_iter().map(row)).map(run_line).collect()
     }
+}
+
+fn head(builder: &str, index: usize, total: usize) -> Line {
+    line(builder, Part::Head, format!("[{index}/{total}] {BOLD}{builder}{BOLD:#}"))
 }
 
 fn run_line(text: String) -> Line {

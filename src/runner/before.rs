@@ -196,4 +196,47 @@ mod tests {
         assert_eq!(summary["a"].properties["revision"], "1");
         assert_eq!(summary["b"].expected, None);
     }
+
+    /// Each opens the file for itself, so that to the system's locks they are as different as processes are.
+    #[test]
+    fn nothing_that_is_added_is_lost_to_whoever_makes_the_history_shorter() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = Utf8Path::from_path(folder.path()).unwrap();
+        let ended = |builder: &str| {
+            let mut result = BuilderResult::pending(builder, "b", builder);
+            result.outcome = Some(Outcome::Success);
+            result
+        };
+        let remember = |builder: &str| remember(state, Readers::None, "run", &ended(builder)).unwrap();
+        (0..KEPT).for_each(|_| remember("old"));
+        std::thread::scope(|scope| {
+            let adders: Vec<_> =
+                ["a", "b", "c"].map(|builder| scope.spawn(move || (0..KEPT).for_each(|_| remember(builder)))).into();
+            let mut forgotten = 0;
+            while forgotten < 5 || !adders.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                remember("old");
+                forgotten += compact(state, Readers::None).unwrap();
+            }
+        });
+        let history = history(state).unwrap();
+        for builder in ["a", "b", "c", "old"] {
+            assert_eq!(history.iter().filter(|ended| ended.builder == builder).count(), KEPT, "{builder}");
+        }
+    }
+
+    #[test]
+    fn whoever_waited_for_a_history_that_was_replaced_adds_to_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = Utf8Path::from_path(folder.path()).unwrap();
+        let held = own(state, Readers::None).unwrap();
+        std::thread::scope(|scope| {
+            let adder = scope.spawn(|| own(state, Readers::None).unwrap().write_all(b"new\n").unwrap());
+            // It has the old one open by then, as a rule.
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            Readers::None.save(&state.join(NAME), b"short\n").unwrap();
+            drop(held);
+            adder.join().unwrap();
+        });
+        assert_eq!(std::fs::read_to_string(state.join(NAME)).unwrap(), "short\nnew\n");
+    }
 }

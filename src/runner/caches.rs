@@ -35,7 +35,7 @@ pub fn remove_caches(state: &Utf8Path, homes: &[Utf8PathBuf], rehearse: bool) ->
             // What is no folder is no slave's.
             let Ok(base) = home.enter(&name) else { continue };
             let mut cache = Cache { path: base.path().join(CACHES), size: 0, problem: None };
-            match remove(state, &base, rehearse) {
+            match remove(&base, rehearse, &|| refuse_at_work(state, base.path())) {
                 Ok(Some(size)) => cache.size = size,
                 Ok(None) => continue,
                 Err(problem) => cache.problem = Some(plain(&problem)),
@@ -46,8 +46,8 @@ pub fn remove_caches(state: &Utf8Path, homes: &[Utf8PathBuf], rehearse: bool) ->
     found
 }
 
-/// How large they were; none if there were none.
-fn remove(state: &Utf8Path, base: &Folder, rehearse: bool) -> Result<Option<u64>, String> {
+/// How large they were; none if there were none. They stay where `refuse` says why.
+fn remove(base: &Folder, rehearse: bool, refuse: &dyn Fn() -> Result<(), String>) -> Result<Option<u64>, String> {
     let told = |error: std::io::Error| error.to_string();
     if base.is_link(CACHES) {
         return Err("it is a link, which is not followed".to_owned());
@@ -66,12 +66,12 @@ fn remove(state: &Utf8Path, base: &Folder, rehearse: bool) -> Result<Option<u64>
         }
     }
     if there {
-        refuse_at_work(state, base.path())?;
+        refuse()?;
         size += base.enter(CACHES).and_then(|folder| folder.size()).map_err(told)?;
         if !rehearse {
             base.rename(CACHES, GOING).map_err(told)?;
             // A builder may have begun in between, and not yet looked at them.
-            if let Err(problem) = refuse_at_work(state, base.path()) {
+            if let Err(problem) = refuse() {
                 return Err(match base.rename(GOING, CACHES) {
                     Ok(()) => problem,
                     Err(error) => format!("{problem}; they are in {GOING} now, and go the next time: {error}"),
@@ -98,4 +98,46 @@ fn refuse_at_work(state: &Utf8Path, basedir: &Utf8Path) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Removes the caches of a slave, of which a builder begins between the two looks and does something. What came of it,
+    /// and the names of what is there then.
+    fn with_a_builder_in_between(does: impl Fn(&Utf8Path)) -> (String, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(folder.path()).unwrap();
+        std::fs::create_dir_all(path.join(CACHES).join("eggs")).unwrap();
+        let looks = Cell::new(0);
+        let refuse = || {
+            looks.set(looks.get() + 1);
+            if looks.get() == 1 {
+                return Ok(());
+            }
+            assert!(!path.join(CACHES).exists());
+            does(path);
+            Err("it is at work".to_owned())
+        };
+        let base = Folder::open(path).unwrap();
+        let problem = remove(&base, false, &refuse).unwrap_err();
+        let mut names = base.names().unwrap();
+        names.sort();
+        for name in &names {
+            assert!(path.join(name).read_dir().unwrap().count() == 1, "what is in {name} is there");
+        }
+        (problem, names)
+    }
+
+    #[test]
+    fn a_builder_that_begins_meanwhile_has_its_caches() {
+        assert_eq!(with_a_builder_in_between(|_| {}), ("it is at work".to_owned(), vec![CACHES.to_owned()]));
+        let (problem, names) =
+            with_a_builder_in_between(|base| std::fs::create_dir_all(base.join(CACHES).join("new")).unwrap());
+        assert!(problem.starts_with("it is at work; they are in .buildout-caches.old now, and go the next time: "));
+        assert_eq!(names, [GOING, CACHES]);
+    }
 }

@@ -38,7 +38,7 @@ pub(super) struct Capped {
 impl Capped {
     /// Begins a log at `path`.
     pub(super) fn create(path: &Utf8Path, readers: Readers, limit: Option<u64>) -> io::Result<Self> {
-        let start = Part { file: readers.create(path)?, room: None, bytes: 0 };
+        let start = Part { file: readers.create(path)?, ring: None, bytes: 0 };
         let (path, end, why, tried) = (path.to_owned(), None, String::new(), None);
         Ok(Self { path, readers, limit, start, end, lost: 0, missing: 0, why, tried })
     }
@@ -100,7 +100,9 @@ impl Capped {
             Some(end) => Ok(end),
             end => {
                 let file = self.readers.create(&beside(&self.path))?;
-                Ok(end.insert(Part { file, room: Some(half.max(1)), bytes: 0 }))
+                let ring = Ring { room: half.max(1), start: self.start.bytes };
+                Marks { start: ring.start, begun: 0, done: 0 }.write(&file, ring.room)?;
+                Ok(end.insert(Part { file, ring: Some(ring), bytes: 0 }))
             }
         }
     }
@@ -109,7 +111,7 @@ impl Capped {
     pub(super) fn finish(mut self) -> Option<String> {
         let mut cut = 0;
         if let Some(end) = self.end.take() {
-            cut = end.bytes.saturating_sub(end.room.unwrap_or(u64::MAX));
+            cut = end.bytes.saturating_sub(end.ring.map_or(u64::MAX, |ring| ring.room));
             if let Err(error) = self.join(&end, cut) {
                 return Some(plain(&format!("its log is incomplete: {error}; its end is in {}", beside(&self.path))));
             }
@@ -155,7 +157,8 @@ impl Capped {
     }
 }
 
-fn beside(path: &Utf8Path) -> Utf8PathBuf {
+/// Where the newest bytes of a log are while it is written.
+pub(super) fn beside(path: &Utf8Path) -> Utf8PathBuf {
     Utf8PathBuf::from(format!("{path}.end"))
 }
 
@@ -163,11 +166,49 @@ fn gap(bytes: u64, why: &str) -> String {
     format!("\n[farmout: {bytes} bytes are missing here: {why}]\n")
 }
 
-/// A file of at most `room` bytes that holds the newest ones: the byte number `n` is at `n % room`.
+/// How far the file of the newest bytes has come: what stands behind them in it, for those who read it meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Marks {
+    /// How long the log is that they come behind.
+    pub(super) start: u64,
+    /// How many bytes there are once what is being written is: of older ones those that it takes the place of are lost.
+    pub(super) begun: u64,
+    /// How many there are.
+    pub(super) done: u64,
+}
+
+impl Marks {
+    /// How long they are.
+    pub(super) const LENGTH: u64 = 24;
+
+    fn write(self, file: &File, room: u64) -> io::Result<()> {
+        let bytes = [self.start, self.begun, self.done].map(u64::to_le_bytes).concat();
+        file.write_all_at(&bytes, room)
+    }
+
+    /// Reads those of a file that has room for so many bytes before them.
+    pub(super) fn read(file: &File, room: u64) -> io::Result<Self> {
+        let number = |index: u64| {
+            let mut bytes = [0; 8];
+            file.read_exact_at(&mut bytes, room + 8 * index).map(|()| u64::from_le_bytes(bytes))
+        };
+        Ok(Self { start: number(0)?, begun: number(1)?, done: number(2)? })
+    }
+}
+
+/// What makes a file one of the newest bytes: the byte number `n` is at `n % room`.
+#[derive(Debug, Clone, Copy)]
+struct Ring {
+    room: u64,
+    /// The length of the log before them.
+    start: u64,
+}
+
+/// A file of bytes, of all or of the newest ones.
 #[derive(Debug)]
 struct Part {
     file: File,
-    room: Option<u64>,
+    ring: Option<Ring>,
     /// How many there were.
     bytes: u64,
 }
@@ -188,9 +229,23 @@ impl From<io::Error> for Short {
 impl Part {
     /// Takes the bytes, or the first of them.
     fn put(&mut self, bytes: &[u8]) -> Result<(), Short> {
+        self.mark(self.bytes + bytes.len() as u64);
+        let put = self.put_unmarked(bytes);
+        self.mark(self.bytes);
+        put
+    }
+
+    /// Says how far it has come, and will have. Whoever reads it meanwhile needs that, and nothing else does.
+    fn mark(&self, begun: u64) {
+        if let Some(Ring { room, start }) = self.ring {
+            let _ = Marks { start, begun, done: self.bytes }.write(&self.file, room);
+        }
+    }
+
+    fn put_unmarked(&mut self, bytes: &[u8]) -> Result<(), Short> {
         // Those that would be written over at once are not written.
-        let skipped =
-            self.room.map_or(0, |room| bytes.len().saturating_sub(usize::try_from(room).unwrap_or(usize::MAX)));
+        let room = self.ring.map_or(u64::MAX, |ring| ring.room);
+        let skipped = bytes.len().saturating_sub(usize::try_from(room).unwrap_or(usize::MAX));
         let mut taken = skipped;
         self.bytes += skipped as u64;
         while taken < bytes.len() {
@@ -213,7 +268,8 @@ impl Part {
     /// Gives up the newest bytes.
     fn take_back(&mut self, count: usize) {
         self.bytes -= count as u64;
-        if self.room.is_none() {
+        self.mark(self.bytes);
+        if self.ring.is_none() {
             let _ = self.file.set_len(self.bytes);
         }
     }
@@ -228,7 +284,7 @@ impl Part {
 
     /// Where a byte is, and how many have room from there on.
     fn place(&self, at: u64) -> (u64, u64) {
-        self.room.map_or((at, u64::MAX), |room| (at % room, room - at % room))
+        self.ring.map_or((at, u64::MAX), |Ring { room, .. }| (at % room, room - at % room))
     }
 }
 
@@ -248,7 +304,7 @@ mod tests {
             let sizes = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().metadata().unwrap().len());
             most = most.max(sizes.sum());
         }
-        assert!(limit.is_none_or(|limit| most <= limit), "{most} bytes on the disk");
+        assert!(limit.is_none_or(|limit| most <= limit + Marks::LENGTH), "{most} bytes on the disk");
         let told = log.finish();
         (std::fs::read(&path).unwrap(), told, folder.path().read_dir().unwrap().count())
     }

@@ -2,19 +2,19 @@
 //! Nothing here knows of steps, logs or results.
 
 use std::cell::RefCell;
-use std::io::{self, PipeReader, Read as _};
+use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 use super::account::with_rights_of;
 use super::event::Stream;
 use super::interrupt::Interrupts;
+use super::source::Source;
 use super::stray::{self, AFTERMATH, GLANCE, Mark};
 use crate::group::{self, Handle, ProcessId};
 
@@ -85,11 +85,6 @@ thread_local! {
     /// than starting them.
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; PIECE]);
 }
-/// An output of which as much is there at once is one of many bytes: half of what the kernel keeps until it is read.
-const PLENTY: usize = 32 * 1024;
-/// What the kernel keeps of such an output, where it lets us choose. More would be of little use, and what a user's pipes
-/// hold together is limited.
-const PIPE: i32 = 256 * 1024;
 /// More than a pipe holds, so that what was written before the end is read, and an endless writer is not.
 const LAST_READS: usize = 32;
 
@@ -350,46 +345,6 @@ impl<'a> Supervision<'a> {
             },
         };
         if self.handle.is_some() { next } else { Some(next.map_or(GLANCE, |next| next.min(GLANCE))) }
-    }
-}
-
-/// One of the command's outputs, until it is closed.
-struct Source {
-    stream: Stream,
-    pipe: Option<PipeReader>,
-    /// Whether the kernel was asked for more room.
-    large: bool,
-}
-
-impl Source {
-    /// A new one, and its end for the command.
-    fn new(stream: Stream) -> io::Result<(Self, io::PipeWriter)> {
-        let (pipe, end) = io::pipe()?;
-        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        Ok((Self { stream, pipe: Some(pipe), large: false }, end))
-    }
-
-    /// How many bytes were there: none may mean nothing yet, or never again.
-    fn read(&mut self, buffer: &mut [u8]) -> usize {
-        let Some(pipe) = &mut self.pipe else { return 0 };
-        match pipe.read(buffer) {
-            Ok(0) => self.pipe = None,
-            Ok(count) => {
-                if count >= PLENTY && !self.large {
-                    // A smaller one does too, if the user has many already.
-                    let _ = fcntl(&*pipe, FcntlArg::F_SETPIPE_SZ(PIPE));
-                    self.large = true;
-                }
-                return count;
-            }
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            Err(_) => self.pipe = None,
-        }
-        0
-    }
-
-    fn file(&self) -> Option<BorrowedFd<'_>> {
-        self.pipe.as_ref().map(|pipe| pipe.as_fd())
     }
 }
 

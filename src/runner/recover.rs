@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 
 use super::active::Active;
 use super::builder::{Which, end_strays, perform, tidy};
+use super::calls;
 use super::choice::Providers;
 use super::event::{Cause, Entry, Event};
 use super::folder::Folder;
@@ -61,6 +62,7 @@ pub(super) fn recover_all(session: &Session<'_>, state: &State) -> Result<(), Fa
         }
         recover_one(session, state, &path);
     }
+    calls::end_all(session, state);
     killed::end_all(session, state);
     Ok(())
 }

@@ -31,7 +31,8 @@ use crate::plan::Plan;
 /// The name of a plan in its builder's folder.
 pub(super) const PLAN: &str = "plan.yaml";
 
-/// Runs plans on this machine, all of the same slave, and tells `observer` what happens, from whatever thread it happens in.
+/// Runs plans on this machine, all of the same slave, and tells `observer` what happens, from whatever thread it happens in:
+/// all builders wait until it returns.
 ///
 /// Before them it cleans up after killed runners, as [`super::recover`] does. `SIGINT`, `SIGTERM` and `SIGHUP` end the
 /// current steps and skip what is left, but for steps that always run; a second one ends those too. While it works these
@@ -90,7 +91,12 @@ pub fn run(
         builders: order.iter().map(planned).collect(),
         trigger: options.trigger.clone(),
     });
-    state.point_at(&id).map_err(told)?;
+    if let Err(error) = state.point_at(&id) {
+        // As if it had not begun.
+        let _ = std::fs::remove_dir_all(&folder);
+        at_work.end();
+        return Err(told(error));
+    }
     let run = Run { session: &session, state: &state, readers, id: &id, plans, order: &order, befores: &befores, room };
     let results = run.perform();
     let interrupted = session.requests() >= 1;

@@ -74,7 +74,10 @@ impl State {
     pub(super) fn point_at(&self, id: &str) -> io::Result<()> {
         let aside = self.path.join(format!(".latest-{id}"));
         std::os::unix::fs::symlink(Utf8Path::new("runs").join(id), &aside)?;
-        std::fs::rename(&aside, self.path.join("latest"))
+        std::fs::rename(&aside, self.path.join("latest")).map_err(|error| {
+            let _ = std::fs::remove_file(&aside);
+            io::Error::new(error.kind(), format!("the link `latest` cannot be set: {error}"))
+        })
     }
 }
 

@@ -100,7 +100,10 @@ impl<'a> Work<'a> {
             let number = u32::try_from(retried.len() + 1).unwrap_or(u32::MAX);
             let result = self.attempt(index, step, number);
             let failed = matches!(result.outcome, Outcome::Failure | Outcome::Warnings);
-            if !failed || !step.infrastructure || retried.len() >= self.session.options.retries as usize {
+            let permanent =
+                result.exit.is_some_and(|exit| step.permanent.iter().any(|&status| exit == i32::from(status)));
+            let left = retried.len() < self.session.options.retries as usize;
+            if !failed || !step.infrastructure || permanent || !left {
                 break result;
             }
             let reason = result.reason.clone().unwrap_or_default();

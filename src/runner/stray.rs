@@ -45,13 +45,9 @@ impl Mark {
         Self(format!("{run}/{directory}/"))
     }
 
-    /// The mark of a call of a program that is no step, numbered among those of this process. It begins like no run's id.
-    ///
-    /// # Errors
-    /// The system does not tell about processes.
-    pub(crate) fn call(number: usize) -> io::Result<Self> {
-        let caller = ProcessId::own()?;
-        Ok(Self(format!("call/{}-{}/{number}", caller.pid, caller.start)))
+    /// The mark of a call of a program that is no step, numbered among those of its caller. It begins like no run's id.
+    pub(super) fn call(caller: &ProcessId, number: usize) -> Self {
+        Self(format!("call/{}-{}/{number}", caller.pid, caller.start))
     }
 
     /// The mark of all that works on the mirrors in a directory, whoever started it.

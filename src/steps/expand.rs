@@ -223,6 +223,7 @@ impl Expansion<'_> {
             lock: step.lock.clone(),
             makes_way: step.makes_way,
             infrastructure: step.infrastructure,
+            permanent: step.permanent.clone(),
             // A limit on the whole time that is no longer needs no other.
             idle_timeout: idle.or((!step.write && timeout.is_none_or(|total| total > IDLE)).then_some(IDLE)),
             timeout,

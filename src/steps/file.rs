@@ -33,6 +33,7 @@ const STEP: &[&str] = &[
     "lock",
     "makes-way",
     "infrastructure",
+    "permanent",
     "idle-timeout",
     "timeout",
     "on-failure",
@@ -45,6 +46,9 @@ const FAILURES: [(&str, OnFailure); 4] =
 
 /// What a time limit should be.
 const SECONDS: &str = "a number of seconds, 1 or more";
+
+/// What an exit status should be.
+const STATUS: &str = "an exit status, 1 to 255";
 
 /// Names of steps are names of log files, and stand in columns.
 const LONGEST_NAME: usize = 50;
@@ -224,6 +228,7 @@ impl Steps<'_, '_> {
         self.checker.item = false;
         let idle_timeout = fields.get("idle-timeout").and_then(|node| self.limit(decoder, node));
         let timeout = fields.get("timeout").and_then(|node| self.limit(decoder, node));
+        let permanent = fields.get("permanent").map(|node| permanent(decoder, node)).unwrap_or_default();
         let (name, help) = (name?, help?);
         let place = fields.get("name").map_or(fields.span(), |node| node.span);
         self.places.push(Arc::new(StepPlace { name: place, texts: std::mem::take(&mut self.texts) }));
@@ -240,6 +245,7 @@ impl Steps<'_, '_> {
             lock: fields.get("lock").and_then(|node| plain(decoder, node)),
             makes_way: fields.get("makes-way").and_then(|node| decoder.boolean(node)).unwrap_or_default(),
             infrastructure: fields.get("infrastructure").and_then(|node| decoder.boolean(node)).unwrap_or_default(),
+            permanent,
             idle_timeout,
             timeout,
             on_failure: fields.get("on-failure").and_then(|node| decoder.choice(node, &FAILURES)),
@@ -322,6 +328,14 @@ impl Steps<'_, '_> {
         self.texts.push(text.clone());
         Some(text.to_string())
     }
+}
+
+/// Exit statuses that say something.
+fn permanent(decoder: &mut Decoder<'_>, node: &Node) -> Vec<u8> {
+    decoder.list(node, "a list of exit statuses", |decoder, node| {
+        let status = decoder.number(node, 1, STATUS)?;
+        u8::try_from(status).ok().or_else(|| decoder.unexpected(STATUS, node))
+    })
 }
 
 /// The name of a lock, of a property or of a file.

@@ -1,12 +1,12 @@
 //! Templates that use others: the files of all templates come in, templates with the options and steps of what they use
 //! go out. What cannot be used is reported at the place of its `use:`, and the template that says so is left out.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::file::{self, Reading, Written};
+use super::file::{self, Written};
+use super::shelf::{Key, Shelf};
 use super::template::{Item, LinkedStep, StepPlace, StepTemplate, Template, TemplateFile, Use};
 use crate::diagnostic::{Diagnostics, Label, problem};
 use crate::model::DeclaredOptions;
@@ -18,59 +18,7 @@ const MOST_STEPS: usize = 500;
 /// Nor goes any that a person wrote deeper.
 const DEEPEST: usize = 50;
 
-/// All templates that are written down, by name. One of the farm's own hides a built-in one of its name, which it alone
-/// can still use.
-#[derive(Debug, Default)]
-pub(super) struct Shelf {
-    pub builtin: IndexMap<String, Written>,
-    pub own: IndexMap<String, Written>,
-    /// The names of those that cannot be read, which has been reported.
-    pub broken: IndexSet<String>,
-}
-
-/// A template on the shelf: its name, and whether it is of the farm's own.
-type Key<'a> = (&'a str, bool);
-
 impl Shelf {
-    /// Adds the files of the farm's own templates. Each name stands for one template.
-    pub(super) fn add(&mut self, own: Vec<Reading>, diagnostics: &mut Diagnostics) {
-        let mut names: HashMap<String, Span> = HashMap::new();
-        for reading in own {
-            let aliases = reading.aliases.iter().map(|alias| (alias.to_string(), alias.whole()));
-            let mut fine = true;
-            for (name, place) in reading.name.clone().into_iter().chain(aliases) {
-                if let Some(first) = names.get(&name) {
-                    let problem = problem::Step::Duplicate { template: name };
-                    diagnostics.push(problem, place).label(*first, Label::FirstHere);
-                    fine = false;
-                } else {
-                    names.insert(name, place);
-                }
-            }
-            let Some((name, _)) = reading.name else { continue };
-            let written = reading.written.filter(|written| fine && self.replaces(written, diagnostics));
-            match written {
-                Some(written) => {
-                    self.own.insert(name, written);
-                }
-                // A first one of this name stays.
-                None if self.own.contains_key(&name) => {}
-                None => {
-                    self.broken.insert(name);
-                }
-            }
-        }
-    }
-
-    /// Whether a template of the farm's own can stand where the built-in one of its name stands, if there is such a one.
-    fn replaces(&self, written: &Written, diagnostics: &mut Diagnostics) -> bool {
-        let (name, place) = (&written.file.name, written.file.place);
-        let Some(builtin) = self.builtin.get(name).filter(|builtin| builtin.file.place != place) else { return true };
-        let problem = problem::Step::Replaces { template: name.clone(), place: builtin.file.place.name() };
-        diagnostics.push(problem, written.place);
-        false
-    }
-
     /// Links all templates; the names of those that cannot be are added to the broken ones.
     pub(super) fn link(mut self, diagnostics: &mut Diagnostics) -> (IndexMap<String, Arc<Template>>, IndexSet<String>) {
         let mut linking = Linking { shelf: &self, diagnostics, done: IndexMap::new(), open: Vec::new() };
@@ -92,21 +40,6 @@ impl Shelf {
         self.broken.extend(broken);
         templates.sort_keys();
         (templates, self.broken)
-    }
-
-    /// All files.
-    fn written(&self) -> impl Iterator<Item = &Written> {
-        self.own.values().chain(self.builtin.values())
-    }
-
-    fn get(&self, (name, own): Key<'_>) -> Option<&Written> {
-        if own { self.own.get(name) } else { self.builtin.get(name) }
-    }
-
-    /// The template that another one calls by a name.
-    fn used<'a>(&'a self, by: Key<'_>, name: &str) -> Option<Key<'a>> {
-        let own = self.own.get_key_value(name).filter(|_| by != (name, true)).map(|(name, _)| (name.as_str(), true));
-        own.or_else(|| self.builtin.get_key_value(name).map(|(name, _)| (name.as_str(), false)))
     }
 }
 

@@ -6,6 +6,7 @@ mod file;
 mod link;
 mod option;
 mod properties;
+mod shelf;
 mod template;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::syntax::yaml::{self, Decoder};
 pub use expand::{ExpandError, Expansion, MOST_STEPS, PlacedStep, Why, values};
 pub use template::{Argument, Continues, Item, LinkedStep, StepPlace, StepTemplate, Template, TemplateFile, Use};
 
-use link::Shelf;
+use shelf::Shelf;
 
 const BUILTIN: &[&str] = &[
     include_str!("builtin/archive.yaml"),

@@ -263,6 +263,9 @@ pub struct StepTemplate {
     /// Whether another attempt is worth while when it fails: it depends on other machines.
     #[schemars(default)]
     pub infrastructure: bool,
+    /// The exit statuses after which no other attempt is worth while all the same.
+    #[schemars(default)]
+    pub permanent: Vec<u8>,
     /// Seconds without output.
     #[schemars(default)]
     pub idle_timeout: Option<Limit>,

@@ -155,6 +155,15 @@ fn only_what_depends_on_other_machines_is_tried_again() {
     assert_eq!(result.builders[0].steps[0].log.as_deref(), Some("01-fetch.attempt-2.log"));
     assert!(events.iter().any(|event| matches!(event, Event::StepRetried { attempt: 2, .. })));
 
+    // What the step says another attempt would not change, and what such a step does not say.
+    for (status, tries) in [(3, "try\n"), (4, "try\ntry\n")] {
+        let script = format!("echo try >> ${{basedir}}/{status}; exit {status}");
+        let fetch = step("fetch", &script).with(|step| (step.infrastructure, step.permanent) = (true, vec![2, 3]));
+        let once = Options { retries: 1, ..Options::default() };
+        assert_eq!(slave.run_with(&[plan("a", vec![fetch])], &once).0.outcome, Some(Failure));
+        assert_eq!(slave.read(&format!("slave/{status}")), tries);
+    }
+
     let test = step("test", "echo try >> ${basedir}/tests; false");
     assert_eq!(slave.run_with(&[plan("a", vec![test])], &options).0.outcome, Some(Failure));
     assert_eq!(slave.read("slave/tests"), "try\n");

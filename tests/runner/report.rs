@@ -299,7 +299,8 @@ fn why_a_builder_went_wrong_is_said_where_no_step_says_it() {
         for text in [reported(1), reported(2)] {
             let (before, table) = text.split_once("\nBUILDER").unwrap();
             let notes = if style == Style::GitHub { 1 } else { 0 };
-            for reason in ["its folders cannot be made", "its steps left processes running"] {
+            for reason in ["its folders cannot be made", "its steps left processes running", "its locks cannot be used"]
+            {
                 assert_eq!((before.matches(reason).count(), table.matches(reason).count()), (1 + notes, 1), "{text}");
             }
         }

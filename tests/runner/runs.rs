@@ -194,6 +194,32 @@ fn a_run_at_work_is_told_and_followed() {
 }
 
 #[test]
+fn a_log_is_followed_beyond_what_will_be_kept_of_it() {
+    let mut slave = Slave::new();
+    slave.site.log_limit = Some(10_000);
+    let gate = slave.path("gate");
+    let lines = |numbers: std::ops::Range<u32>| numbers.map(|number| format!("{number:09}\n")).collect::<String>();
+    let seq = |from: u32, to: u32| format!("seq {} {} | cut -c 2-", 1_000_000_000 + from, 999_999_999 + to);
+    let script = format!("{}; until [ -e {gate} ]; do sleep 0.05; done; {}", seq(0, 800), seq(800, 1200));
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| slave.run_with(&[plan("b", vec![step("long", &script)])], &Options::default()));
+        let log = || farmout(&slave.site.state, &["log", "latest", "b", "long"]).output().unwrap().stdout;
+        eventually("all of it is to be seen", || log() == lines(0..800).as_bytes());
+        let mut follow = farmout(&slave.site.state, &["log", "latest", "b", "long", "--follow"]);
+        let mut follow = follow.stdout(Stdio::piped()).spawn().unwrap();
+        let mut text = vec![0; 8000];
+        follow.stdout.as_mut().unwrap().read_exact(&mut text).unwrap();
+        std::fs::write(&gate, "").unwrap();
+        follow.stdout.as_mut().unwrap().read_to_end(&mut text).unwrap();
+        assert!(follow.wait().unwrap().success());
+        assert_eq!(String::from_utf8(text).unwrap(), lines(0..1200));
+        run.join().unwrap();
+        let cut = format!("{}\n[farmout: 2000 bytes are left out here", lines(0..500));
+        assert!(String::from_utf8(log()).unwrap().starts_with(&cut));
+    });
+}
+
+#[test]
 fn a_killed_run_is_no_run_at_work() {
     let slave = Slave::new();
     let runner = slave.spawn(&[plan("b", vec![step("long", "echo begun; sleep 1000")])]);

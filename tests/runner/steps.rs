@@ -255,6 +255,27 @@ fn plans_that_cannot_be_executed_are_refused_before_anything_is_done() {
 }
 
 #[test]
+fn a_run_that_cannot_become_the_latest_one_leaves_nothing() {
+    let slave = Slave::new();
+    std::fs::create_dir_all(slave.path("state/latest/of/somebody")).unwrap();
+    let plans = [plan("a", vec![step("one", "touch ${basedir}/ran")])];
+    let failure = farmout::runner::run(&plans, &slave.site, &Options::default(), &mut |_| {}).unwrap_err();
+    let state = &slave.site.state;
+    let message = format!("cannot keep the run in {state}: the link `latest` cannot be set: Is a directory");
+    assert_eq!(failure.message, message);
+    let names = |folder: &str| -> Vec<String> {
+        let entries = slave.path(folder).read_dir_utf8().unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_owned()).filter(|name| name != "recover.lock").collect()
+    };
+    assert_eq!((names("state/runs"), names("state/active")), (vec![], vec![]));
+    assert!(!names("state").iter().any(|name| name.starts_with(".latest")), "{:?}", names("state"));
+    assert!(!slave.path("slave/ran").exists());
+    std::fs::rename(slave.path("state/latest"), slave.path("aside")).unwrap();
+    slave.run(&plans);
+    assert!(slave.path("slave/ran").exists());
+}
+
+#[test]
 fn a_state_folder_that_cannot_be_made_is_a_clear_failure() {
     let mut slave = Slave::new();
     std::fs::write(slave.path("file"), "").unwrap();

@@ -114,10 +114,10 @@ fn an_archive_that_is_not_right_changes_nothing() {
     let whole = fs::read(case.0.path("root/shop/shop-1.tar.bz2")).unwrap();
     fs::write(case.0.path("root/shop/half.tar.bz2"), &whole[..whole.len() / 2]).unwrap();
     case.sum("half");
-    let mut all: Vec<String> = ["damaged", "none", "other", "text", "empty", "half", "shop-7"]
-        .iter()
-        .map(|name| case.fails(1, "shop", name))
-        .collect();
+    let mut all: Vec<String> =
+        ["damaged", "none", "other", "text", "empty", "half"].iter().map(|name| case.fails(1, "shop", name)).collect();
+    // Of a directory that is not there either nobody knows whether it only is not mounted.
+    all.push(case.fails(3, "shop", "shop-7"));
     all.push(case.fails(1, "elsewhere", "shop-1"));
     all.extend(
         [("shop", "../x"), ("shop", ""), ("..", "shop-1"), ("shop/../..", "x")].map(|(a, b)| case.fails(2, a, b)),
@@ -142,17 +142,17 @@ fn only_the_archive_that_was_asked_for_is_taken() {
     case.0.write("source/shop-1/release.cfg", "other");
     case.pack("shop-1", &["shop-1"]);
     let all = [
-        case.0.fails(1, &with(&["--md5", sum])),
+        case.0.fails(3, &with(&["--md5", sum])),
         case.0.fails(2, &with(&["--md5", "x"])),
-        case.0.fails(1, &with(&["--expect", "relase.cfg"])),
-        case.0.fails(1, &with(&["--expect", "modles/release.cfg"])),
+        case.0.fails(3, &with(&["--expect", "relase.cfg"])),
+        case.0.fails(3, &with(&["--expect", "modles/release.cfg"])),
         case.0.fails(2, &with(&["--expect", "modules/../../x"])),
         case.0.fails(2, &with(&["--expect", "/etc/hostname"])),
     ];
     let sums = [(case.0.shown(), "ROOT"), ("[0-9a-f]{32}", "SUM")];
     snapshot!("tool-fetch-archive-other", all.concat(), sums);
     case.0.write("d/release.cfg", "mine");
-    case.0.fails(1, &with(&["--md5", sum]));
+    case.0.fails(3, &with(&["--md5", sum]));
     assert_eq!(case.0.read("d/release.cfg"), "mine");
 }
 

@@ -102,12 +102,12 @@ fn a_revision_that_the_branch_forgot_is_said_and_nothing_is_lost() {
     for into in ["d", "e"] {
         let output = at(&second, into);
         assert!(!text(&output).contains("Traceback"), "{}", text(&output));
-        let told = told(&output, 1).replace(&id(&second), "revid:ID");
+        let told = told(&output, 3).replace(&id(&second), "revid:ID");
         snapshot!("tool-fetch-bzr-gone", told, [(case.place.shown(), "ROOT")]);
     }
     assert_eq!(case.place.list("e"), Vec::<String>::new());
     let arguments = ["bzr", "--url", &case.up, "--into", "d", "--expect", "grün/buildout.cfg"];
-    snapshot!("tool-fetch-bzr-expected", case.place.fails(1, &arguments), [(case.place.shown(), "ROOT")]);
+    snapshot!("tool-fetch-bzr-expected", case.place.fails(3, &arguments), [(case.place.shown(), "ROOT")]);
     // The clone serves on, for the head and for what is still there.
     case.fetch();
     assert_eq!(case.place.list("d").join(" "), "a c grün");
@@ -208,7 +208,7 @@ fn errors_say_what_to_do_and_options_are_no_addresses() {
     case.bzr(".", &["init", "-q", "empty"]);
     let empty = case.place.path("empty").display().to_string();
     let run = |url: &str| case.place.run(&["bzr", "--url", url, "--into", "e"]);
-    let mut all = vec![told(&run("/nonexistent/x"), 1), told(&run(&empty), 1), told(&run("http://localhost:1/x"), 1)];
+    let mut all = vec![told(&run("/nonexistent/x"), 1), told(&run(&empty), 3), told(&run("http://localhost:1/x"), 1)];
     for url in ["", "--help", "bzr+ssh://-oProxyCommand=x/x", "bzr+ssh://me:s3cret-word@localhost/x"] {
         all.push(told(&run(url), 2));
     }

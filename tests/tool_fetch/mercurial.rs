@@ -99,15 +99,15 @@ fn names_are_names_and_a_tag_is_a_tag() {
     assert!(text(&output).ends_with(&format!("{tagged}\n")), "{}", text(&output));
     let branch = |branch, into| case.place.run(&["hg", "--url", &case.up, "--branch", branch, "--into", into]);
     let refused = [
-        told(&branch("7.O", "e"), 1),
-        told(&branch("2", "e"), 1),
-        told(&branch(&first[..7], "e"), 1).replace(&first[..7], "HASH"),
+        told(&branch("7.O", "e"), 3),
+        told(&branch("2", "e"), 3),
+        told(&branch(&first[..7], "e"), 3).replace(&first[..7], "HASH"),
         told(&branch("", "e"), 2),
         told(&branch("v1:7.0", "e"), 2),
-        told(&tag("7.0", "t"), 1),
-        told(&tag("v2", "t"), 1),
-        told(&tag("mark", "e"), 1),
-        told(&tag("tip", "e"), 1),
+        told(&tag("7.0", "t"), 3),
+        told(&tag("v2", "t"), 3),
+        told(&tag("mark", "e"), 3),
+        told(&tag("tip", "e"), 3),
     ];
     snapshot!("tool-fetch-hg-names", refused.concat(), [(case.place.shown(), "ROOT")]);
     // What was there stays.
@@ -133,7 +133,7 @@ fn a_revision_is_found_whatever_its_names_are_now() {
     // What was stripped is said.
     let gone = case.node("up", "default");
     case.hg("up", &["--config", "extensions.strip=", "strip", "-q", "--no-backup", &gone]);
-    let told = told(&at("v1", &gone, "new"), 1).replace(&gone, "HASH");
+    let told = told(&at("v1", &gone, "new"), 3).replace(&gone, "HASH");
     snapshot!("tool-fetch-hg-gone", told, [(case.place.shown(), "ROOT")]);
     assert_eq!(case.place.list("new"), Vec::<String>::new());
     // A clone that has it needs nothing.
@@ -152,9 +152,9 @@ fn what_the_build_goes_on_with_is_demanded() {
     };
     assert!(at(&["hg", "--branch", "default"]).status.success());
     let told = [
-        told(&at(&["hg", "--branch", "7.0"]), 1),
-        told(&at(&["hgtag", "--tag", "v1"]), 1),
-        told(&at(&["hgtag", "--tag", "v2", "--revision", &first]), 1).replace(&first, "HASH"),
+        told(&at(&["hg", "--branch", "7.0"]), 3),
+        told(&at(&["hgtag", "--tag", "v1"]), 3),
+        told(&at(&["hgtag", "--tag", "v2", "--revision", &first]), 3).replace(&first, "HASH"),
     ];
     snapshot!("tool-fetch-hg-expected", told.concat(), [(case.place.shown(), "ROOT")]);
 }
@@ -235,7 +235,7 @@ fn errors_say_what_to_do_and_options_are_no_addresses() {
     case.hg(".", &["init", "empty"]);
     let empty = case.place.path("empty").display().to_string();
     let run = |url: &str| case.place.run(&["hg", "--url", url, "--branch", "default", "--into", "e"]);
-    let mut all = vec![told(&run("/nonexistent/x"), 1), told(&run(&empty), 1), told(&run("http://localhost:1/x"), 1)];
+    let mut all = vec![told(&run("/nonexistent/x"), 1), told(&run(&empty), 3), told(&run("http://localhost:1/x"), 1)];
     let touch = format!("touch {}", case.place.path("pwned").display());
     for url in
         ["", "--config=hooks.pre-identify=TOUCH", "ssh://-oProxyCommand=TOUCH/x", "ssh://%2doProxyCommand=TOUCH/x"]

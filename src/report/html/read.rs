@@ -60,7 +60,7 @@ fn by_builder<'a>(past: &[&'a Ended]) -> HashMap<&'a str, Vec<Past>> {
 
 fn read_builder(run: &RunResult, result: &BuilderResult, mut past: Vec<Past>) -> Builder {
     let folder = inside(&run.folder, &result.directory);
-    let planned = folder.as_ref().and_then(|folder| fs::read_to_string(folder.join("plan.yaml")).ok());
+    let planned = folder.as_ref().and_then(|_| fs::read_to_string(run.plan(result)).ok());
     let planned: Planned = planned.and_then(|text| serde_yaml::from_str(&text).ok()).unwrap_or_default();
     let mut properties = planned.properties;
     properties.extend(result.properties.clone());

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::System;
+use crate::cli::Exit;
 use crate::diagnostic::Failure;
 
 /// A fetch that did not work. Addresses in it are in the form that may be shown.
@@ -135,49 +136,67 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether the repository, or the place of archives, was reached and lacks what is wanted: no other attempt can find it.
+    /// A directory that is not there may be one that is not mounted now.
+    fn is_permanent(&self) -> bool {
+        match self {
+            Self::Empty(_) | Self::Gone { .. } | Self::NoName { .. } | Self::NoPath { .. } | Self::Replaced { .. } => {
+                true
+            }
+            Self::NoArchive { near, .. } => near.is_some(),
+            _ => false,
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let message = error.to_string();
-        match error {
-            Error::Misuse(_) => Self::misuse(message),
-            Error::Forbidden(_) => Self::misuse(message)
-                .help("everything in the directory that is not in the repository is deleted: give one of its own"),
-            Error::NoClient(system, error) if error.kind() == io::ErrorKind::NotFound => {
-                let (client, package) = (system.client(), system.package());
-                Self::error(message).help(format!("install {client} on this slave (Debian: apt install {package})"))
-            }
-            Error::Busy(_) => Self::error(message).help("two builds share a directory, or one was left running"),
-            Error::Gone { why, .. } => Self::error(message).help(why),
-            Error::NoName { near, .. } if near.is_empty() => Self::error(message),
-            Error::NoName { near, .. } => Self::error(message).help(format!("it has {}", near.join(", "))),
-            Error::NoPath { kind, near, .. } => {
-                let has = if near.is_empty() { String::new() } else { format!("; it has {}", near.join(", ")) };
-                let wrong = if kind == "file" { "the configuration" } else { "it" };
-                let help = format!("the option `buildout` of the build's section names {wrong}{has}");
-                Self::error(message).help(help)
-            }
-            Error::Replaced { .. } => Self::error(message)
-                .help("the archive was replaced since: put the former one back, or build without --locked"),
-            Error::Unreachable { system, said, .. } => Self::error(message).help(advice(system, &said)),
-            Error::File { .. } => Self::error(message).help("does the directory belong to the user of this slave?"),
-            Error::Checksum { .. } => Self::error(message)
-                .help("copy both files anew; `md5sum` writes the checksum of an archive that was changed on purpose"),
-            Error::NoArchive { near: None, .. } => {
-                Self::error(message).help("its directory does not exist either: is the property right?")
-            }
-            Error::NoArchive { near: Some(near), .. } if near.is_empty() => {
-                Self::error(message).help("its directory has no .tar.bz2 at all")
-            }
-            Error::NoArchive { near: Some(near), .. } => {
-                Self::error(message).help(format!("its directory has {}", near.join(", ")))
-            }
-            Error::NoChecksum { archive, .. } => {
-                let name = archive.rsplit('/').next().unwrap_or_default();
-                let help = format!("no archive is taken without its checksum: `md5sum {name} > {name}.md5` writes it");
-                Self::error(message).help(help)
-            }
-            Error::Client { .. } | Error::Empty(_) | Error::NoClient(..) | Error::Unpack { .. } => Self::error(message),
+        if error.is_permanent() { Self { exit: Exit::Absent, ..told(error) } } else { told(error) }
+    }
+}
+
+fn told(error: Error) -> Failure {
+    let message = error.to_string();
+    match error {
+        Error::Misuse(_) => Failure::misuse(message),
+        Error::Forbidden(_) => Failure::misuse(message)
+            .help("everything in the directory that is not in the repository is deleted: give one of its own"),
+        Error::NoClient(system, error) if error.kind() == io::ErrorKind::NotFound => {
+            let (client, package) = (system.client(), system.package());
+            Failure::error(message).help(format!("install {client} on this slave (Debian: apt install {package})"))
         }
+        Error::Busy(_) => Failure::error(message).help("two builds share a directory, or one was left running"),
+        Error::Gone { why, .. } => Failure::error(message).help(why),
+        Error::NoName { near, .. } if near.is_empty() => Failure::error(message),
+        Error::NoName { near, .. } => Failure::error(message).help(format!("it has {}", near.join(", "))),
+        Error::NoPath { kind, near, .. } => {
+            let has = if near.is_empty() { String::new() } else { format!("; it has {}", near.join(", ")) };
+            let wrong = if kind == "file" { "the configuration" } else { "it" };
+            let help = format!("the option `buildout` of the build's section names {wrong}{has}");
+            Failure::error(message).help(help)
+        }
+        Error::Replaced { .. } => Failure::error(message)
+            .help("the archive was replaced since: put the former one back, or build without --locked"),
+        Error::Unreachable { system, said, .. } => Failure::error(message).help(advice(system, &said)),
+        Error::File { .. } => Failure::error(message).help("does the directory belong to the user of this slave?"),
+        Error::Checksum { .. } => Failure::error(message)
+            .help("copy both files anew; `md5sum` writes the checksum of an archive that was changed on purpose"),
+        Error::NoArchive { near: None, .. } => {
+            Failure::error(message).help("its directory does not exist either: is the property right?")
+        }
+        Error::NoArchive { near: Some(near), .. } if near.is_empty() => {
+            Failure::error(message).help("its directory has no .tar.bz2 at all")
+        }
+        Error::NoArchive { near: Some(near), .. } => {
+            Failure::error(message).help(format!("its directory has {}", near.join(", ")))
+        }
+        Error::NoChecksum { archive, .. } => {
+            let name = archive.rsplit('/').next().unwrap_or_default();
+            let help = format!("no archive is taken without its checksum: `md5sum {name} > {name}.md5` writes it");
+            Failure::error(message).help(help)
+        }
+        Error::Client { .. } | Error::Empty(_) | Error::NoClient(..) | Error::Unpack { .. } => Failure::error(message),
     }
 }
 
