@@ -1,5 +1,6 @@
 //! Changes to builds: what hooks tell of changes in, the builds that are due out.
 
+pub mod address;
 mod book;
 mod kept;
 mod scheduler;
