@@ -8,10 +8,12 @@ mod execute;
 mod explain;
 mod farm;
 mod fmt;
+mod given;
 mod graph;
 mod log;
 mod machine;
 mod mirror;
+mod notify;
 mod plan;
 mod plan_file;
 mod property;
@@ -21,6 +23,7 @@ mod run;
 mod runs;
 mod schema;
 mod slave;
+mod spool;
 mod state;
 mod tool;
 
@@ -64,6 +67,12 @@ struct Arguments {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 all is well, 1 the farm has errors or a build failed, 2 wrong use or unreadable files, 130 interrupted";
+
+const NOTIFY_EXAMPLES: &str = "\
+Examples:
+  farmout notify --vcs git --url https://git.example/shop --branch main --rev 5c1f… --author 'Ann <ann@shop.example>'
+  farmout notify --vcs git --url https://git.example/shop --git-refs --farm /srv/farm   (in hooks/post-receive)
+  farmout notify --flush --farm /srv/farm   (from cron)";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -147,6 +156,24 @@ enum Command {
     Log(log::Arguments),
     /// Keep local mirrors of the repositories that builds watch
     Mirror(mirror::Arguments),
+    /// Tell of a change, from a repository's hook
+    ///
+    /// Hands a change over to the farm's scheduler: as a file in its spool, which survives a crash of either. Whoever pushes
+    /// never waits for the scheduler, and no push fails for its sake: what cannot be written is said on standard error, and the
+    /// exit code is 0 all the same, unless --strict is given.
+    ///
+    /// A change is given by --branch and --rev. With --since, and from hooks with --git-refs and --hg-changegroup, all that
+    /// came is read from the repository: a push is told at once, with the authors, comments and files of up to 1000 changes
+    /// of each branch. Deleted branches and tags are told of and ignored.
+    ///
+    /// --buildbot tells a Buildbot master too. While it is away changes wait beside the spool; they are sent, in their order,
+    /// with the next call or by `farmout notify --flush`.
+    ///
+    /// `farmout mirror hooks --print` prints hooks that call this.
+    ///
+    /// Exit codes: 0 told, or not, as said above; 1 with --strict, or --flush, something could not be handed over; 2 wrong use.
+    #[command(after_help = NOTIFY_EXAMPLES)]
+    Notify(notify::Arguments),
     /// Print what would be done on a slave, step by step
     ///
     /// The dry run: every step of every builder that the slave takes, with its command, environment, directory, locks,
@@ -221,6 +248,7 @@ pub fn main() -> Exit {
         Command::Graph(arguments) => graph::main(&arguments),
         Command::Log(arguments) => log::main(&arguments),
         Command::Mirror(arguments) => mirror::main(&arguments),
+        Command::Notify(arguments) => notify::main(&arguments),
         Command::Plan(arguments) => plan::main(&arguments),
         Command::Report(arguments) => report::main(&arguments),
         Command::Rerun(arguments) => rerun::main(&arguments),

@@ -2,6 +2,8 @@
 
 pub mod address;
 mod book;
+pub mod forward;
+pub mod history;
 mod kept;
 mod scheduler;
 #[cfg(test)]
