@@ -10,6 +10,7 @@ mod farm;
 mod fmt;
 mod given;
 mod graph;
+mod listen;
 mod log;
 mod machine;
 mod mirror;
@@ -146,6 +147,21 @@ enum Command {
     /// The SVG is complete in itself, adapts to light and dark, and has the details of every box in its tooltip:
     /// `farmout graph --format svg > farm.svg`. For Graphviz: `farmout graph | dot -Tpdf > farm.pdf`.
     Graph(graph::Arguments),
+    /// Hear of pushes from GitHub, GitLab, Gitea, Bitbucket and Heptapod
+    ///
+    /// Answers the webhooks of hosting services, and hands what they tell of over to the farm's scheduler: as a file in its
+    /// spool, as `farmout notify` does. Point a service's push event at http://HOST:PORT/, where requests are told apart by
+    /// their fields, or at /github, /gitlab, /gitea, /forgejo, /bitbucket, /bitbucket-server, or /heptapod for Mercurial
+    /// projects. Tags and deleted branches are answered with 200, and ignored.
+    ///
+    /// With --secret, each request must prove that it knows the secret which the service was given: by X-Hub-Signature-256,
+    /// X-Gitea-Signature, X-Hub-Signature or X-Gitlab-Token. What can be reached from other machines needs one. Put a web
+    /// server with TLS before it, and leave the address as it is.
+    ///
+    /// A line for each request is written on standard output. SIGTERM and Ctrl-C end it after the requests that were begun.
+    ///
+    /// Exits 130 when stopped, 1 where the address cannot be had, 2 for wrong use.
+    Listen(listen::Arguments),
     /// Show what the steps of a builder have written
     ///
     /// Writes the logs of a builder's steps on standard output, byte by byte as the steps wrote them: with STEP the last one
@@ -246,6 +262,7 @@ pub fn main() -> Exit {
         Command::Explain(arguments) => explain::main(&arguments),
         Command::Fmt(arguments) => fmt::main(&arguments),
         Command::Graph(arguments) => graph::main(&arguments),
+        Command::Listen(arguments) => listen::main(&arguments),
         Command::Log(arguments) => log::main(&arguments),
         Command::Mirror(arguments) => mirror::main(&arguments),
         Command::Notify(arguments) => notify::main(&arguments),

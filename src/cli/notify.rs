@@ -13,8 +13,8 @@ use super::spool::SpoolArguments;
 use crate::diagnostic::{Failure, plain};
 use crate::model::{Change, Secret, Vcs, without_credentials};
 use crate::watch::forward::{Master, Sent};
-use crate::watch::history::{self, Came, Repository};
-use crate::watch::{Delivery, Spool};
+use crate::watch::history::{self, Repository};
+use crate::watch::{Came, Delivery, Spool};
 
 /// How long a push may wait for a master.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -111,7 +111,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         }
     }
     if !arguments.quiet && !lost {
-        say!("{}", summary(&came));
+        say!("{}", came.summary());
     }
     Ok(if lost && arguments.strict { Exit::Errors } else { Exit::Fine })
 }
@@ -189,24 +189,6 @@ fn directory(arguments: &Arguments) -> Utf8PathBuf {
     let hook = || std::env::var("GIT_DIR").ok().filter(|_| arguments.vcs == Some(Vcs::Git)).map(Utf8PathBuf::from);
     let directory = named.or_else(hook).unwrap_or_else(|| Utf8PathBuf::from("."));
     super::machine::absolute(&directory)
-}
-
-fn summary(came: &Came) -> String {
-    let mut branches: Vec<&str> = came.changes.iter().map(name).collect();
-    branches.sort_unstable();
-    branches.dedup();
-    let told = match came.changes.len() {
-        0 => "no change".to_owned(),
-        1 => format!("1 change of {}", branches.join(", ")),
-        count => format!("{count} changes of {}", branches.join(", ")),
-    };
-    let ignored: String = came.ignored.iter().map(|what| format!("; ignored: {what}")).collect();
-    format!("told {told}{ignored}")
-}
-
-/// What people call the branch of a change.
-fn name(change: &Change) -> &str {
-    change.branch.as_deref().unwrap_or(&change.url)
 }
 
 /// Hands changes over to a master. What it does not get now it gets later; only what could not be kept is lost.

@@ -1,7 +1,8 @@
 //! What came into a Bazaar branch, from one revision to another.
 
-use super::{CHANGES, Came, Repository, comment, files};
+use super::{CHANGES, Repository, comment, files};
 use crate::model::{Change, Vcs};
+use crate::watch::Came;
 
 /// What Bazaar calls the revision before the first.
 const NOTHING: &str = "null:";

@@ -1,7 +1,8 @@
 //! What came into a Git repository, by the `old new ref` lines that git gives its hooks.
 
-use super::{CHANGES, Came, Repository, comment, files};
+use super::{CHANGES, Repository, comment, files};
 use crate::model::{Change, Vcs};
+use crate::watch::Came;
 
 const HEADS: &str = "refs/heads/";
 /// What a mirror keeps of the repository's own choice of a branch, which farms watch by this name.

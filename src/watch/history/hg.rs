@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
-use super::{CHANGES, Came, Repository, comment, files};
+use super::{CHANGES, Repository, comment, files};
 use crate::model::{Change, Vcs};
+use crate::watch::Came;
 
 /// A changeset as Mercurial writes it for us.
 #[derive(Deserialize)]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
+use super::Came;
 use crate::host::probe::Probe;
 use crate::model::{Change, Vcs};
 
@@ -38,17 +39,6 @@ pub struct Repository {
     pub other_urls: Vec<String>,
     /// When it came.
     pub time: Timestamp,
-}
-
-/// What came.
-#[derive(Debug, Default)]
-pub struct Came {
-    /// The changes.
-    pub changes: Vec<Change>,
-    /// What is no change of a branch, each in a clause.
-    pub ignored: Vec<String>,
-    /// What could not be learned, each in a clause.
-    pub warnings: Vec<String>,
 }
 
 impl Repository {
