@@ -1,9 +1,10 @@
 //! The arguments of the commands that hand changes over: which spools they go to.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 use super::farm::RootArgument;
 use super::machine;
+use crate::watch;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SpoolArguments {
@@ -24,21 +25,16 @@ impl SpoolArguments {
 
     /// The folders, at least one.
     pub(super) fn folders(&self) -> Vec<Utf8PathBuf> {
-        if self.spool.is_empty() { vec![spool(&self.state())] } else { self.spool.clone() }
+        if self.spool.is_empty() { vec![watch::spool(&self.state())] } else { self.spool.clone() }
     }
 
     /// Where changes for masters wait: beside the first spool, so that who may write to the one may write to the other.
     pub(super) fn outgoing(&self) -> Utf8PathBuf {
         match self.spool.first() {
             Some(spool) => spool.with_file_name(OUTGOING),
-            None => self.state().join("watch").join(OUTGOING),
+            None => watch::folder(&self.state()).join(OUTGOING),
         }
     }
 }
 
 const OUTGOING: &str = "outgoing";
-
-/// The spool of a state folder.
-pub(super) fn spool(state: &Utf8Path) -> Utf8PathBuf {
-    state.join("watch/spool")
-}

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use percent_encoding::percent_decode_str;
 
 use crate::model::{Change, Vcs, Watch, without_credentials};
-use crate::resolve::{Rewrite, resolve_url};
+use crate::resolve::{Rewrite, watch};
 
 /// The ways to a server, and their ports that need not be said. By whichever of them, one path of one server is one repository:
 /// servers tell of a push by `https`, and farms watch by `ssh`.
@@ -106,7 +106,7 @@ fn without_end_slashes(path: &str) -> &str {
 /// All places that a change is said to be at: as they were told, and as the farm's rewrites have them, by which it watches.
 fn places(change: &Change, rewrites: &[Rewrite]) -> BTreeSet<String> {
     let urls = std::iter::once(&change.url).chain(&change.other_urls);
-    let both = |url: &String| [resolve_url(change.vcs, url, &[]), resolve_url(change.vcs, url, rewrites)];
+    let both = |url: &String| [&[], rewrites].map(|rewrites| watch(change.vcs, url, None, rewrites).url);
     urls.flat_map(both).map(|url| place(change.vcs, &url)).collect()
 }
 
