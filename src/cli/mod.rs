@@ -10,6 +10,7 @@ mod farm;
 mod fmt;
 mod given;
 mod graph;
+mod hand_over;
 mod listen;
 mod log;
 mod machine;

@@ -1,23 +1,20 @@
 //! `farmout notify`.
 
 use std::io::{IsTerminal as _, Read as _};
-use std::time::Duration;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use clap::ArgGroup;
 use jiff::Timestamp;
 
 use super::Exit;
-use super::given;
+use super::hand_over::{MasterArguments, Receivers, tell_left, warn};
 use super::spool::SpoolArguments;
-use crate::diagnostic::{Failure, plain};
-use crate::model::{Change, Secret, Vcs, without_credentials};
-use crate::watch::forward::{Master, Sent};
+use crate::diagnostic::Failure;
+use crate::model::{Secret, Vcs, without_credentials};
+use crate::watch::Came;
+use crate::watch::forward::Master;
 use crate::watch::history::{self, Repository};
-use crate::watch::{Came, Delivery, Spool};
 
-/// How long a push may wait for a master.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// A push of more references than fit here is cut, in bytes.
 const REFS: u64 = 64 << 20;
 
@@ -62,12 +59,8 @@ pub(super) struct Arguments {
     repository: Option<Utf8PathBuf>,
     #[command(flatten)]
     spool: SpoolArguments,
-    /// Tell a Buildbot master as well, by the `base` change hook of its web server at this address
-    #[arg(long, value_name = "URL")]
-    buildbot: Option<String>,
-    /// USER:PASSWORD for the change hook, if it asks: @FILE, or $NAME of the environment
-    #[arg(long, value_name = "@FILE|$NAME")]
-    buildbot_login: Option<String>,
+    #[command(flatten)]
+    master: MasterArguments,
     /// Send what masters have not got yet
     #[arg(long, conflicts_with_all = ["vcs", "url", "other_url", "repository", "quiet"])]
     flush: bool,
@@ -79,7 +72,8 @@ pub(super) struct Arguments {
     quiet: bool,
 }
 
-fn vcs(text: &str) -> Result<Vcs, String> {
+/// The system of this name.
+pub(super) fn vcs(text: &str) -> Result<Vcs, String> {
     match text {
         "git" => Ok(Vcs::Git),
         "hg" => Ok(Vcs::Hg),
@@ -89,31 +83,29 @@ fn vcs(text: &str) -> Result<Vcs, String> {
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
-    let login = login(arguments.buildbot_login.as_deref())?;
-    let buildbot = arguments.buildbot.as_deref().map(master_url).transpose()?;
+    let login = arguments.master.login()?;
     if arguments.flush {
-        return flush(arguments, buildbot, login.as_ref());
+        return flush(arguments, login.as_ref());
     }
     let came = came(arguments)?;
     came.warnings.iter().for_each(|why| warn(why));
     // What came, and could not be learned at all, is lost to the farm too.
-    let mut lost = came.changes.is_empty() && !came.warnings.is_empty();
+    let mut fine = !came.changes.is_empty() || came.warnings.is_empty();
     if !came.changes.is_empty() {
-        for folder in arguments.spool.folders() {
-            let spooled = Spool::open(&folder).and_then(|spool| spool.put(Delivery::Changes(came.changes.clone())));
-            if let Err(error) = spooled {
-                warn(&format!("cannot hand the change over to {folder}: {}", plain(&error.to_string())));
-                lost = true;
-            }
-        }
-        if let Some(url) = buildbot {
-            lost |= tell(&arguments.spool.outgoing(), url, &came.changes, login.as_ref()).is_err();
-        }
+        let receivers = Receivers {
+            spools: &arguments.spool.folders(),
+            outgoing: arguments.spool.outgoing(),
+            buildbot: arguments.master.buildbot.as_deref(),
+            login: login.as_ref(),
+        };
+        let lost = receivers.hand_over(&came.changes);
+        lost.iter().for_each(|why| warn(why));
+        fine &= lost.is_empty();
     }
-    if !arguments.quiet && !lost {
+    if !arguments.quiet && fine {
         say!("{}", came.summary());
     }
-    Ok(if lost && arguments.strict { Exit::Errors } else { Exit::Fine })
+    Ok(if fine || !arguments.strict { Exit::Fine } else { Exit::Errors })
 }
 
 /// What is to be told.
@@ -191,36 +183,10 @@ fn directory(arguments: &Arguments) -> Utf8PathBuf {
     super::machine::absolute(&directory)
 }
 
-/// Hands changes over to a master. What it does not get now it gets later; only what could not be kept is lost.
-fn tell(outgoing: &Utf8Path, url: &str, changes: &[Change], login: Option<&Secret>) -> Result<(), ()> {
-    let unkept =
-        |error: std::io::Error| warn(&format!("cannot keep the change for {url}: {}", plain(&error.to_string())));
-    let master = Master::open(outgoing, url).map_err(unkept)?;
-    master.put(changes).map_err(unkept)?;
-    match master.send(login, Some(PATIENCE)) {
-        Ok(sent) => tell_left(&master, &sent),
-        Err(error) => warn(&format!("cannot send what waits for {url}: {}", plain(&error.to_string()))),
-    }
-    Ok(())
-}
-
-fn tell_left(master: &Master, sent: &Sent) {
-    for (path, why) in &sent.rejected {
-        warn(&format!("{path} is no change for {}: {why}", master.url()));
-    }
-    if let Some((count, why)) = &sent.left {
-        let (what, wait, them) = if *count == 1 { ("push", "waits", "it") } else { ("pushes", "wait", "them") };
-        warn(&format!(
-            "{count} {what} {wait} for {}: {why}; the next call or `farmout notify --flush` sends {them}",
-            master.url()
-        ));
-    }
-}
-
-fn flush(arguments: &Arguments, buildbot: Option<&str>, login: Option<&Secret>) -> Result<Exit, Failure> {
+fn flush(arguments: &Arguments, login: Option<&Secret>) -> Result<Exit, Failure> {
     let outgoing = arguments.spool.outgoing();
     let failed = |error: std::io::Error| Failure::error(format!("cannot send what waits in {outgoing}: {error}"));
-    let masters = match buildbot {
+    let masters = match &arguments.master.buildbot {
         Some(url) => vec![Master::open(&outgoing, url).map_err(failed)?],
         None => Master::all(&outgoing).map_err(failed)?,
     };
@@ -234,28 +200,4 @@ fn flush(arguments: &Arguments, buildbot: Option<&str>, login: Option<&Secret>) 
         }
     }
     Ok(if fine { Exit::Fine } else { Exit::Errors })
-}
-
-/// A master's address, which is written down and shown: it may hold no password.
-fn master_url(url: &str) -> Result<&str, Failure> {
-    let url = url.trim_end_matches('/');
-    if !url.starts_with("http://") && !url.starts_with("https://") {
-        return Err(Failure::misuse("--buildbot is no web address")
-            .help("write that of the master's web server, such as https://buildbot.example:8010"));
-    }
-    if without_credentials(url) != url {
-        return Err(Failure::misuse("--buildbot has a password in it, which hooks and lists of processes would show")
-            .help("put USER:PASSWORD into a file and name it: --buildbot-login @FILE"));
-    }
-    Ok(url)
-}
-
-/// What the change hook asks for.
-fn login(text: Option<&str>) -> Result<Option<Secret>, Failure> {
-    text.map(|text| given::secret("--buildbot-login", text)).transpose()
-}
-
-fn warn(why: &str) {
-    let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
-    note!("{yellow}warning{yellow:#}: {why}");
 }

@@ -1,6 +1,6 @@
 //! The arguments of the commands that hand changes over: which spools they go to.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::farm::RootArgument;
 use super::machine;
@@ -31,10 +31,13 @@ impl SpoolArguments {
     /// Where changes for masters wait: beside the first spool, so that who may write to the one may write to the other.
     pub(super) fn outgoing(&self) -> Utf8PathBuf {
         match self.spool.first() {
-            Some(spool) => spool.with_file_name(OUTGOING),
-            None => watch::folder(&self.state()).join(OUTGOING),
+            Some(spool) => outgoing(spool),
+            None => outgoing(&watch::spool(&self.state())),
         }
     }
 }
 
-const OUTGOING: &str = "outgoing";
+/// Where changes for masters wait, beside a spool.
+pub(super) fn outgoing(spool: &Utf8Path) -> Utf8PathBuf {
+    spool.with_file_name("outgoing")
+}
