@@ -121,6 +121,7 @@ fn came(arguments: &Arguments) -> Result<Came, Failure> {
         url,
         other_urls: arguments.other_url.iter().map(|url| without_credentials(url)).collect(),
         time: Timestamp::now(),
+        home: None,
     };
     if let Some(wrong) =
         [(arguments.git_refs, Vcs::Git, "--git-refs"), (arguments.hg_changegroup, Vcs::Hg, "--hg-changegroup")]

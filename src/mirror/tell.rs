@@ -3,13 +3,14 @@
 
 use jiff::Timestamp;
 
-use super::{Change, Outcome, Updated, bzr};
+use super::url::others;
+use super::{Change, Outcome, Surroundings, Updated, bzr};
 use crate::model::Vcs;
 use crate::watch::Came;
 use crate::watch::history::{self, Repository};
 
 /// What came. To a mirror that was made just now its branches did not come: they are as they were.
-pub fn came(updated: &Updated<'_>) -> Came {
+pub fn came(updated: &Updated<'_>, surroundings: &Surroundings) -> Came {
     let mut came = Came::default();
     let repository = updated.repository;
     for (branch, change) in &updated.changes {
@@ -25,8 +26,9 @@ pub fn came(updated: &Updated<'_>) -> Came {
         let mut place = Repository {
             directory: updated.mirror.clone(),
             url: repository.identity.clone(),
-            other_urls: Vec::new(),
+            other_urls: others(&repository.identity),
             time: Timestamp::now(),
+            home: surroundings.home(),
         };
         let told = match repository.vcs {
             Vcs::Git => history::git(&place, branch, from.map(String::as_str), to),
@@ -37,6 +39,7 @@ pub fn came(updated: &Updated<'_>) -> Came {
             Vcs::Bzr => {
                 place.directory = place.directory.join(bzr::named(branch));
                 place.url = format!("{}/{branch}", place.url);
+                place.other_urls = others(&place.url);
                 let id = |revision: &str| revision.split_once(' ').map_or(revision, |(_, id)| id).to_owned();
                 // All that a branch that is new here has was there before.
                 let to = id(to);

@@ -10,7 +10,7 @@ use super::super::{given, spool};
 use super::{Format, User, Which, busy, print_json};
 use crate::diagnostic::Failure;
 use crate::mirror::hooks::{Telling, keep};
-use crate::mirror::{Observer, Outcome, Pace, Repository, Updated, came, update, update_table};
+use crate::mirror::{Observer, Outcome, Pace, Repository, Surroundings, Updated, came, update, update_table};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -64,7 +64,8 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         }
     };
     let telling = Telling::read(&mirrors)?;
-    let changed = |updated: &Updated<'_>| telling.as_ref().map_or(Ok(()), |telling| tell(telling, updated));
+    let changed =
+        |updated: &Updated<'_>| telling.as_ref().map_or(Ok(()), |telling| tell(telling, updated, &surroundings));
     let observer = Observer { first: &first, changed: &changed };
     let report = update(&mirrors, &held, &read.repositories, pace, &surroundings, &observer)
         .map_err(|error| Failure::error(format!("cannot listen for signals: {error}")))?;
@@ -87,8 +88,8 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// Hands over what came into a mirror with hooks, which do not run here.
-fn tell(telling: &Telling, updated: &Updated<'_>) -> Result<(), String> {
-    let came = came(updated);
+fn tell(telling: &Telling, updated: &Updated<'_>, surroundings: &Surroundings) -> Result<(), String> {
+    let came = came(updated, surroundings);
     came.warnings.iter().for_each(|why| warn(why));
     let Some(first) = telling.spools.first().filter(|_| !came.changes.is_empty()) else { return Ok(()) };
     let login = telling.buildbot_login.as_deref().map(|text| given::secret("--buildbot-login", text));

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::{Held, Mirrors};
 use super::status::status;
 use super::update::Updated;
+use super::url::others;
 use crate::diagnostic::{Failure, plain};
 use crate::model::Vcs;
 use crate::tool::files;
@@ -84,7 +85,9 @@ impl Telling {
             Vcs::Hg => ["--vcs", "hg", "--hg-changegroup"],
             Vcs::Bzr => ["--vcs", "bzr", "--rev"],
         });
+        let others = others(url);
         words.extend(["--url", url]);
+        words.extend(others.iter().flat_map(|other| ["--other-url", other]));
         words.extend(self.spools.iter().flat_map(|spool| ["--spool", spool.as_str()]));
         words.extend(self.buildbot.iter().flat_map(|buildbot| ["--buildbot", buildbot]));
         words.extend(self.buildbot_login.iter().flat_map(|login| ["--buildbot-login", login]));

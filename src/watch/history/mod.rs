@@ -6,6 +6,7 @@ mod bzr;
 mod git;
 mod hg;
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -39,6 +40,8 @@ pub struct Repository {
     pub other_urls: Vec<String>,
     /// When it came.
     pub time: Timestamp,
+    /// The home of who reads it, where it is another than that of who started farmout.
+    pub home: Option<OsString>,
 }
 
 impl Repository {
@@ -60,6 +63,7 @@ impl Repository {
     /// Asks the system's client.
     fn ask(&self, program: &str, arguments: &[&str]) -> Result<String, String> {
         let probe = Probe::new(None, LIMIT).within(&self.directory);
+        let probe = self.home.iter().fold(probe, |probe, home| probe.with("HOME", home));
         match probe.run(program, arguments) {
             Ok(output) => Ok(output.stdout),
             Err(why) => Err(format!("{program} {why}")),
