@@ -10,6 +10,9 @@ const HEAD: usize = 32 << 10;
 const FIELDS: usize = 100;
 /// The longest body: GitHub sends nothing that is longer.
 const BODY: usize = 25 << 20;
+/// How long it may take, at the end of the time, to read what has come already.
+const ARREARS: Duration = Duration::from_secs(5);
+const GLANCE: Duration = Duration::from_millis(1);
 /// How much of a request that was refused is read, so that its sender comes to read the answer.
 const REST: usize = 1 << 20;
 /// How long it may take.
@@ -81,15 +84,17 @@ pub(super) fn read(stream: &mut TcpStream, end: Instant) -> Result<Request, Refu
     Ok(request)
 }
 
-/// Reads what there is.
+/// Reads what there is, or comes in time.
 fn more(stream: &mut TcpStream, bytes: &mut Vec<u8>, end: Instant) -> Result<usize, Refused> {
     const LATE: Refused = Refused::With(408, "the request takes too long");
     let mut buffer = [0; 16 << 10];
     loop {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        let now = Instant::now();
+        if now >= end + ARREARS {
             return Err(LATE);
         }
+        // What has come while others were slow is in time.
+        let left = end.saturating_duration_since(now).max(GLANCE);
         stream.set_read_timeout(Some(left)).map_err(|_| Refused::Gone)?;
         match stream.read(&mut buffer) {
             Ok(count) => {
