@@ -9,10 +9,14 @@ mod explain;
 mod farm;
 mod fmt;
 mod force;
+mod given;
 mod graph;
+mod hand_over;
+mod listen;
 mod log;
 mod machine;
 mod mirror;
+mod notify;
 mod plan;
 mod plan_file;
 mod property;
@@ -25,6 +29,7 @@ mod runs;
 mod schema;
 mod secret;
 mod slave;
+mod spool;
 mod state;
 mod tool;
 mod watch;
@@ -71,6 +76,12 @@ struct Arguments {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 all is well, 1 the farm has errors or a build failed, 2 wrong use or unreadable files, 130 interrupted";
+
+const NOTIFY_EXAMPLES: &str = "\
+Examples:
+  farmout notify --vcs git --url https://git.example/shop --branch main --rev 5c1f… --author 'Ann <ann@shop.example>'
+  farmout notify --vcs git --url https://git.example/shop --git-refs --farm /srv/farm   (in hooks/post-receive)
+  farmout notify --flush --farm /srv/farm   (from cron)";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -151,6 +162,21 @@ enum Command {
     /// The SVG is complete in itself, adapts to light and dark, and has the details of every box in its tooltip:
     /// `farmout graph --format svg > farm.svg`. For Graphviz: `farmout graph | dot -Tpdf > farm.pdf`.
     Graph(graph::Arguments),
+    /// Hear of pushes from GitHub, GitLab, Gitea, Bitbucket and Heptapod
+    ///
+    /// Answers the webhooks of hosting services, and hands what they tell of over to the farm's scheduler: as a file in its
+    /// spool, as `farmout notify` does. Point a service's push event at http://HOST:PORT/, where requests are told apart by
+    /// their fields, or at /github, /gitlab, /gitea, /forgejo, /bitbucket, /bitbucket-server, or /heptapod for Mercurial
+    /// projects. Tags and deleted branches are answered with 200, and ignored.
+    ///
+    /// With --secret, each request must prove that it knows the secret which the service was given: by X-Hub-Signature-256,
+    /// X-Gitea-Signature, X-Hub-Signature or X-Gitlab-Token. What can be reached from other machines needs one. Put a web
+    /// server with TLS before it, and leave the address as it is.
+    ///
+    /// A line for each request is written on standard output. SIGTERM and Ctrl-C end it after the requests that were begun.
+    ///
+    /// Exits 130 when stopped, 1 where the address cannot be had, 2 for wrong use.
+    Listen(listen::Arguments),
     /// Show what the steps of a builder have written
     ///
     /// Writes the logs of a builder's steps on standard output, byte by byte as the steps wrote them: with STEP the last one
@@ -161,6 +187,24 @@ enum Command {
     Log(log::Arguments),
     /// Keep local mirrors of the repositories that builds watch
     Mirror(mirror::Arguments),
+    /// Tell of a change, from a repository's hook
+    ///
+    /// Hands a change over to the farm's scheduler: as a file in its spool, which survives a crash of either. Whoever pushes
+    /// never waits for the scheduler, and no push fails for its sake: what cannot be written is said on standard error, and the
+    /// exit code is 0 all the same, unless --strict is given.
+    ///
+    /// A change is given by --branch and --rev. With --since, and from hooks with --git-refs and --hg-changegroup, all that
+    /// came is read from the repository: a push is told at once, with the authors, comments and files of up to 1000 changes
+    /// of each branch. Deleted branches and tags are told of and ignored.
+    ///
+    /// --buildbot tells a Buildbot master too. While it is away changes wait beside the spool; they are sent, in their order,
+    /// with the next call or by `farmout notify --flush`.
+    ///
+    /// `farmout mirror hooks --print` prints hooks that call this.
+    ///
+    /// Exit codes: 0 told, or not, as said above; 1 with --strict, or --flush, something could not be handed over; 2 wrong use.
+    #[command(after_help = NOTIFY_EXAMPLES)]
+    Notify(notify::Arguments),
     /// Print what would be done on a slave, step by step
     ///
     /// The dry run: every step of every builder that the slave takes, with its command, environment, directory, locks,
@@ -259,8 +303,10 @@ pub fn main() -> Exit {
         Command::Force(arguments) => force::main(&arguments),
         Command::Fmt(arguments) => fmt::main(&arguments),
         Command::Graph(arguments) => graph::main(&arguments),
+        Command::Listen(arguments) => listen::main(&arguments),
         Command::Log(arguments) => log::main(&arguments),
         Command::Mirror(arguments) => mirror::main(&arguments),
+        Command::Notify(arguments) => notify::main(&arguments),
         Command::Plan(arguments) => plan::main(&arguments),
         Command::Queue(arguments) => queue::main(&arguments),
         Command::Report(arguments) => report::main(&arguments),

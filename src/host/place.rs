@@ -223,7 +223,7 @@ fn existing(path: &Utf8Path) -> &Utf8Path {
 }
 
 /// Makes a directory of the account's, or accepts the one that is there if it is the account's already.
-pub(super) fn own(path: &Utf8Path, account: Option<&Account>) -> Result<(), Failure> {
+pub(crate) fn own(path: &Utf8Path, account: Option<&Account>) -> Result<(), Failure> {
     let made = match fs::DirBuilder::new().mode(0o755).create(path) {
         Ok(()) => true,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,

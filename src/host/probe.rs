@@ -58,6 +58,14 @@ impl Probe {
         self
     }
 
+    /// The same with a variable that has another value.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
     /// Runs `program` and waits for its end.
     ///
     /// # Errors

@@ -87,6 +87,11 @@ impl Surroundings {
         surroundings
     }
 
+    /// Where clients have their settings.
+    pub(super) fn home(&self) -> Option<OsString> {
+        self.environment.iter().find(|(name, _)| name == "HOME").map(|(_, home)| home.clone())
+    }
+
     /// Gives a command this environment. What it has of its own stays.
     fn dress(&self, command: &mut Command) {
         let own: HashSet<OsString> = command.get_envs().map(|(name, _)| name.to_owned()).collect();

@@ -117,7 +117,15 @@ pub(super) enum Seen {
     Gone,
 }
 
-/// Brings the mirrors of these repositories up to date. `first` is told of each that is about to be made.
+/// Who is told while mirrors are brought up to date.
+pub struct Observer<'a> {
+    /// Of each that is about to be made.
+    pub first: &'a (dyn Fn(&Repository) + Sync),
+    /// Of each that has changed, before that is remembered: what it cannot take is found, and told, again.
+    pub changed: &'a (dyn Fn(&Updated<'_>) -> Result<(), String> + Sync),
+}
+
+/// Brings the mirrors of these repositories up to date.
 ///
 /// # Errors
 /// Signals cannot be listened to.
@@ -127,7 +135,7 @@ pub fn update<'a>(
     repositories: &'a [Repository],
     pace: Pace,
     surroundings: &Surroundings,
-    first: &(dyn Fn(&Repository) + Sync),
+    observer: &Observer<'_>,
 ) -> std::io::Result<Report<'a>> {
     let began = Instant::now();
     let interrupts = Interrupts::listen()?;
@@ -138,7 +146,7 @@ pub fn update<'a>(
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(repository) = repositories.get(index) else { break };
-            let updated = site.one(repository, first);
+            let updated = site.one(repository, observer);
             done.lock().unwrap_or_else(PoisonError::into_inner).push((index, updated));
         }
     };
@@ -162,11 +170,12 @@ struct Site<'a> {
 }
 
 impl Site<'_> {
-    fn one<'r>(&self, repository: &'r Repository, first: &dyn Fn(&Repository)) -> Updated<'r> {
+    fn one<'r>(&self, repository: &'r Repository, observer: &Observer<'_>) -> Updated<'r> {
         let began = Instant::now();
         let places = self.mirrors.places(repository);
         let new = || State::new(repository.vcs, &repository.identity);
         let mut state = State::read(&places.state).unwrap_or_else(new);
+        let known = state.heads.clone();
         let mut updated = Updated {
             repository,
             mirror: places.mirror.clone(),
@@ -181,13 +190,21 @@ impl Site<'_> {
         };
         if self.interrupts.count() == 0 {
             if !places.mirror.exists() {
-                first(repository);
+                (observer.first)(repository);
             }
-            match self.fetch(repository, &places, &state.heads) {
+            match self.fetch(repository, &places, &known) {
                 Ok(fetched) => take(&mut updated, fetched, &mut state, &places),
                 Err(Trouble::Failed(problem)) => fail(&mut updated, vec![problem]),
                 Err(Trouble::Interrupted) => {}
             }
+        }
+        if !updated.changes.is_empty()
+            && let Err(why) = (observer.changed)(&updated)
+        {
+            state.heads = known;
+            updated.changes.clear();
+            updated.problems.push(Problem::new(why, None));
+            updated.outcome = Outcome::Failed;
         }
         if updated.outcome != Outcome::Stopped {
             note(&updated, &mut state);

@@ -45,6 +45,11 @@ fn without_scheme(vcs: Vcs, url: &str) -> String {
     format!("{user}{at}{}:{}", host.to_ascii_lowercase(), path.strip_suffix(".git").unwrap_or(path))
 }
 
+/// Other addresses that one as told by [`identity`] may stand for: that of a local one as it was escaped.
+pub(super) fn others(identity: &str) -> Vec<String> {
+    identity.starts_with('/').then(|| format!("file://{identity}")).into_iter().collect()
+}
+
 /// Whether an address says the same from wherever it is read.
 pub(super) fn is_whole(vcs: Vcs, url: &str) -> bool {
     let short = || url.split_once(':').is_some_and(|(host, _)| vcs == Vcs::Git && !host.contains('/'));

@@ -1,7 +1,13 @@
-//! Changes to builds: what hooks tell of changes in, the builds that are due out.
+//! Changes to builds: what hooks and hosting services tell of changes in, the builds that are due out.
 
+pub mod address;
 mod book;
+mod came;
+pub mod forward;
+pub mod history;
 mod kept;
+pub mod listen;
+pub mod payload;
 mod scheduler;
 #[cfg(test)]
 mod simulation;
@@ -9,6 +15,7 @@ mod spool;
 mod table;
 
 pub use book::{Book, Page, Taken, folder, spool};
+pub use came::Came;
 pub use kept::{Kept, KeptBuild, KeptPending, KeptRunning, Last};
 pub use scheduler::{End, Heads, Moment, Order, Scheduler, Terms};
 pub use spool::{Delivery, Found, Spool, Waiting};

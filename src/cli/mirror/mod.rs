@@ -1,6 +1,7 @@
 //! `farmout mirror`: local mirrors of what farms watch. A file a subcommand; what they share is here.
 
 mod gc;
+mod hooks;
 mod status;
 mod update;
 
@@ -35,6 +36,19 @@ enum Command {
     ///
     /// Exits 0 when done, 1 where a farm does not compile or something cannot be removed, 2 for wrong use.
     Gc(gc::Arguments),
+    /// Have the farm's scheduler told of what comes into mirrors
+    ///
+    /// Puts hooks into the mirrors, and repairs those that are there: git's `reference-transaction` and Mercurial's `changegroup`,
+    /// which call `farmout notify`. `farmout mirror update` runs no hook; once this was called it tells by itself of all
+    /// that it fetches, of Bazaar's branches too, and gives new mirrors their hooks. A hook of somebody else is left alone.
+    ///
+    /// --print prints a hook for the server on which a repository is, so that nobody need ask it for news:
+    /// `farmout mirror hooks --print git --url https://git.example/shop`.
+    ///
+    /// No password is in any hook.
+    ///
+    /// Exits 0 when done, 1 where somebody else's hook is in the way or one cannot be written, 2 for wrong use.
+    Hooks(hooks::Arguments),
     /// Show how old mirrors are, where their branches are, and what went wrong
     ///
     /// Calls nobody, and needs no farm that compiles.
@@ -91,6 +105,7 @@ enum Format {
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.command {
         Command::Gc(arguments) => gc::main(arguments),
+        Command::Hooks(arguments) => hooks::main(arguments),
         Command::Status(arguments) => status::main(arguments),
         Command::Update(arguments) => update::main(arguments),
     }

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use super::super::Exit;
 use super::super::compile::print;
+use super::super::hand_over::{Receivers, warn};
+use super::super::{given, spool};
 use super::{Format, User, Which, busy, print_json, time};
 use crate::diagnostic::Failure;
-use crate::mirror::{Outcome, Pace, Repository, update, update_table};
+use crate::mirror::hooks::{Telling, keep};
+use crate::mirror::{Observer, Outcome, Pace, Repository, Surroundings, Updated, came, update, update_table};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -51,8 +54,17 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
             note!("making the mirror of {}", repository.shown());
         }
     };
-    let report = update(&mirrors, &held, &read.repositories, pace, &surroundings, &first)
+    let telling = Telling::read(&mirrors)?;
+    let changed =
+        |updated: &Updated<'_>| telling.as_ref().map_or(Ok(()), |telling| tell(telling, updated, &surroundings));
+    let observer = Observer { first: &first, changed: &changed };
+    let report = update(&mirrors, &held, &read.repositories, pace, &surroundings, &observer)
         .map_err(|error| Failure::error(format!("cannot listen for signals: {error}")))?;
+    for (updated, telling) in report.updated.iter().flat_map(|updated| Some((updated, telling.as_ref()?))) {
+        if let Err(why) = keep(updated, telling) {
+            warn(&why);
+        }
+    }
     match format {
         Format::Json => print_json(&report)?,
         Format::Text if report.updated.is_empty() && !quiet => print("no build watches a repository\n")?,
@@ -64,4 +76,21 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         (false, true) => Exit::Errors,
         (false, false) => Exit::Fine,
     })
+}
+
+/// Hands over what came into a mirror with hooks, which do not run here.
+fn tell(telling: &Telling, updated: &Updated<'_>, surroundings: &Surroundings) -> Result<(), String> {
+    let came = came(updated, surroundings);
+    came.warnings.iter().for_each(|why| warn(why));
+    let Some(first) = telling.spools.first().filter(|_| !came.changes.is_empty()) else { return Ok(()) };
+    let login = telling.buildbot_login.as_deref().map(|text| given::secret("--buildbot-login", text));
+    let login = login.transpose().map_err(|failure| failure.message)?;
+    let receivers = Receivers {
+        spools: &telling.spools,
+        outgoing: spool::outgoing(first),
+        buildbot: telling.buildbot.as_deref(),
+        login: login.as_ref(),
+    };
+    let lost = receivers.hand_over(&came.changes);
+    if lost.is_empty() { Ok(()) } else { Err(lost.join("; ")) }
 }
