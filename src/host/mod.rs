@@ -11,7 +11,9 @@ pub mod needs;
 pub mod place;
 pub mod probe;
 pub mod secret;
+pub mod workshop;
 
 pub use account::Account;
 pub use detect::{Machine, Search, detect};
 pub use place::Place;
+pub use workshop::Workshop;
