@@ -3,13 +3,13 @@
 
 use std::process::Command;
 
-use super::{Finding, Mend, Report};
+use super::{Finding, Mend, Report, Severity};
 
-/// The findings with mends that are safe, each mend once.
+/// The findings with mends that are safe, each mend once. What is only good to know is not changed.
 pub fn safe(report: &Report) -> Vec<Finding> {
     let mut mends: Vec<&Mend> = Vec::new();
     let mut findings = Vec::new();
-    for finding in report.findings().filter(|finding| finding.mend.safe) {
+    for finding in report.findings().filter(|finding| finding.mend.safe && finding.severity() != Severity::Note) {
         if !mends.contains(&&finding.mend) {
             mends.push(&finding.mend);
             findings.push(finding.clone());

@@ -35,8 +35,13 @@ pub(super) fn check(patient: &Patient<'_>) -> (String, Vec<Finding>) {
     {
         let lacking: Vec<&Need> = missing.iter().copied().filter(|need| need.weight == weight).collect();
         if !lacking.is_empty() {
-            let each: Vec<_> = lacking.iter().map(|need| format!("{} ({})", need.name, need.purpose)).collect();
-            findings.push(Finding::new(kind, format!("missing: {}", each.join("; ")), install(patient, &lacking)));
+            // Of what is only good to know, the names will do.
+            let each = lacking.iter().map(|need| match weight {
+                Weight::Optional => need.name.clone(),
+                Weight::Required | Weight::Usual => format!("{} ({})", need.name, need.purpose),
+            });
+            let what = format!("missing: {}", each.collect::<Vec<_>>().join(", "));
+            findings.push(Finding::new(kind, what, install(patient, &lacking)));
         }
     }
     findings.extend(wkhtmltopdf(patient));

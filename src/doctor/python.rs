@@ -47,8 +47,11 @@ pub(super) fn check(patient: &Patient<'_>) -> (String, Vec<Finding>) {
     let offers = patient.slave.capabilities.get(CAPABILITY).into_iter().flatten();
     let mut cases: Vec<_> =
         offers.enumerate().map(|(number, offer)| Case { patient, offer: Some(offer), number }).collect();
-    if !patient.builds_with(CAPABILITY, None).is_empty() {
-        cases.push(Case { patient, offer: None, number: cases.len() });
+    let default = Case { patient, offer: None, number: cases.len() };
+    let real = |case: &Case<'_, '_>| case.program().ok().and_then(|program| program.canonicalize_utf8().ok());
+    let known = real(&default).is_some_and(|default| cases.iter().any(|case| real(case).as_ref() == Some(&default)));
+    if !known && !patient.builds_with(CAPABILITY, None).is_empty() {
+        cases.push(default);
     }
     let mut told = Vec::new();
     let mut findings = Vec::new();

@@ -158,7 +158,7 @@ fn told(finding: &Finding) -> String {
     let cyan = AnsiColor::Cyan.on_default();
     let mut more = |name: &str, words: &str| {
         let words = words.replace('\n', "\n        ");
-        let _ = writeln!(text, "  {cyan}{name:<4}{cyan:#}: {words}");
+        let _ = writeln!(text, "  {cyan}{name}{cyan:#}:{:1$}{words}", "", 5 - name.len());
     };
     if finding.severity() != Severity::Note {
         more("why", finding.kind.why);

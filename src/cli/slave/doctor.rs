@@ -14,7 +14,7 @@ use super::super::farm::{FarmArguments, read, right, slave};
 use super::super::machine::{Embedded, LOCAL, local, look, state};
 use super::note;
 use crate::Compilation;
-use crate::diagnostic::Failure;
+use crate::diagnostic::{Failure, suggest};
 use crate::doctor::{self, Family, Patient, Report, Severity, fix};
 use crate::host::{Account, account};
 use crate::resolve::Layout;
@@ -32,6 +32,9 @@ pub(super) struct Arguments {
     /// The user that builds run as, where root starts them
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+    /// Look at this family alone (may be repeated): account, surroundings, disk, postgresql, python, needs or vcs
+    #[arg(long, value_name = "FAMILY", value_parser = family, hide_possible_values = true)]
+    only: Vec<Family>,
     /// Run the commands that mend what was found, those that do no harm, after asking for each
     #[arg(long)]
     fix: bool,
@@ -49,6 +52,14 @@ enum Format {
     Text,
     /// For programs: one JSON object
     Json,
+}
+
+fn family(name: &str) -> Result<Family, String> {
+    let known = || Family::ALL.into_iter().map(Family::name);
+    Family::ALL.into_iter().find(|family| family.name() == name).ok_or_else(|| {
+        let near = suggest::nearest(name, known()).map(|near| format!("did you mean `{near}`? "));
+        format!("{}there are {}", near.unwrap_or_default(), suggest::list(known()))
+    })
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -72,7 +83,12 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         if compilation.has_fragments { compilation } else { as_found(&layout, &state, account.as_ref())? };
     let interrupted = interrupted()?;
     let patient = Patient::new(&compilation, slave(arguments.slave.as_deref(), &compilation)?, account, &state)?;
-    let mut report = Report::new(&patient, patient.examine(&Family::ALL));
+    let families: Vec<Family> =
+        Family::ALL.into_iter().filter(|family| arguments.only.is_empty() || arguments.only.contains(family)).collect();
+    if std::io::stderr().is_terminal() {
+        note("trying out servers, Pythons and repositories takes up to a minute");
+    }
+    let mut report = Report::new(&patient, patient.examine(&families));
     if !interrupted.load(Ordering::SeqCst) {
         tell(&report, arguments.format)?;
         if arguments.fix {
