@@ -129,12 +129,15 @@ impl Case<'_, '_> {
             findings.push(self.found(&PYTHON_MODULES, what, mend));
             return None;
         }
-        let made = self.make(&program, &said, findings);
+        let made = self.make(&program, &said);
         if !said.headers {
             let what = format!("{} ({program}) has no headers: {} is missing", self.name(), said.header);
             findings.push(self.found(&PYTHON_HEADERS, what, self.install("Python headers", &program, &said)));
         }
-        made.then(|| format!("{} ({}): an environment was made", self.name(), said.version))
+        if let Err(finding) = made {
+            findings.push(*finding);
+        }
+        Some(format!("{} ({}): an environment was made", self.name(), said.version))
     }
 
     /// The interpreter: the option's, else the one of that version on the builds' PATH.
@@ -182,56 +185,35 @@ impl Case<'_, '_> {
     }
 
     /// Makes an environment in the way that bootstrap does, and imports pip in it.
-    fn make(&self, program: &Utf8Path, said: &Said, findings: &mut Vec<Finding>) -> bool {
+    fn make(&self, program: &Utf8Path, said: &Said) -> Result<(), Box<Finding>> {
         let probe = self.patient.workshop.probe(MAKING).with("PYTHONNOUSERSITE", "1");
         let directory = self.patient.workshop.path().join(format!("python{}", self.number));
         let other = self.offer.and_then(|offer| option(offer, "venv")).filter(|other| *other != "auto");
-        let made = match other {
-            Some(other) => {
-                let ran = probe.run(other, &["--python", program.as_str(), directory.as_str()]);
-                ran.map_err(|problem| (format!("`venv` of {} is {other}, which {problem}", self.name()), Mend::advice(
-                    "name a program that works as `venv` in the fragment, or leave it out, and bootstrap finds a way",
-                )))
-            }
-            None if said.venv => {
-                let ran = probe.run(program, &["-m", "venv", directory.as_str()]);
-                ran.map_err(|problem| {
-                    (
-                        format!("{} ({program}) makes no environment: -m venv {problem}", self.name()),
-                        self.install("venv", program, said),
-                    )
-                })
-            }
-            None => {
-                findings.push(self.without_venv(program, said));
-                return false;
-            }
-        };
-        let python = directory.join("bin/python");
-        let imported = made.and_then(|_| {
-            let ran = probe.run(&python, &["-c", "import pip, ssl, zlib"]);
-            ran.map_err(|problem| {
-                let what =
-                    format!("in an environment of {} ({program}), pip cannot be imported: it {problem}", self.name());
-                (what, self.install("venv", program, said))
-            })
-        });
-        match imported {
-            Ok(_) => true,
-            Err((what, mend)) => {
-                findings.push(self.found(&PYTHON_NO_VENV, what, mend));
-                false
-            }
+        let failed = |what, mend| Box::new(self.found(&PYTHON_NO_VENV, what, mend));
+        if let Some(other) = other {
+            probe.run(other, &["--python", program.as_str(), directory.as_str()]).map_err(|problem| {
+                let what = format!("`venv` of {} is {other}, which {problem}", self.name());
+                let mend =
+                    "name a program that works as `venv` in the fragment, or leave it out, and bootstrap finds a way";
+                failed(what, Mend::advice(mend))
+            })?;
+        } else if said.venv {
+            let made = probe.run(program, &["-m", "venv", directory.as_str()]);
+            made.map_err(|problem| self.without_venv(program, said, &format!("-m venv {problem}")))?;
+        } else {
+            let two = said.version.starts_with("2.");
+            let why = if two { "Python 2 has no module venv" } else { "it has no venv with ensurepip" };
+            return Err(self.without_venv(program, said, why));
         }
+        probe.run(directory.join("bin/python"), &["-c", "import pip, ssl, zlib"]).map(drop).map_err(|problem| {
+            let what =
+                format!("in an environment of {} ({program}), pip cannot be imported: it {problem}", self.name());
+            failed(what, self.install("venv", program, said))
+        })
     }
 
     /// A Python that makes no environments by itself: bootstrap then has any pip download virtualenv.
-    fn without_venv(&self, program: &Utf8Path, said: &Said) -> Finding {
-        let why = if said.version.starts_with("2.") {
-            "Python 2 has no module venv"
-        } else {
-            "it has no venv with ensurepip"
-        };
+    fn without_venv(&self, program: &Utf8Path, said: &Said, why: &str) -> Box<Finding> {
         let what = format!("{} ({program}) cannot make an environment by itself: {why}", self.name());
         let python3 = self.patient.places.program("python3").and_then(|python3| self.ask(&python3).ok());
         let pip = said.pip || python3.is_some_and(|python3| python3.pip);
@@ -240,7 +222,7 @@ impl Case<'_, '_> {
         } else {
             self.install("venv", program, said)
         };
-        self.found(if pip { &PYTHON_VENV_ONLINE } else { &PYTHON_NO_VENV }, what, mend)
+        Box::new(self.found(if pip { &PYTHON_VENV_ONLINE } else { &PYTHON_NO_VENV }, what, mend))
     }
 
     /// What installs a need of the system's own Python; another's is its maker's business.

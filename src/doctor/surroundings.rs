@@ -90,9 +90,11 @@ fn clock(patient: &Patient<'_>, told: &mut Vec<String>, findings: &mut Vec<Findi
     let before = findings.len();
     if let Some((path, ahead)) = from_the_future(patient, now) {
         let what = format!("{path} was changed {} from now", ahead_by(ahead));
-        findings.push(Finding::new(&CLOCK_FUTURE_FILES, what, set().and(
-            "set the clock, if it is behind; else `find DIR -newermt now -exec touch {} +` makes the files of today",
-        )));
+        let mend = format!(
+            "set the clock, if it is behind; else make the files of today: find {} -newermt now -exec touch {{}} +",
+            patient.state
+        );
+        findings.push(Finding::new(&CLOCK_FUTURE_FILES, what, Mend::advice(mend)));
     }
     // Containers and small systems have none, which says nothing about the clock.
     let answer = patient.places.program("timedatectl").and_then(|program| {

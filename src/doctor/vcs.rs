@@ -135,10 +135,13 @@ impl Question<'_> {
         } else {
             format!("watched by [{}]: {}", self.build.name, trouble.message)
         };
-        let mend = trouble.help.map_or_else(
-            || Mend::advice("is this machine online, and may it get there? Try the address in a shell as the user that builds run as"),
-            Mend::advice,
-        );
-        Finding::new(kind, what, mend).at(self.span, &patient.compilation.sources)
+        let offline =
+            "is this machine online, and may it get there? Try the address in a shell as the user that builds run as";
+        let mend = match (trouble.kind, trouble.help) {
+            (TroubleKind::Lacking, Some(help)) => format!("correct the branch in the manifest: {help}"),
+            (TroubleKind::Lacking, None) => "correct the branch in the manifest, or push it".to_owned(),
+            (_, help) => help.unwrap_or_else(|| offline.to_owned()),
+        };
+        Finding::new(kind, what, Mend::advice(mend)).at(self.span, &patient.compilation.sources)
     }
 }

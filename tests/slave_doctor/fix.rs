@@ -15,7 +15,7 @@ fn nobody_to_ask_is_wrong_use() {
     let ran = run(farm.farmout(&["slave", "doctor", "--fix"])).exits(2);
     snapshot!("doctor-fix-unasked", ran.shown());
     run(farm.farmout(&["slave", "doctor", "--yes"])).exits(2);
-    run(farm.farmout(&["slave", "doctor", "--only", "discs"])).exits(2).says("did you mean `disk`");
+    run(farm.farmout(&["slave", "doctor", "--only", "pyton"])).exits(2).says("did you mean `python`");
 }
 
 #[test]

@@ -46,13 +46,25 @@ fn finding(ran: &Ran, name: &str) -> String {
     found.unwrap_or_else(|| panic!("no {name} in\n{}", ran.all())).trim().to_owned()
 }
 
+/// The system's Python: its program and its minor version.
+fn python() -> (String, String) {
+    let program = std::fs::canonicalize("/usr/bin/python3").expect("these tests need /usr/bin/python3");
+    let program = program.to_str().unwrap().to_owned();
+    let minor = program.rsplit_once("python").unwrap().1.to_owned();
+    (program, minor)
+}
+
 /// Replaces what differs from machine to machine.
 fn plain(text: &str, farm: &Farm) -> String {
     let mut text = text.replace(farm.directory.path().to_str().unwrap(), "/…");
+    let (major, minor) = (common::postgresql().0, python().1.replace('.', r"\."));
     for (pattern, with) in [
-        (r"\b15\.\d+", "15.x"),
-        (r"\b3\.11\.\d+", "3.11.x"),
-        (r"/tmp/farm\w{6}\b", "/SERVER"),
+        (format!(r"\b{major}\.\d+").as_str(), "15.x"),
+        (&format!(r"postgresql {major}\b"), "postgresql 15"),
+        (&format!("postgresql/{major}/bin"), "postgresql/15/bin"),
+        (&format!(r"\b{minor}\.\d+"), "3.N.x"),
+        (&format!(r"{minor}\b"), "3.N"),
+        (r"/tmp/farm\w{6}\b", "/TEMPORARY"),
         (r"/tmp/farmout-\w{6}\b", "/WORKSHOP"),
         (r"farmout-doctor-\d+", "farmout-doctor-N"),
         (r"\b\d+ MiB are free", "N MiB are free"),

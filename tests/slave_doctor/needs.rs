@@ -29,8 +29,7 @@ mod root {
     #[test]
     fn packages_are_those_of_the_distribution() {
         let farm = Farm::demo();
-        let without = "mount -t tmpfs x /usr/include/postgresql; mount --bind /dev/null /usr/include/stdio.h; \
-                       for f in /usr/include/zlib.h; do rm -f /tmp/none; mount --bind /dev/null $f; done";
+        let without = "mount -t tmpfs x /usr/include/postgresql";
         let mut seen = Seen::new();
         for (name, release) in [
             ("Debian 12", "ID=debian\nVERSION_ID=12"),

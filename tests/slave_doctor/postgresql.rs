@@ -159,3 +159,19 @@ fn a_server_that_accepts_and_never_answers_holds_nothing_up() {
     assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
     crate::finding(&ran, "postgresql-unreachable");
 }
+
+#[test]
+fn a_server_with_another_time() {
+    let server = Server::trusting();
+    let farm = farm(&server.capability());
+    // The server has the machine's time; here it is two hours later.
+    let mut command = crate::common::command("faketime");
+    command.args(["+2 hours", crate::common::FARMOUT, "slave", "doctor", "--only", "postgresql"]);
+    command.current_dir(&farm.root);
+    let ran = run(command).exits(0);
+    let said = crate::finding(&ran, "postgresql-clock");
+    // The seconds differ from run to run.
+    let said =
+        regex::Regex::new(r"is \d{4} s behind").unwrap().replace(&plain(&said, &farm), "is N s behind").into_owned();
+    snapshot!("doctor-postgresql-clock", said);
+}

@@ -67,3 +67,13 @@ fn a_clock_that_nobody_keeps() {
     seen.add("timedatectl says no", &run(command), 0, "clock-unsynchronized", &farm);
     snapshot!("doctor-clock-unsynchronized", seen.0);
 }
+
+#[test]
+fn a_clock_that_is_years_behind() {
+    let farm = Farm::demo();
+    let mut command = crate::common::command("faketime");
+    command.args(["2019-05-01 12:00:00", FARMOUT]).args(ONLY).current_dir(&farm.root);
+    let mut seen = Seen::new();
+    seen.add("faketime 2019", &run(command), 1, "clock-past", &farm);
+    snapshot!("doctor-clock-past", seen.0);
+}

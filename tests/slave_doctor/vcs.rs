@@ -74,7 +74,7 @@ fn a_client_that_is_not_installed() {
     let farm = farm("git DIR/git main buildout.cfg", "hg DIR/hg default");
     let bin = farm.directory.path().join("bin");
     std::fs::create_dir(&bin).unwrap();
-    for program in ["git", "sh"] {
+    for program in ["env", "git", "sh"] {
         let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
         symlink(String::from_utf8(found.stdout).unwrap().trim(), bin.join(program)).unwrap();
     }

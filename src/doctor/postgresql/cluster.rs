@@ -2,7 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Case, Checked};
+use super::{ANSWER, Case, Checked, PATIENCE};
 use crate::doctor::kind::{POSTGRESQL_CLUSTER, POSTGRESQL_PROGRAMS, POSTGRESQL_VERSION};
 use crate::doctor::{Finding, Mend, failure_of, is_of};
 use crate::host::detect::PgInstall;
@@ -23,8 +23,7 @@ impl Case<'_, '_> {
             findings.push(self.at("cluster", Finding::new(&POSTGRESQL_PROGRAMS, what, self.mend_programs())));
             return None;
         };
-        let probe = self.probe();
-        let install = match PgInstall::ask(&bin, &probe) {
+        let install = match PgInstall::ask(&bin, &self.probe(ANSWER)) {
             Ok(install) => install,
             Err(problem) => {
                 let what = format!("{} cannot be started: {problem}", self.name());
@@ -44,8 +43,9 @@ impl Case<'_, '_> {
         }
         let place = self.patient.workshop.path().join(format!("pg{}", self.number));
         let tried = self.start(&bin, &place).and_then(|()| {
-            let probe = probe.with("PGHOST", place.join("s").as_str()).with("PGPORT", "5432").with("PGUSER", USER);
-            let look = self.look(&probe).map_err(|trouble| (trouble.message, trouble.help))?;
+            let sockets = place.join("s");
+            let variables = [("PGHOST", sockets.as_str()), ("PGPORT", "5432"), ("PGUSER", USER)];
+            let look = self.look(&variables).map_err(|trouble| (trouble.message, trouble.help))?;
             match look.refused.clone() {
                 Some(refused) => Err((refused.message, refused.help)),
                 None => Ok(look),
@@ -56,7 +56,9 @@ impl Case<'_, '_> {
         match tried.and_then(|look| stopped.map(|()| look)) {
             Err((message, help)) => {
                 let what = format!("a private cluster of {} does not work: {message}", self.name());
-                let mend = help.map_or_else(Mend::default, Mend::advice);
+                let user = self.patient.user();
+                let by_hand = || Mend::advice(format!("try by hand, as {user}: {bin}/initdb -D /tmp/try"));
+                let mend = help.map_or_else(by_hand, Mend::advice);
                 findings.push(self.at("cluster", Finding::new(&POSTGRESQL_CLUSTER, what, mend)));
                 None
             }
@@ -97,7 +99,7 @@ impl Case<'_, '_> {
 
     fn pg(&self, arguments: &[&str]) -> Result<(), (String, Option<String>)> {
         let arguments: Vec<&str> = ["tool", "pg"].iter().chain(arguments).copied().collect();
-        let output = self.probe().output(&self.patient.workshop.program, &arguments);
+        let output = self.probe(PATIENCE).output(&self.patient.workshop.program, &arguments);
         let output = output.map_err(|problem| (format!("`farmout {}` {problem}", arguments[..3].join(" ")), None))?;
         if output.status.success() { Ok(()) } else { Err(failure_of(&output.stderr)) }
     }

@@ -19,6 +19,9 @@ const CAPABILITY: &str = "postgresql";
 /// Making a cluster takes seconds, on a busy slave a minute; waiting for others on a template one more.
 const PATIENCE: Duration = Duration::from_secs(150);
 
+/// A server that works answers at once; one far away takes a second.
+const ANSWER: Duration = Duration::from_secs(20);
+
 /// Clocks may differ by so much: the answer takes its time.
 const SKEW: f64 = 60.0;
 
@@ -82,20 +85,28 @@ impl Case<'_, '_> {
         finding.at(span, &self.patient.compilation.sources)
     }
 
-    fn probe(&self) -> Probe {
-        self.patient.workshop.probe(PATIENCE).with("CLICOLOR_FORCE", "0").with("PGCONNECT_TIMEOUT", "5")
+    fn probe(&self, limit: Duration) -> Probe {
+        self.patient.workshop.probe(limit).with("CLICOLOR_FORCE", "0").with("PGCONNECT_TIMEOUT", "5")
     }
 
-    /// Asks the server that the probe's environment names, and has it make a database.
-    fn look(&self, probe: &Probe) -> Result<Look, Trouble> {
+    /// Asks the server of these variables, and has it make a database.
+    fn look(&self, variables: &[(&str, &str)]) -> Result<Look, Trouble> {
+        // One that accepts and says nothing is not waited for as long as one that works.
+        self.ask(&[], variables, ANSWER)?;
         let database = format!("farmout-doctor-{}-{}", std::process::id(), self.number);
-        let arguments = ["tool", "pg", "look", "--database", &database];
-        let other = |message: String| Trouble { kind: TroubleKind::Other, message, help: None };
+        self.ask(&["--database", &database], variables, PATIENCE)
+    }
+
+    fn ask(&self, more: &[&str], variables: &[(&str, &str)], limit: Duration) -> Result<Look, Trouble> {
+        let arguments: Vec<&str> = ["tool", "pg", "look"].iter().chain(more).copied().collect();
+        let trouble = |kind, message: String| Trouble { kind, message, help: None };
+        let probe = variables.iter().fold(self.probe(limit), |probe, (name, value)| probe.with(name, *value));
         let output = probe
             .output(&self.patient.workshop.program, &arguments)
-            .map_err(|problem| other(format!("the look at it {problem}")))?;
+            .map_err(|problem| trouble(TroubleKind::Unreachable, format!("somebody is there, but {problem}")))?;
         let line = output.stdout.lines().rfind(|line| line.starts_with('{')).unwrap_or_default();
-        serde_json::from_str(line).map_err(|_| other(super::failure_of(&output.stderr).0))?
+        let answer = serde_json::from_str::<Result<Look, Trouble>>(line);
+        answer.map_err(|_| trouble(TroubleKind::Other, super::failure_of(&output.stderr).0))?
     }
 
     /// What a server that answered lacks: the version, templates, a right clock.

@@ -20,18 +20,16 @@ impl Case<'_, '_> {
         let mut findings = Vec::new();
         self.check_bin(&mut findings);
         self.check_lib(&mut findings);
-        let mut probe = self.probe().with("PGPORT", self.option("port").unwrap_or("5432"));
+        let mut variables = vec![("PGPORT", self.option("port").unwrap_or("5432"))];
         for (name, variable) in [("host", "PGHOST"), ("user", "PGUSER")] {
-            if let Some(value) = self.option(name) {
-                probe = probe.with(variable, value);
-            }
+            variables.extend(self.option(name).map(|value| (variable, value)));
         }
         if let Some(OfferValue::Secret(secret)) =
             self.offer.and_then(|offer| offer.options.get("passwd")).map(|option| &option.value)
         {
-            probe = probe.with("PGPASSWORD", secret.expose());
+            variables.push(("PGPASSWORD", secret.expose()));
         }
-        let line = match self.look(&probe) {
+        let line = match self.look(&variables) {
             Err(trouble) => {
                 findings.push(self.trouble(trouble));
                 String::new()
