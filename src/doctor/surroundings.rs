@@ -83,7 +83,8 @@ fn clock(patient: &Patient<'_>, told: &mut Vec<String>, findings: &mut Vec<Findi
     let seconds = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let set = || Mend::advice("set the clock, and have it kept: timedatectl set-ntp true");
     if seconds < BEGINNING {
-        let shown = jiff::Timestamp::try_from(now).map_or_else(|_| "long ago".to_owned(), |now| now.to_string());
+        let shown =
+            jiff::Timestamp::try_from(now).map_or_else(|_| "long ago".to_owned(), |now| now.strftime("%F").to_string());
         findings.push(Finding::new(&CLOCK_PAST, format!("the clock says {shown}, before there was a farmout"), set()));
         return;
     }
@@ -92,7 +93,7 @@ fn clock(patient: &Patient<'_>, told: &mut Vec<String>, findings: &mut Vec<Findi
         let what = format!("{path} was changed {} from now", ahead_by(ahead));
         let mend = format!(
             "set the clock, if it is behind; else make the files of today: find {} -newermt now -exec touch {{}} +",
-            patient.state
+            camino::absolute_utf8(&patient.state).unwrap_or_else(|_| patient.state.clone())
         );
         findings.push(Finding::new(&CLOCK_FUTURE_FILES, what, Mend::advice(mend)));
     }

@@ -39,7 +39,7 @@ pub(super) fn check(patient: &Patient<'_>) -> (String, Vec<Finding>) {
         };
         let finding = question.finding(patient, trouble);
         // One client is missing for many repositories.
-        if !findings.iter().any(|known| *known.kind == VCS_CLIENT && known.what == finding.what) {
+        if !findings.iter().any(|known| known.what == finding.what) {
             findings.push(finding);
         }
     }
@@ -127,7 +127,8 @@ impl Question<'_> {
             let needs = Need::all();
             let need: Vec<&Need> = needs.iter().filter(|need| need.name == client).collect();
             let what = format!("{} has no client of {client}: {}", patient.user(), trouble.message);
-            return Finding::new(&VCS_CLIENT, what, patient.install(&need));
+            let kind = if self.fetched { &VCS_CLIENT } else { &VCS_WATCHED };
+            return Finding::new(kind, what, patient.install(&need));
         }
         let kind = if self.fetched { &VCS_UNREACHABLE } else { &VCS_WATCHED };
         let what = if self.fetched {

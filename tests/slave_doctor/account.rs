@@ -42,6 +42,16 @@ fn a_farm_with_several_slaves_wants_to_know_which() {
     .says("slave there takes no builder");
 }
 
+/// Whoever is nobody in particular can call it, too: all is looked at as the caller then.
+#[test]
+fn builds_without_an_account_run_as_the_caller() {
+    let farm = Farm::demo();
+    let ran = run(farm.plain_farmout(&["slave", "doctor", "--only", "account", "--only", "postgresql"])).exits(0);
+    let user = if crate::common::is_root() { "nobody".to_owned() } else { crate::common::step_user() };
+    let ran = ran.says(&format!("builds run as {user} (uid "));
+    assert!(ran.says("a private cluster was made").says_no("account-root").out.contains("builds can run here"));
+}
+
 mod root {
     use super::*;
 

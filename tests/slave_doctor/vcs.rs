@@ -71,16 +71,21 @@ fn a_host_that_never_answers_holds_nothing_up() {
 
 #[test]
 fn a_client_that_is_not_installed() {
-    let farm = farm("git DIR/git main buildout.cfg", "hg DIR/hg default");
-    let bin = farm.directory.path().join("bin");
-    std::fs::create_dir(&bin).unwrap();
-    for program in ["env", "git", "sh"] {
-        let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
-        symlink(String::from_utf8(found.stdout).unwrap().trim(), bin.join(program)).unwrap();
-    }
-    let mut command = farm.farmout(&["slave", "doctor", "--only", "vcs"]);
-    command.env("PATH", &bin);
     let mut seen = Seen::new();
-    seen.add("no hg on PATH", &run(command), 1, "vcs-client", &farm);
+    for (buildout, watch, name, code) in [
+        ("hg DIR/hg default buildout.cfg", "hg DIR/hg default", "vcs-client", 1),
+        ("git DIR/git main buildout.cfg", "hg DIR/hg default", "vcs-watched", 0),
+    ] {
+        let farm = farm(buildout, watch);
+        let bin = farm.directory.path().join("bin");
+        std::fs::create_dir(&bin).unwrap();
+        for program in ["env", "git", "sh"] {
+            let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
+            symlink(String::from_utf8(found.stdout).unwrap().trim(), bin.join(program)).unwrap();
+        }
+        let mut command = farm.farmout(&["slave", "doctor", "--only", "vcs"]);
+        command.env("PATH", &bin);
+        seen.add(&format!("no hg on PATH, {buildout}"), &run(command), code, name, &farm);
+    }
     snapshot!("doctor-vcs-client", seen.0);
 }
