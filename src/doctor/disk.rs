@@ -1,7 +1,7 @@
 //! Where builds will live: rights, and room for clones, eggs, databases and logs.
 
 use camino::Utf8Path;
-use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::sys::statvfs::{Statvfs, statvfs};
 
 use super::finding::summary;
 use super::kind::{
@@ -9,6 +9,7 @@ use super::kind::{
 };
 use super::{Finding, Mend, Patient};
 use crate::diagnostic::Failure;
+use crate::host::access::mounted_noexec;
 use crate::host::place;
 
 const MIB: u64 = 1 << 20;
@@ -47,7 +48,7 @@ pub(super) fn check(patient: &Patient<'_>) -> (String, Vec<Finding>) {
     if let Some(temporary) = Utf8Path::from_path(&temporary)
         && let Ok(system) = statvfs(temporary.as_std_path())
     {
-        let free = system.blocks_available() as u64 * system.fragment_size() as u64;
+        let free = free(&system);
         if free < TEMPORARY {
             let what = format!("{} are free in {temporary}", shown(free));
             let mend = Mend::advice("remove what nobody needs there, or set TMPDIR to a directory with more room");
@@ -67,12 +68,12 @@ fn room(basedir: &Utf8Path, there: &Utf8Path, told: &mut Vec<String>, findings: 
             return;
         }
     };
-    if system.flags().contains(FsFlags::ST_NOEXEC) {
+    if mounted_noexec(there.as_std_path()) {
         let what = format!("{there} is mounted noexec: no program can be started from there");
         let mend = Mend::advice("mount it without noexec, or name another directory with --state");
         findings.push(Finding::new(&STATE_NOEXEC, what, mend));
     }
-    let free = system.blocks_available() as u64 * system.fragment_size() as u64;
+    let free = free(&system);
     let clean = || {
         Mend::advice(
             "`farmout clean --caches` and limits of `keep` in farm.yaml make room; or name a directory with more, with --state",
@@ -86,8 +87,8 @@ fn room(basedir: &Utf8Path, there: &Utf8Path, told: &mut Vec<String>, findings: 
         told.push(format!("{} free for {basedir}", shown(free)));
     }
     // Some file systems, such as btrfs, make inodes as they are needed, and say 0 of 0.
-    let inodes = system.files_available() as u64;
-    if system.files() as u64 > 0 {
+    let inodes = system.files_available();
+    if system.files() > 0 {
         if inodes < ENOUGH_FILES {
             let kind = if inodes < LEAST_FILES { &INODES_FULL } else { &INODES_LOW };
             let what = format!("{inodes} more files can be made where builds live, {basedir}");
@@ -96,6 +97,12 @@ fn room(basedir: &Utf8Path, there: &Utf8Path, told: &mut Vec<String>, findings: 
             told.push(format!("{inodes} inodes"));
         }
     }
+}
+
+/// The bytes that everybody can still write.
+#[allow(clippy::useless_conversion, reason = "some systems count in smaller numbers")]
+fn free(system: &Statvfs) -> u64 {
+    u64::from(system.blocks_available()) * u64::from(system.fragment_size())
 }
 
 /// A size for people.

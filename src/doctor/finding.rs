@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::kind::{Kind, Severity};
-use crate::diagnostic::suggest;
 use crate::source::{Sources, Span};
 
 /// Something that was found.
@@ -116,9 +115,4 @@ pub struct Checked {
 /// Parts of a summary, separated by semicolons; for none, that there was nothing to look at.
 pub(super) fn summary(parts: &[String], nothing: &str) -> String {
     if parts.is_empty() { nothing.to_owned() } else { parts.join("; ") }
-}
-
-/// A list in a sentence.
-pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    suggest::list(names.into_iter())
 }

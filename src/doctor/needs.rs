@@ -36,11 +36,16 @@ pub(super) fn check(patient: &Patient<'_>) -> (String, Vec<Finding>) {
         let lacking: Vec<&Need> = missing.iter().copied().filter(|need| need.weight == weight).collect();
         if !lacking.is_empty() {
             // Of what is only good to know, the names will do.
-            let each = lacking.iter().map(|need| match weight {
-                Weight::Optional => need.name.clone(),
-                Weight::Required | Weight::Usual => format!("{} ({})", need.name, need.purpose),
-            });
-            let what = format!("missing: {}", each.collect::<Vec<_>>().join(", "));
+            let what = match weight {
+                Weight::Optional => {
+                    let names: Vec<_> = lacking.iter().map(|need| need.name.as_str()).collect();
+                    format!("missing: {}", names.join(", "))
+                }
+                Weight::Required | Weight::Usual => {
+                    let lines = lacking.iter().map(|need| format!("\n{}: {}", need.name, need.purpose));
+                    format!("missing:{}", lines.collect::<String>())
+                }
+            };
             findings.push(Finding::new(kind, what, install(patient, &lacking)));
         }
     }

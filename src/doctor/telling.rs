@@ -154,7 +154,7 @@ fn told(finding: &Finding) -> String {
     if let Some(Place { file, line, column }) = &finding.place {
         let _ = write!(text, " at {file}:{line}:{column}");
     }
-    let _ = writeln!(text, ": {}", finding.what);
+    let _ = writeln!(text, ": {}", finding.what.replace('\n', "\n    "));
     let cyan = AnsiColor::Cyan.on_default();
     let mut more = |name: &str, words: &str| {
         let words = words.replace('\n', "\n        ");

@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use nix::sys::statvfs::{FsFlags, statvfs};
 use tempfile::TempDir;
 
+use super::access::mounted_noexec;
 use super::place::{self, Place, broken};
 use super::{Account, probe::Probe};
 use crate::diagnostic::Failure;
@@ -34,8 +34,7 @@ impl Workshop {
         let temporary = std::env::temp_dir();
         let above = ABOVE.into_iter().map(Utf8Path::new).chain(Utf8Path::from_path(&temporary));
         let usable = |above: &&Utf8Path| {
-            let executable = statvfs(above.as_std_path()).is_ok_and(|fs| !fs.flags().contains(FsFlags::ST_NOEXEC));
-            executable && account.is_none_or(|account| account.can_reach(above))
+            !mounted_noexec(above.as_std_path()) && account.is_none_or(|account| account.can_reach(above))
         };
         let above = above.clone().find(usable).unwrap_or(Utf8Path::new("/tmp"));
         let made = tempfile::Builder::new().prefix("farmout-").tempdir_in(above);

@@ -100,3 +100,23 @@ fn script(path: &Path, text: &str) {
     std::fs::write(draft.path(), text).unwrap();
     assert!(Command::new("install").args(["-D", "-m755"]).args([draft.path(), path]).status().unwrap().success());
 }
+
+/// What can be found is found in one of these tests, and said there as people read it.
+#[test]
+fn every_finding_is_provoked() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots");
+    let mut all = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_str().unwrap().starts_with("doctor-") {
+            all.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+    for kind in farmout::doctor::kind::ALL {
+        // There is no Windows drive where tests run; how one is told is tested beside the code.
+        if kind.name != "windows-drive" {
+            let mark = format!("{}[{}]", kind.severity.name(), kind.name);
+            assert!(all.contains(&mark), "nothing provokes {mark}");
+        }
+    }
+}

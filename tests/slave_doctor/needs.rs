@@ -44,4 +44,22 @@ mod root {
         }
         snapshot!("doctor-needs", seen.0);
     }
+
+    #[test]
+    fn a_bare_machine_lacks_everything() {
+        let farm = Farm::demo();
+        // Headers and fonts are hidden, and PATH leads nowhere.
+        let bare =
+            "for hidden in /usr/include /usr/local/include /usr/share/fonts /usr/share/postgresql /etc/ssl/certs; do \
+                    if [ -d $hidden ]; then mount -t tmpfs x $hidden; fi; done
+                    printf 'ID=debian\nVERSION_ID=12\n' > ../os-release; mount --bind ../os-release /etc/os-release
+                    export PATH=/nonexistent";
+        let ran = doctor_after(&farm, "needs", bare);
+        let mut seen = Seen::new();
+        for name in ["needs-required", "needs-usual", "needs-optional"] {
+            seen.add("no header, no font, no program", &ran, 1, name, &farm);
+        }
+        // A shared library cannot be hidden so easily, and not every machine has it.
+        snapshot!("doctor-needs-bare", seen.0.replace("libmagic, ", "").replace("libmagic1 ", ""));
+    }
 }

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use super::finding::summary;
 use super::kind::{POSTGRESQL_CLOCK, POSTGRESQL_ENCODING, POSTGRESQL_TEMPLATE, POSTGRESQL_VERSION, REMOTE_COPY};
-use super::{Finding, Mend, Patient, finding, is_of, named, option};
+use super::{Finding, Mend, Patient, is_of, named, option};
+use crate::diagnostic::suggest;
 use crate::host::probe::{Probe, parallel};
 use crate::model::{Build, Offer, Value};
 use crate::tool::pg::{Look, Trouble, TroubleKind};
@@ -141,7 +142,7 @@ impl Case<'_, '_> {
                         "{} has no template database `{template}`, which [{}] copies; it has {}",
                         self.name(),
                         build.name,
-                        finding::list(there)
+                        suggest::list(there)
                     );
                     let mend = match self.option("cluster") {
                         Some(_) => Mend::advice(
