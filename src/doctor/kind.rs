@@ -152,6 +152,10 @@ kinds! {
         "no build gets its database";
     POSTGRESQL_REFUSED "postgresql-refused" PostgreSql Error
         "the server is there, and lets no build in";
+    POSTGRESQL_PASSWORD "postgresql-password" PostgreSql Error
+        "builds connect with it";
+    POSTGRESQL_PASSWORD_OPEN "postgresql-password-open" PostgreSql Warning
+        "whoever logs in on this machine can read the password";
     POSTGRESQL_ROLE "postgresql-role" PostgreSql Error
         "builds connect as that user";
     POSTGRESQL_CREATEDB "postgresql-createdb" PostgreSql Error

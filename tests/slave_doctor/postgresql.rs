@@ -1,7 +1,7 @@
 //! Servers that run, and private clusters.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use crate::common::snapshot::snapshot;
 use crate::common::{Farm, Server, postgresql};
@@ -174,4 +174,30 @@ fn a_server_with_another_time() {
     let said =
         regex::Regex::new(r"is \d{4} s behind").unwrap().replace(&plain(&said, &farm), "is N s behind").into_owned();
     snapshot!("doctor-postgresql-clock", said);
+}
+
+#[test]
+fn passwords_that_are_kept_elsewhere() {
+    let server = Server::with_password("builder", "right-Xq7w");
+    let beside = Farm::empty();
+    let file = beside.directory.path().join("pg.secret");
+    fs::write(&file, "right-Xq7w\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let capability = |from: &str| {
+        let (major, host, port) = (postgresql().0, server.host(), Server::PORT);
+        format!("postgresql {major} host={host} port={port} user=builder passwd={from}")
+    };
+    let mut seen = Seen::new();
+    for (provoked, from, name, code) in [
+        ("a file that others can read", format!("@{}", file.display()), "postgresql-password-open", 0),
+        ("a file that is not there", "@/nowhere/pg.secret".to_owned(), "postgresql-password", 1),
+        ("a variable that is not set", "$NOT_SET_HERE".to_owned(), "postgresql-password", 1),
+    ] {
+        let farm = farm(&capability(&from));
+        let ran = doctor(&farm, "postgresql").says_no("right-Xq7w");
+        let told = plain(&crate::finding(&ran, name), &beside);
+        assert_eq!(ran.code, Some(code), "{}", ran.all());
+        seen.0.push_str(&format!("# {provoked} (exit {code})\n{}\n\n", plain(&told, &farm)));
+    }
+    snapshot!("doctor-postgresql-password", seen.0);
 }

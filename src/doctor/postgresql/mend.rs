@@ -46,30 +46,6 @@ impl Case<'_, '_> {
         )
     }
 
-    pub(super) fn mend_unreachable(&self) -> Mend {
-        let port = self.option("port").unwrap_or("5432");
-        match self.option("host") {
-            Some(directory) if directory.starts_with('/') && !Utf8Path::new(directory).is_dir() => {
-                Mend::advice(format!(
-                    "there is no directory {directory}: correct `host` in the fragment, or set the server's \
-                 unix_socket_directories to it"
-                ))
-            }
-            Some(host) if !host.starts_with('/') => Mend::advice(format!(
-                "start the server at {host}, let it listen there, or correct `host` and `port` {port}"
-            )),
-            _ => match others(self.option("host")) {
-                others if others.is_empty() => Mend::advice(
-                    "start the server, or correct `host` and `port` in the fragment; with `cluster=ephemeral` builds need no server",
-                ),
-                others => Mend::advice(format!(
-                    "start the server, or correct `host` and `port` in the fragment: there are sockets {}",
-                    others.join(", ")
-                )),
-            },
-        }
-    }
-
     pub(super) fn mend_programs(&self) -> Mend {
         let needs = Need::all();
         let server: Vec<&Need> = needs.iter().filter(|need| need.name == "PostgreSQL server").collect();
@@ -111,23 +87,6 @@ impl Case<'_, '_> {
             None => SOCKET_DIRECTORIES.map(Utf8PathBuf::from).into_iter().find(|directory| has(directory)),
         }
     }
-}
-
-/// The sockets of servers that are where this one is not.
-fn others(host: Option<&str>) -> Vec<String> {
-    let directories: Vec<&str> = host.map_or_else(|| SOCKET_DIRECTORIES.to_vec(), |host| vec![host]);
-    let entries =
-        directories.into_iter().flat_map(|directory| Utf8Path::new(directory).read_dir_utf8()).flatten().flatten();
-    let mut sockets: Vec<String> = entries
-        .filter(|entry| {
-            let port = entry.file_name().strip_prefix(".s.PGSQL.");
-            port.is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
-        })
-        .map(|entry| entry.path().to_string())
-        .collect();
-    sockets.sort();
-    sockets.truncate(5);
-    sockets
 }
 
 /// Quotes a name for SQL.

@@ -6,10 +6,12 @@ use camino::Utf8Path;
 
 use super::{Case, Checked};
 use crate::doctor::kind::{
-    POSTGRESQL_CLIENT, POSTGRESQL_CREATEDB, POSTGRESQL_LIB, POSTGRESQL_REFUSED, POSTGRESQL_ROLE, POSTGRESQL_UNREACHABLE,
+    POSTGRESQL_CLIENT, POSTGRESQL_CREATEDB, POSTGRESQL_LIB, POSTGRESQL_PASSWORD, POSTGRESQL_PASSWORD_OPEN,
+    POSTGRESQL_REFUSED, POSTGRESQL_ROLE, POSTGRESQL_UNREACHABLE,
 };
-use crate::doctor::{Finding, Mend, is_of};
-use crate::model::OfferValue;
+use crate::doctor::{Finding, Mend, Severity, is_of};
+use crate::host::secret;
+use crate::model::{OfferValue, Secret};
 use crate::tool::pg::{Trouble, TroubleKind};
 
 /// Programs that tell a version, the one that builds call most first.
@@ -24,11 +26,14 @@ impl Case<'_, '_> {
         for (name, variable) in [("host", "PGHOST"), ("user", "PGUSER")] {
             variables.extend(self.option(name).map(|value| (variable, value)));
         }
-        if let Some(OfferValue::Secret(secret)) =
-            self.offer.and_then(|offer| offer.options.get("passwd")).map(|option| &option.value)
-        {
-            variables.push(("PGPASSWORD", secret.expose()));
-        }
+        let password = match self.password(&mut findings) {
+            Ok(password) => password,
+            Err(finding) => {
+                findings.push(*finding);
+                return (String::new(), findings);
+            }
+        };
+        variables.extend(password.as_ref().map(|password| ("PGPASSWORD", password.expose())));
         let line = match self.look(&variables) {
             Err(trouble) => {
                 findings.push(self.trouble(trouble));
@@ -38,7 +43,7 @@ impl Case<'_, '_> {
                 self.judge(&look, &mut findings);
                 let works = look.refused.is_none();
                 findings.extend(look.refused.clone().map(|refused| self.trouble(refused)));
-                if works && findings.is_empty() {
+                if works && findings.iter().all(|finding| finding.severity() != Severity::Error) {
                     format!("{} ({}) at {}: {} made a database", self.name(), look.version, look.server, look.user)
                 } else {
                     String::new()
@@ -46,6 +51,23 @@ impl Case<'_, '_> {
             }
         };
         (line, findings)
+    }
+
+    /// The password, from where the fragment says that it is.
+    fn password(&self, findings: &mut Vec<Finding>) -> Result<Option<Secret>, Box<Finding>> {
+        let given = self.offer.and_then(|offer| offer.options.get("passwd")).map(|option| &option.value);
+        let Some(OfferValue::Secret(source)) = given else { return Ok(None) };
+        let told = |kind, what: String, help: String| {
+            let what = format!("`passwd` of {}: {what}", self.name());
+            self.at("passwd", Finding::new(kind, what, Mend::advice(help)))
+        };
+        match secret::read(source) {
+            Err(missing) => Err(Box::new(told(&POSTGRESQL_PASSWORD, missing.message, missing.help))),
+            Ok(found) => {
+                findings.extend(found.warning.map(|(what, help)| told(&POSTGRESQL_PASSWORD_OPEN, what, help)));
+                Ok(Some(found.secret))
+            }
+        }
     }
 
     fn trouble(&self, trouble: Trouble) -> Finding {
@@ -60,12 +82,9 @@ impl Case<'_, '_> {
         let mend = match trouble.kind {
             TroubleKind::NoRole => self.mend_role(&user),
             TroubleKind::NoCreateDb => self.mend_createdb(&user),
-            TroubleKind::Unreachable => self.mend_unreachable(),
-            // Its words are about the environment of a step; here it is the fragment that is wrong.
-            TroubleKind::Refused => Mend::advice(
-                "correct `user` and `passwd` in the fragment; or let that user in, in the server's pg_hba.conf, and reload it",
-            ),
-            TroubleKind::Other => trouble.help.map_or_else(Mend::default, Mend::advice),
+            TroubleKind::Unreachable | TroubleKind::Refused | TroubleKind::Other => {
+                trouble.help.map_or_else(Mend::default, Mend::advice)
+            }
         };
         self.at(option, Finding::new(kind, what, mend))
     }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Connection, Error, Server, create_database, drop_database};
+use super::{Connection, Error, Obstacle, Server, create_database, drop_database};
 use crate::diagnostic::Failure;
 
 /// What a server says of itself and of the user.
@@ -64,19 +64,33 @@ pub enum TroubleKind {
 impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
         let kind = match &error {
-            // The server says it in its own language: only `peer` and the password methods tell nothing more.
-            Error::Connect { error, user, .. } => match error.as_db_error() {
-                Some(said) if said.message().contains(&format!("\"{user}\" ")) && said.code().code() == "28000" => {
-                    TroubleKind::NoRole
-                }
-                Some(_) => TroubleKind::Refused,
-                None => TroubleKind::Unreachable,
-            },
-            Error::NoCreateDb { .. } => TroubleKind::NoCreateDb,
+            Error::Obstacle(obstacle) => obstacle.into(),
             _ => TroubleKind::Other,
         };
         let failure = Failure::from(error);
         Self { kind, message: failure.message, help: failure.help }
+    }
+}
+
+impl From<&Obstacle> for TroubleKind {
+    fn from(obstacle: &Obstacle) -> Self {
+        match obstacle {
+            Obstacle::NoCreateDb { .. } => Self::NoCreateDb,
+            Obstacle::NoRole { .. } => Self::NoRole,
+            Obstacle::NoLogin { .. }
+            | Obstacle::NoPassword { .. }
+            | Obstacle::NotAdmitted { .. }
+            | Obstacle::NotPeer { .. }
+            | Obstacle::WrongPassword { .. } => Self::Refused,
+            Obstacle::Closed { .. }
+            | Obstacle::NoHost { .. }
+            | Obstacle::NoSocket { .. }
+            | Obstacle::NoSocketDirectory { .. }
+            | Obstacle::NotReady { .. }
+            | Obstacle::Refused { .. }
+            | Obstacle::Silent { .. } => Self::Unreachable,
+            Obstacle::OldPrograms { .. } | Obstacle::Other { .. } | Obstacle::WrongVersion { .. } => Self::Other,
+        }
     }
 }
 
