@@ -31,6 +31,9 @@ pub mod format;
 // Graph → what it watches, and what changed there.
 pub mod mirror;
 
+// Graph and this machine → what is wrong with it.
+pub mod doctor;
+
 // Graph → plan → run.
 pub mod host;
 pub mod notify;

@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use common::binary::{farmout, text};
 use common::copy::copy;
 use farmout::diagnostic::Problem;
+use farmout::doctor::kind;
 use farmout::explain::{Prose, capability_table, option_table};
+use farmout::host::needs::{Distribution, Need};
 use farmout::steps::{CoreOptions, Templates, declarations};
 use regex::Regex;
 use tempfile::TempDir;
@@ -227,6 +229,8 @@ fn generated(what: &str) -> String {
             template => option_table(&templates().find(template).unwrap().options),
         },
         "capability" => capability_table(declarations(&[]).get(rest).unwrap()),
+        "findings of" => findings(rest),
+        "needs" => needs(),
         "file" => block(&root().join(rest)),
         "run" => {
             let (folder, command) = rest.split_once(": ").unwrap();
@@ -243,11 +247,39 @@ fn generated(what: &str) -> String {
     }
 }
 
+/// The findings of a family of the doctor's.
+fn findings(family: &str) -> String {
+    let mut table = "| finding | | why it bites |\n| --- | --- | --- |\n".to_owned();
+    for kind in kind::ALL.iter().filter(|kind| kind.family.name() == family) {
+        let _ = writeln!(table, "| `{}` | {} | {} |", kind.name, kind.severity.name(), kind.why);
+    }
+    table
+}
+
+/// What builds need, and the packages of all distributions.
+fn needs() -> String {
+    let mut table = "| | what for | | Debian, Ubuntu | Fedora | Arch | Alpine |\n".to_owned();
+    table.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
+    for need in Need::all() {
+        let packages = ["debian", "fedora", "arch", "alpine"].map(|id| {
+            let packages = need.packages(&Distribution::read(&format!("ID={id}"))).join(" ");
+            if packages.is_empty() { "(none)".to_owned() } else { format!("`{packages}`") }
+        });
+        let elsewhere = need.elsewhere.as_ref().map(|from| format!("; else from {from}")).unwrap_or_default();
+        let weight = format!("{:?}", need.weight).to_lowercase();
+        let packages = packages.join(" | ");
+        let _ = writeln!(table, "| {} | {}{elsewhere} | {weight} | {packages} |", need.name, need.purpose);
+    }
+    table
+}
+
 #[test]
 fn generated_parts_of_the_pages_are_up_to_date() {
-    let marked = Regex::new(r"(?s)<!-- ((?:options of|capability|file|run): [^\n]*?) -->\n.*?<!-- end -->").unwrap();
+    let marked =
+        Regex::new(r"(?s)<!-- ((?:options of|capability|file|findings of|needs|run): [^\n]*?) -->\n.*?<!-- end -->")
+            .unwrap();
     let mut parts = 0;
-    for page in ["manifest.md", "slaves.md", "farm.md", "templates.md"] {
+    for page in ["doctor.md", "manifest.md", "slaves.md", "farm.md", "templates.md"] {
         let path = root().join("docs").join(page);
         let found = fs::read_to_string(&path).unwrap();
         let wanted = marked.replace_all(&found, |part: &regex::Captures<'_>| {
@@ -257,6 +289,18 @@ fn generated_parts_of_the_pages_are_up_to_date() {
         same(&path, &wanted);
     }
     assert!(parts > 10, "the markers are not found");
+}
+
+/// Every finding and every need of the system's is in a table.
+#[test]
+fn no_finding_is_left_out() {
+    let page = fs::read_to_string(root().join("docs/doctor.md")).unwrap();
+    for kind in kind::ALL {
+        assert!(page.contains(&format!("| `{}` | {} |", kind.name, kind.severity.name())), "{}", kind.name);
+    }
+    for need in Need::all() {
+        assert!(page.contains(&format!("| {} | {}", need.name, need.purpose)), "{}", need.name);
+    }
 }
 
 /// Every step template whose options are built in has its table.

@@ -94,21 +94,26 @@ impl BuilderArguments {
 
     /// The slave: the one named, or the only one.
     pub(super) fn slave<'a>(&self, compilation: &'a Compilation) -> Result<(usize, &'a Slave), Failure> {
-        let slaves = &compilation.graph.farm.slaves;
-        let names = || slaves.iter().map(|slave| slave.name.as_str());
-        match (self.slave.as_deref(), slaves.as_slice()) {
-            (Some(name), _) => compilation.graph.slave(name).ok_or_else(|| {
-                let help = match suggest::nearest(name, names()) {
-                    Some(near) => format!("did you mean `{near}`? The slaves are {}", suggest::list(names())),
-                    None => format!("the slaves are {}", suggest::list(names())),
-                };
-                Failure::misuse(format!("there is no slave `{name}` in this farm")).help(help)
-            }),
-            (None, [only]) => Ok((0, only)),
-            (None, []) => Err(Failure::misuse("this farm has no slave")),
-            (None, _) => Err(Failure::misuse("this farm has several slaves")
-                .help(format!("name one with --slave: {}", suggest::list(names())))),
-        }
+        slave(self.slave.as_deref(), compilation)
+    }
+}
+
+/// The slave: the one named, or the only one.
+pub(super) fn slave<'a>(named: Option<&str>, compilation: &'a Compilation) -> Result<(usize, &'a Slave), Failure> {
+    let slaves = &compilation.graph.farm.slaves;
+    let names = || slaves.iter().map(|slave| slave.name.as_str());
+    match (named, slaves.as_slice()) {
+        (Some(name), _) => compilation.graph.slave(name).ok_or_else(|| {
+            let help = match suggest::nearest(name, names()) {
+                Some(near) => format!("did you mean `{near}`? The slaves are {}", suggest::list(names())),
+                None => format!("the slaves are {}", suggest::list(names())),
+            };
+            Failure::misuse(format!("there is no slave `{name}` in this farm")).help(help)
+        }),
+        (None, [only]) => Ok((0, only)),
+        (None, []) => Err(Failure::misuse("this farm has no slave")),
+        (None, _) => Err(Failure::misuse("this farm has several slaves")
+            .help(format!("name one with --slave: {}", suggest::list(names())))),
     }
 }
 

@@ -189,6 +189,9 @@ enum Pg {
     ///
     /// The server is that of PGHOST, PGPORT, PGUSER and PGPASSWORD, as for psql.
     DropDatabase(DropDatabase),
+    /// Ask the server what it is; the last line of the output is a JSON object, `Ok` or `Err` with what is wrong
+    #[command(hide = true)]
+    Look(Look),
     /// Ask a server what its caller may do there without a password
     ///
     /// Prints an object of JSON: the database user, which is the operating system's; the server's version, if it lets the user
@@ -222,6 +225,13 @@ struct DropDatabase {
     /// The database's name
     #[arg(long, value_name = "NAME")]
     database: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Look {
+    /// A database to make and drop
+    #[arg(long, value_name = "NAME")]
+    database: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -342,6 +352,7 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
             pg::create_database(&database, &template)?;
         }
         Command::Pg(Pg::DropDatabase(DropDatabase { database })) => pg::drop_database(&database)?,
+        Command::Pg(Pg::Look(Look { database })) => fetch::json(&pg::look(database.as_deref()))?,
         Command::Pg(Pg::Rights(Rights { host, port, limit })) => {
             let rights = pg::Rights::ask(&host, port, Duration::from_secs(limit))?;
             let json = serde_json::to_string(&rights);

@@ -90,14 +90,14 @@ impl Identity {
 
 /// Whether programs on the file's file system cannot be started at all.
 #[cfg(target_os = "linux")]
-fn mounted_noexec(path: &Path) -> bool {
+pub(crate) fn mounted_noexec(path: &Path) -> bool {
     use nix::sys::statvfs::{FsFlags, statvfs};
     statvfs(path).is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC))
 }
 
 /// Other systems do not tell.
 #[cfg(not(target_os = "linux"))]
-fn mounted_noexec(_: &Path) -> bool {
+pub(crate) fn mounted_noexec(_: &Path) -> bool {
     false
 }
 

@@ -68,7 +68,7 @@ pub fn without(mut variables: Vec<(OsString, OsString)>, secrets: &Secrets) -> V
 }
 
 /// The value of `PATH`, or the usual one where cron or a service manager set none.
-pub(super) fn search_path() -> OsString {
+pub(crate) fn search_path() -> OsString {
     env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into())
 }
 
@@ -119,7 +119,7 @@ fn same(one: &Path, other: &Path) -> bool {
 
 /// Whether a directory is the `bin` of a virtualenv. The old virtualenv of Python 2 leaves no `pyvenv.cfg`, but always an
 /// `activate` script that names `VIRTUAL_ENV`; conda and pyenv have an `activate` too, of another kind.
-pub(super) fn is_virtualenv_bin(directory: &Path) -> bool {
+pub(crate) fn is_virtualenv_bin(directory: &Path) -> bool {
     if directory.join("../pyvenv.cfg").is_file() {
         return true;
     }

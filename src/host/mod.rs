@@ -2,7 +2,7 @@
 //! builds run as, a clean environment, a base directory, and what the machine offers. Nothing here reads a farm, and
 //! nothing here changes a file or a user that farmout did not make.
 
-mod access;
+pub(crate) mod access;
 pub mod account;
 pub mod detect;
 pub mod embedded;
@@ -11,7 +11,9 @@ pub mod needs;
 pub mod place;
 pub mod probe;
 pub mod secret;
+pub mod workshop;
 
 pub use account::Account;
 pub use detect::{Machine, Search, detect};
 pub use place::Place;
+pub use workshop::Workshop;

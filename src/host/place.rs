@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::libc::{O_DIRECTORY, O_NOFOLLOW};
-use nix::unistd::geteuid;
+use nix::unistd::{AccessFlags, geteuid};
 use sha2::{Digest, Sha256};
 
 use super::Account;
@@ -110,6 +110,28 @@ pub fn basedir(state: &Utf8Path, slave: &str, account: Option<&Account>) -> Resu
     let place = Place { basedir, moved };
     own(&place.home(), account)?;
     Ok(place)
+}
+
+/// The base directory that a slave has or would get, and the directory on the way to it that is there, with nothing made.
+///
+/// # Errors
+/// It belongs to somebody else, or cannot be made by the caller.
+pub fn outlook(
+    state: &Utf8Path,
+    slave: &str,
+    account: Option<&Account>,
+) -> Result<(Utf8PathBuf, Utf8PathBuf), Failure> {
+    let [near, far] = homes(state);
+    let reachable = account.is_none_or(|account| account.can_reach(existing(&near)));
+    let basedir = if reachable { near } else { far }.join(component(slave));
+    if basedir.symlink_metadata().is_ok() {
+        own(&basedir, account)?;
+    }
+    let there = existing(&basedir).to_owned();
+    // The account's own directory is written to by the account, and what is to be made is made by the caller.
+    nix::unistd::access(there.as_std_path(), AccessFlags::W_OK | AccessFlags::X_OK)
+        .map_err(|error| broken(&there, &error.into()))?;
+    Ok((basedir, there))
 }
 
 /// The directory for what farmout downloads and all slaves of a state directory share, made if it is missing.

@@ -155,7 +155,7 @@ fn reader(mut stream: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
 }
 
 /// Asks several at once; the answers are in the order of the questions.
-pub(super) fn parallel<Q: Sync, A: Send>(questions: &[Q], ask: impl Fn(&Q) -> A + Sync) -> Vec<A> {
+pub(crate) fn parallel<Q: Sync, A: Send>(questions: &[Q], ask: impl Fn(&Q) -> A + Sync) -> Vec<A> {
     let next = Mutex::new(0..questions.len());
     let answers = Mutex::new(Vec::with_capacity(questions.len()));
     std::thread::scope(|scope| {

@@ -1,6 +1,7 @@
 //! `farmout slave`: this machine as a build slave. A file a subcommand; what they share is here.
 
 mod detect;
+mod doctor;
 
 use clap::Subcommand;
 
@@ -40,11 +41,27 @@ enum Command {
     /// Exit codes: 0 printed or up to date, 1 something does not work (a download, the account) or the file of --update has
     /// mistakes, 2 wrong use.
     Detect(detect::Arguments),
+    /// Check that this machine can do what the slave's fragment promises
+    ///
+    /// Tries out what builds need, as the user that builds run as: that each PostgreSQL and Python is there, is of the version
+    /// that is promised, and works (a database is made and dropped, an environment made); that there are a compiler, headers
+    /// and clients; that repositories answer; room, rights, the clock, the locale and limits. What is tried is removed again.
+    ///
+    /// Of each finding it says what is wrong, why that bites, and the command that mends it: an error would fail a build, a
+    /// warning may bite, a note is good to know. --fix runs the commands that do no harm, after asking for each, looks again
+    /// and says what came of it.
+    ///
+    /// Run by root, it looks with the eyes of the user of --user, else of the system account `farmout`, which is made if it is
+    /// missing. Without slave fragments in the farm, this machine as it is found is the slave `local`.
+    ///
+    /// Exit codes: 0 builds can run here, 1 a build would fail, 2 wrong use, 130 interrupted.
+    Doctor(doctor::Arguments),
 }
 
 pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Detect(arguments) => detect::main(&arguments),
+        Command::Doctor(arguments) => doctor::main(&arguments),
     }
 }
 

@@ -6,7 +6,9 @@ use camino::Utf8PathBuf;
 use clap::Subcommand;
 
 use crate::diagnostic::Failure;
-use crate::tool::fetch::{Address, CREDENTIALS, Error, Expected, Repository, archive, bazaar, git, mercurial};
+use crate::tool::fetch::{
+    Address, CREDENTIALS, Error, Expected, Repository, System, archive, bazaar, git, mercurial, reach,
+};
 use crate::tool::say;
 
 #[derive(Debug, Subcommand)]
@@ -61,6 +63,33 @@ pub(super) enum Command {
     ///
     /// The last line of the output is the full revision.
     Hgtag(HgTag),
+    /// Ask a repository whether it is there; the last line of the output is `null`, or a JSON object that says what is wrong
+    #[command(hide = true)]
+    Reach(Reach),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Reach {
+    /// The system: bzr, git or hg
+    #[arg(value_parser = system)]
+    system: System,
+    #[command(flatten)]
+    source: Source,
+    /// The branch [default: any]
+    #[arg(long, allow_hyphen_values = true)]
+    branch: Option<String>,
+    /// A directory for the client to work in
+    #[arg(long, value_name = "DIR")]
+    into: PathBuf,
+}
+
+fn system(name: &str) -> Result<System, &'static str> {
+    match name {
+        "bzr" => Ok(System::Bazaar),
+        "git" => Ok(System::Git),
+        "hg" => Ok(System::Mercurial),
+        _ => Err("it is bzr, git or hg"),
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -166,8 +195,20 @@ pub(super) fn main(command: Command) -> Result<(), Failure> {
         Command::Hgtag(HgTag { source, tag, target }) => {
             mercurial::fetch(&repository(source, target)?, &mercurial::Wanted::Tag(tag))
         }
+        Command::Reach(Reach { system, source, branch, into }) => {
+            let target = Target { into, keep: Vec::new(), expect: Vec::new() };
+            let trouble = reach(system, &repository(source, target)?, branch.as_deref()).err();
+            return json(&trouble);
+        }
     };
     say(revision?);
+    Ok(())
+}
+
+/// Says an answer for a program.
+pub(super) fn json(answer: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(answer);
+    say(text.map_err(|error| Failure::error(format!("the answer cannot be written: {error}")))?);
     Ok(())
 }
 

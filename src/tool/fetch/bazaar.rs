@@ -36,6 +36,19 @@ pub fn fetch(repository: &Repository) -> Result<String, Error> {
     Ok(fetched)
 }
 
+/// Makes sure that the branch answers; the directory is for the client to work in.
+///
+/// # Errors
+/// See [`Error`].
+pub fn reach(repository: &Repository) -> Result<(), Error> {
+    let url = repository.url.plain(true)?;
+    let directory = Directory::open(&repository.into, &repository.keep)?;
+    let private = Private::new()?;
+    let client = Client { system: System::Bazaar, url: &url, into: directory.path() };
+    let program = program();
+    Fetch { url: &url, exact: None, directory: &directory, private: &private, client, program }.answers()
+}
+
 struct Fetch<'a> {
     url: &'a Address,
     /// The revision to have instead of the head.
@@ -48,16 +61,21 @@ struct Fetch<'a> {
 
 impl Fetch<'_> {
     fn run(&self) -> Result<String, Error> {
-        configure(self.private, self.url)?;
         // The address first: what a former build left is not touched while the repository does not answer.
+        self.answers()?;
+        self.directory.renew(self.url, CONTROL, || self.update(), || self.replace())
+    }
+
+    /// Demands that the branch answers, and has something. The client is configured from then on.
+    fn answers(&self) -> Result<(), Error> {
+        configure(self.private, self.url)?;
         let mut head = self.bzr();
         head.current_dir("/").arg("revision-info").arg(format!("--directory={}", self.url.bare()));
         match self.client.attempt(&mut head)? {
-            Err(text) => return Err(self.client.unreachable(&text)),
-            Ok(output) if output.ends_with(b"null:\n") => return Err(Error::Empty(self.url.shown())),
-            Ok(_) => {}
+            Err(text) => Err(self.client.unreachable(&text)),
+            Ok(output) if output.ends_with(b"null:\n") => Err(Error::Empty(self.url.shown())),
+            Ok(_) => Ok(()),
         }
-        self.directory.renew(self.url, CONTROL, || self.update(), || self.replace())
     }
 
     fn update(&self) -> Result<String, Error> {

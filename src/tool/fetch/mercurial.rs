@@ -51,6 +51,35 @@ pub fn fetch(repository: &Repository, wanted: &Wanted) -> Result<String, Error> 
     Ok(fetched)
 }
 
+/// Makes sure that the repository answers and has the name; none stands for any. The directory is for the client to work in.
+///
+/// # Errors
+/// See [`Error`].
+pub fn reach(repository: &Repository, wanted: Option<&Wanted>) -> Result<(), Error> {
+    let url = repository.url.plain(false)?;
+    let directory = Directory::open(&repository.into, &repository.keep)?;
+    let private = Private::new()?;
+    private.write("hgrc", &configuration(&url), 0o600)?;
+    let client = Client { system: System::Mercurial, url: &url, into: directory.path() };
+    let any = Wanted::Branch("default".to_owned());
+    let (Wanted::Branch(name) | Wanted::Tag(name)) = wanted.unwrap_or(&any);
+    let fetch = Fetch {
+        url: &url,
+        name,
+        exact: None,
+        wanted: wanted.unwrap_or(&any),
+        directory: &directory,
+        private: &private,
+        client,
+    };
+    match wanted {
+        None => fetch.answers(),
+        Some(_) if fetch.look_up()?.is_some() => Ok(()),
+        // The names that there are could be told only from a clone.
+        Some(_) => Err(Error::NoName { url: url.shown(), kind: "branch or tag", name: name.clone(), near: Vec::new() }),
+    }
+}
+
 struct Fetch<'a> {
     url: &'a Address,
     name: &'a str,

@@ -12,6 +12,7 @@ mod expected;
 pub mod git;
 pub mod mercurial;
 mod private;
+mod reach;
 
 use std::path::PathBuf;
 
@@ -21,6 +22,7 @@ pub(crate) use client::{near, said};
 pub use error::Error;
 pub use expected::Expected;
 pub(crate) use private::Private;
+pub use reach::{Trouble, TroubleKind, reach};
 
 /// What is common to all repositories.
 #[derive(Debug, Clone)]

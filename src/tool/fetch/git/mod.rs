@@ -59,6 +59,17 @@ pub fn fetch(repository: &Repository, branch: &str, shallow: bool) -> Result<Str
     Ok(fetched)
 }
 
+/// Makes sure that the repository answers and has the branch, the tag or `HEAD`; the directory is for the client to work in.
+///
+/// # Errors
+/// See [`Error`].
+pub fn reach(repository: &Repository, branch: &str) -> Result<(), Error> {
+    let directory = Directory::open(&repository.into, &repository.keep)?;
+    let git = Client::new(&repository.url, directory.path())?;
+    let (url, into) = (&repository.url, directory.path());
+    Fetch { url, branch, revision: None, shallow: true, into, directory: &directory, git }.head().map(drop)
+}
+
 /// What the head of a branch is called over there.
 struct Head {
     /// None where it is gone, which only a given revision can do without.
