@@ -9,7 +9,9 @@ use crate::dispatch::{Graph, dispatch};
 use crate::model::{
     DeclaredOptions, Farm, Notification, OfferValue, Retention, Secret, SecretSource, credentials, users,
 };
-use crate::resolve::{FarmFile, Files, Knowledge, Layout, Library, Manifest, Sheet, builds, names_a_password, slaves};
+use crate::resolve::{
+    FarmFile, Files, Knowledge, Layout, Library, Manifest, Rewrite, Sheet, builds, names_a_password, slaves,
+};
 use crate::source::{SourceId, Sources, Span};
 use crate::steps::{self, CoreOptions, Templates};
 use crate::syntax::ini;
@@ -31,6 +33,8 @@ pub struct Compilation {
     pub notify: Vec<Notification>,
     /// How much of earlier runs is kept.
     pub keep: Retention,
+    /// By which other addresses repositories are reached.
+    pub rewrites: Vec<Rewrite>,
 }
 
 /// Compiles a farm: reads its files, and checks everything that they say.
@@ -87,8 +91,8 @@ pub fn compile(layout: &Layout) -> Result<Compilation, Vec<Failure>> {
     check(&graph, &templates, &mut diagnostics);
     silence(&mut diagnostics, &sources);
     let has_fragments = !fragments.is_empty();
-    let FarmFile { notify, keep, .. } = files.farm;
-    Ok(Compilation { sources, diagnostics, graph, templates, has_fragments, notify, keep })
+    let FarmFile { notify, keep, rewrite_urls: rewrites, .. } = files.farm;
+    Ok(Compilation { sources, diagnostics, graph, templates, has_fragments, notify, keep, rewrites })
 }
 
 /// Reads a slave fragment. What it keeps secret is never shown, not even in a message about its neighbour.

@@ -75,6 +75,14 @@ pub struct Wish {
 }
 
 impl Change {
+    /// What tells the revision apart from others: of Bazaar's, which may have their number before it, the identifier.
+    pub fn id(&self) -> &str {
+        match self.vcs {
+            Vcs::Bzr => self.revision.rsplit(' ').next().unwrap_or(&self.revision),
+            Vcs::Git | Vcs::Hg => &self.revision,
+        }
+    }
+
     /// The first line of the comment.
     pub fn summary(&self) -> &str {
         self.comment.as_deref().unwrap_or_default().trim().lines().next().unwrap_or_default()

@@ -147,10 +147,10 @@ impl Scheduler {
     /// A branch that builds watch has changed. The builds that wait for its sake from now on; none if the branch is known to
     /// have this revision.
     pub fn change(&mut self, now: Moment, branch: &WatchedBranch, change: &Arc<Change>) -> Vec<String> {
-        if self.head(branch) == Some(&change.revision) {
+        if self.head(branch) == Some(change.id()) {
             return Vec::new();
         }
-        self.heads.insert(branch.clone(), change.revision.clone());
+        self.heads.insert(branch.clone(), change.id().to_owned());
         let mut names = Vec::new();
         for (name, terms) in &self.terms {
             if terms.branches.contains(branch) {

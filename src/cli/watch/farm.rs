@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::super::aftermath::Aftermath;
 use super::super::farm::{BuilderArguments, Pick, right};
@@ -22,6 +22,7 @@ use crate::model::{Change, Secrets, Vcs, Watch, WatchedBranch};
 use crate::plan::Plan;
 use crate::resolve::Layout;
 use crate::watch::Terms;
+use crate::watch::address::Index;
 
 /// A farm without mistakes.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(super) struct Farm {
     /// The builders of each build that the slave takes.
     builders: IndexMap<String, Vec<String>>,
     branches: HashSet<WatchedBranch>,
+    /// The same, for finding those that a change is of.
+    index: Index,
     layout: Layout,
 }
 
@@ -69,9 +72,10 @@ impl Farm {
             let build = compilation.graph.build(builder).name.clone();
             builders.entry(build).or_default().push(builder.name.clone());
         }
-        let mut farm = Self { compilation, slave, builders, branches: HashSet::new(), layout: site.layout.clone() };
-        farm.branches = farm.terms().into_values().flat_map(|terms| terms.branches).collect();
-        Ok(farm)
+        let builds = compilation.graph.farm.builds.iter().filter(|build| builders.contains_key(&build.name));
+        let index = Index::new(builds.clone().flat_map(|build| &build.watch), &compilation.rewrites);
+        let branches = builds.flat_map(|build| &build.watch).map(branch).collect();
+        Ok(Self { compilation, slave, builders, branches, index, layout: site.layout.clone() })
     }
 
     /// The builds that the slave takes, and when each is due.
@@ -87,14 +91,8 @@ impl Farm {
 
     /// The watched branches that a change is of.
     pub(super) fn branches_of(&self, change: &Change) -> Vec<WatchedBranch> {
-        let mut branches = Vec::new();
-        for url in std::iter::once(&change.url).chain(&change.other_urls) {
-            let branch = watched(change.vcs, url, change.branch.as_deref());
-            if self.watches(&branch) && !branches.contains(&branch) {
-                branches.push(branch);
-            }
-        }
-        branches
+        let found: IndexSet<WatchedBranch> = self.index.find(change).into_iter().map(branch).collect();
+        found.into_iter().collect()
     }
 
     /// Whether a build that the slave takes watches the branch.
