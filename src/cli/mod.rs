@@ -267,7 +267,7 @@ enum Command {
     /// `# yaml-language-server: $schema=farm.schema.json`. What needs more than the form, such as expressions, is checked by
     /// `farmout compile`.
     Schema(schema::Arguments),
-    /// Look at this machine as a build slave
+    /// Make this machine a build slave, and look at it as one
     Slave(slave::Arguments),
     /// The commands that the steps of a plan call
     Tool(tool::Arguments),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use nix::unistd::{Gid, Uid, User, geteuid, setgid, setgroups, setuid};
 
 use super::access::Identity;
@@ -17,6 +17,9 @@ use crate::diagnostic::Failure;
 
 /// The account that farmout makes for itself when root runs it.
 pub const DEFAULT: &str = "farmout";
+
+/// The home of an account that gets one with each [`super::Place`].
+const NO_HOME: &str = "/nonexistent";
 
 /// A user that is not the caller and that steps and servers run as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +93,7 @@ pub fn existing() -> Result<Option<Account>, Failure> {
 
 fn account(user: User, created: bool) -> Account {
     // A home that is no UTF-8 is as good as none; a Place gives the account its own.
-    let home = Utf8PathBuf::from_path_buf(user.dir).unwrap_or_else(|_| Utf8PathBuf::from("/nonexistent"));
+    let home = Utf8PathBuf::from_path_buf(user.dir).unwrap_or_else(|_| Utf8PathBuf::from(NO_HOME));
     Account { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw(), home, created }
 }
 
@@ -118,7 +121,9 @@ fn create() -> Result<Account, Failure> {
     }
     let mut problem = "neither useradd nor a busybox adduser is installed".to_owned();
     let mut created = false;
-    if let Some(mut command) = creation() {
+    if let Some(words) = creation(DEFAULT, Utf8Path::new(NO_HOME)) {
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         match command.stdin(Stdio::null()).output() {
             Ok(output) if output.status.success() => created = true,
             Ok(output) => problem = String::from_utf8_lossy(&output.stderr).trim().to_owned(),
@@ -138,31 +143,30 @@ fn create() -> Result<Account, Failure> {
 
 /// The command to type, for the message.
 fn typed() -> String {
-    match creation() {
-        Some(command) => std::iter::once(command.get_program())
-            .chain(command.get_args())
-            .map(|part| part.to_string_lossy().into_owned())
-            .collect::<Vec<_>>()
-            .join(" "),
+    match creation(DEFAULT, Utf8Path::new(NO_HOME)) {
+        Some(words) => words.join(" "),
         None => format!("useradd --system --no-create-home --shell /usr/sbin/nologin {DEFAULT}"),
     }
 }
 
-fn creation() -> Option<Command> {
+/// The command that adds a system user: no login, no password, no home directory made. None where no program for it is
+/// installed.
+pub(super) fn creation(name: &str, home: &Utf8Path) -> Option<Vec<String>> {
     let shell = ["/usr/sbin/nologin", "/sbin/nologin"].into_iter().find(|path| Path::new(path).exists());
     let shell = shell.unwrap_or("/bin/false");
+    let words = |program: &Path, options: &[&str]| {
+        let program = program.to_string_lossy().into_owned();
+        std::iter::once(program).chain(options.iter().map(|&option| option.to_owned())).collect()
+    };
     if let Some(useradd) = administration("useradd") {
-        let mut command = Command::new(useradd);
-        command.args(["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", shell]);
-        command.arg(DEFAULT);
-        return Some(command);
+        let options =
+            ["--system", "--user-group", "--no-create-home", "--home-dir", home.as_str(), "--shell", shell, name];
+        return Some(words(&useradd, &options));
     }
     // Debian has another program of this name with other options.
     let adduser = administration("adduser")
         .filter(|path| path.canonicalize().is_ok_and(|real| real.to_string_lossy().contains("busybox")))?;
-    let mut command = Command::new(adduser);
-    command.args(["-S", "-D", "-H", "-h", "/nonexistent", "-s", shell, DEFAULT]);
-    Some(command)
+    Some(words(&adduser, &["-S", "-D", "-H", "-h", home.as_str(), "-s", shell, name]))
 }
 
 /// An administrator's program; their directories are often not on `PATH`.

@@ -1,6 +1,6 @@
 //! This machine as a build slave. In: the caller's environment, its user and what is installed. Out: the account that
-//! builds run as, a clean environment, a base directory, and what the machine offers. Nothing here reads a farm, and
-//! nothing here changes a file or a user that farmout did not make.
+//! builds run as, a clean environment, a base directory, what the machine offers, and what it lacks. Nothing here reads a
+//! farm, and nothing here changes a file or a user that farmout did not make.
 
 pub(crate) mod access;
 pub mod account;
@@ -11,6 +11,7 @@ pub mod needs;
 pub mod place;
 pub mod probe;
 pub mod secret;
+pub mod setup;
 pub mod workshop;
 
 pub use account::Account;

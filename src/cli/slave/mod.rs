@@ -2,6 +2,7 @@
 
 mod detect;
 mod doctor;
+mod setup;
 
 use clap::Subcommand;
 
@@ -56,12 +57,28 @@ enum Command {
     ///
     /// Exit codes: 0 builds can run here, 1 a build would fail, 2 wrong use, 130 interrupted.
     Doctor(doctor::Arguments),
+    /// Make a Debian or Ubuntu a build slave, or undo that
+    ///
+    /// Installs what builds need, adds a system user without login that they run as, its directories, and in each of the
+    /// machine's PostgreSQL clusters a role that may make databases and nothing more; with --buildbot-master also a Buildbot
+    /// worker, and with --unit a unit of systemd that runs it with few rights. Start with --dry-run, which shows each command
+    /// and changes nothing; for that one need not be root.
+    ///
+    /// What is there already stays as it is, so that a second call does nothing, and one after a failure goes on. What was
+    /// made is recorded in /var/lib/farmout/setup.json; --remove undoes that, and never what was there before. Packages stay
+    /// installed, marked as ones that nobody asked for: `apt-get autoremove` removes those that nothing else needs. What
+    /// builds left stays too, unless --purge is given.
+    ///
+    /// Exits 0 when done, 1 where something failed or, with --remove, something stays, 2 for wrong use, for other
+    /// distributions and without root's rights, 130 when stopped.
+    Setup(setup::Arguments),
 }
 
 pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Detect(arguments) => detect::main(&arguments),
         Command::Doctor(arguments) => doctor::main(&arguments),
+        Command::Setup(arguments) => setup::main(&arguments),
     }
 }
 
