@@ -70,10 +70,11 @@ impl Watched {
 
     /// The results of all runs that came to an end, the first one first.
     pub fn results(&self) -> Vec<Value> {
-        let runs = self.farm.state().join("runs");
-        let mut folders: Vec<_> = fs::read_dir(runs).into_iter().flatten().map(|run| run.unwrap().path()).collect();
-        folders.sort();
-        folders.iter().filter_map(|run| serde_json::from_slice(&fs::read(run.join("result.json")).ok()?).ok()).collect()
+        let runs = fs::read_dir(self.farm.state().join("runs")).into_iter().flatten();
+        let results = runs.filter_map(|run| fs::read(run.unwrap().path().join("result.json")).ok());
+        let mut results: Vec<Value> = results.map(|bytes| serde_json::from_slice(&bytes).unwrap()).collect();
+        results.sort_by_key(|result| result["started"].as_str().unwrap().parse::<Timestamp>().unwrap());
+        results
     }
 
     /// The book.
