@@ -523,6 +523,7 @@ fn wrong_use_is_told() {
         let output = command.current_dir(case.path("")).args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert_eq!(text(&output.stdout), "");
+        assert!(!text(&output.stderr).contains("a:b"), "{output:?}");
         told += &format!("$ farmout notify {}\n{}\n", arguments.join(" "), text(&output.stderr));
     }
     for lines in ["rubbish\n", "1 2 refs/heads/main\n"] {
