@@ -314,7 +314,7 @@ fn a_push_to_bazaar_is_told_with_its_revisions() {
     brz("work", &["commit", "-q", "--unchanged", "-m", "three"]);
     brz("work", &["push", "-q", &format!("bzr://127.0.0.1:{port}/the%20trunk")]);
     let told = case.told();
-    assert_eq!(told, ["- Ann <ann@x.example> three: "]);
+    assert_eq!(told, ["- Ann <ann@x.example> three: c"]);
 }
 
 #[test]
