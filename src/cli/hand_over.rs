@@ -18,14 +18,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, clap::Args)]
 pub(super) struct MasterArguments {
     /// Tell a Buildbot master as well, by the `base` change hook of its web server at this address
-    #[arg(long, value_name = "URL", value_parser = master_url)]
-    pub(super) buildbot: Option<String>,
+    #[arg(long, value_name = "URL")]
+    buildbot: Option<String>,
     /// USER:PASSWORD for the change hook, if it asks: @FILE, or $NAME of the environment
     #[arg(long, value_name = "@FILE|$NAME")]
     pub(super) buildbot_login: Option<String>,
 }
 
 impl MasterArguments {
+    /// The master's address.
+    pub(super) fn url(&self) -> Result<Option<&str>, Failure> {
+        self.buildbot.as_deref().map(master_url).transpose()
+    }
+
     /// What the change hook asks for.
     pub(super) fn login(&self) -> Result<Option<Secret>, Failure> {
         self.buildbot_login.as_deref().map(|text| given::secret("--buildbot-login", text)).transpose()
@@ -33,17 +38,17 @@ impl MasterArguments {
 }
 
 /// A master's address, which is written down and shown: it may hold no password.
-fn master_url(url: &str) -> Result<String, String> {
+fn master_url(url: &str) -> Result<&str, Failure> {
     let url = url.trim_end_matches('/');
     if !url.starts_with("http://") && !url.starts_with("https://") {
-        return Err("it is no web address, such as https://buildbot.example:8010".to_owned());
+        return Err(Failure::misuse("--buildbot is no web address")
+            .help("write that of the master's web server, such as https://buildbot.example:8010"));
     }
     if without_credentials(url) != url {
-        return Err("hooks and lists of processes would show the password in it: put USER:PASSWORD into a file, and \
-            name that with --buildbot-login @FILE"
-            .to_owned());
+        return Err(Failure::misuse("--buildbot has a password in it, which hooks and lists of processes would show")
+            .help("put USER:PASSWORD into a file, and name it: --buildbot-login @FILE"));
     }
-    Ok(url.to_owned())
+    Ok(url)
 }
 
 /// Who gets changes.

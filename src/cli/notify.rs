@@ -83,9 +83,9 @@ pub(super) fn vcs(text: &str) -> Result<Vcs, String> {
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
-    let login = arguments.master.login()?;
+    let (buildbot, login) = (arguments.master.url()?, arguments.master.login()?);
     if arguments.flush {
-        return flush(arguments, login.as_ref());
+        return flush(arguments, buildbot, login.as_ref());
     }
     let came = came(arguments)?;
     came.warnings.iter().for_each(|why| warn(why));
@@ -95,7 +95,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         let receivers = Receivers {
             spools: &arguments.spool.folders(),
             outgoing: arguments.spool.outgoing(),
-            buildbot: arguments.master.buildbot.as_deref(),
+            buildbot,
             login: login.as_ref(),
         };
         let lost = receivers.hand_over(&came.changes);
@@ -184,10 +184,10 @@ fn directory(arguments: &Arguments) -> Utf8PathBuf {
     super::machine::absolute(&directory)
 }
 
-fn flush(arguments: &Arguments, login: Option<&Secret>) -> Result<Exit, Failure> {
+fn flush(arguments: &Arguments, buildbot: Option<&str>, login: Option<&Secret>) -> Result<Exit, Failure> {
     let outgoing = arguments.spool.outgoing();
     let failed = |error: std::io::Error| Failure::error(format!("cannot send what waits in {outgoing}: {error}"));
-    let masters = match &arguments.master.buildbot {
+    let masters = match buildbot {
         Some(url) => vec![Master::open(&outgoing, url).map_err(failed)?],
         None => Master::all(&outgoing).map_err(failed)?,
     };

@@ -7,6 +7,7 @@ mod gc;
 mod git;
 #[path = "../common/locked.rs"]
 mod locked;
+mod hooks;
 mod mercurial;
 mod served;
 mod support;

@@ -103,7 +103,7 @@ fn telling(arguments: &Arguments) -> Result<Telling, Failure> {
         Some(path) => format!("@{}", absolute(Utf8Path::new(path))),
         None => login.to_owned(),
     });
-    Ok(Telling::new(program, spools, arguments.master.buildbot.clone(), login))
+    Ok(Telling::new(program, spools, arguments.master.url()?.map(str::to_owned), login))
 }
 
 fn told(hooked: &[Hooked], telling: Option<&Telling>) -> String {
@@ -152,7 +152,7 @@ fn print_server(arguments: &Arguments, vcs: Vcs, url: &str) -> Result<Exit, Fail
             receivers.extend(spools.flat_map(|spool| ["--spool".to_owned(), spool.into_string()]));
         }
         let master = &arguments.master;
-        receivers.extend(master.buildbot.iter().flat_map(|url| ["--buildbot".to_owned(), url.clone()]));
+        receivers.extend(master.url()?.iter().flat_map(|url| ["--buildbot".to_owned(), (*url).to_owned()]));
         receivers.extend(master.buildbot_login.iter().flat_map(|it| ["--buildbot-login".to_owned(), it.clone()]));
     }
     let url = without_credentials(url);

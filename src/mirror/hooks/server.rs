@@ -91,14 +91,22 @@ impl Server<'_> {
              CALL = {call}\n\
              \n\
              \n\
+             def place(transport):\n\
+             \x20   while True:\n\
+             \x20       try:\n\
+             \x20           return transport.local_abspath(\".\")\n\
+             \x20       except Exception:  # a server shows its clients a part of its files only\n\
+             \x20           server = getattr(transport, \"server\", None)\n\
+             \x20           if server is None:\n\
+             \x20               return None  # the branch is another machine's, which tells\n\
+             \x20           transport = server.backing_transport.clone(transport._filter(\".\"))\n\
+             \n\
+             \n\
              def tell(params):\n\
              \x20   try:\n\
-             \x20       transport = params.branch.user_transport\n\
-             \x20       try:\n\
-             \x20           path = transport.local_abspath(\".\")\n\
-             \x20       except Exception:  # a server shows its clients a part of its files only\n\
-             \x20           server = transport.server\n\
-             \x20           path = server.backing_transport.local_abspath(transport._filter(\".\"))\n\
+             \x20       path = place(params.branch.user_transport)\n\
+             \x20       if path is None:\n\
+             \x20           return\n\
              \x20       path = os.path.realpath(path)\n\
              \x20       below = os.path.relpath(path, os.path.realpath(ROOT))\n\
              \x20       if below.startswith(\"..\"):\n\
