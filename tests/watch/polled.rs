@@ -69,6 +69,13 @@ fn a_commit_is_found_in_every_system() {
         assert_eq!(watched.begun().len(), count + 1);
     }
     watched.settle();
+    for result in watched.results() {
+        let changes = result["trigger"]["changes"].as_array().unwrap();
+        assert_eq!(changes.len(), 1, "{changes:?}");
+        let change = &changes[0];
+        assert!(change["author"].as_str().unwrap().starts_with("Ann"), "{change}");
+        assert_eq!((&change["comment"], &change["files"]), (&"Two".into(), &serde_json::json!(["file"])), "{change}");
+    }
     assert!(watched.begun().values().all(|&count| count == 1), "{:?}", watched.begun());
     assert_eq!(watch.stop(), Some(130));
 }

@@ -180,7 +180,7 @@ pub fn client(program: &str, arguments: &[&str], directory: &std::path::Path) ->
     command
         .args(arguments)
         .current_dir(directory)
-        .env("HOME", directory)
+        .env("HOME", directory.parent().unwrap())
         .env("HGUSER", "Ann")
         .env("BRZ_EMAIL", "Ann <a@e.example>");
     let output = command.output().unwrap_or_else(|error| panic!("these tests need {program}: {error}"));

@@ -17,6 +17,7 @@ use crate::group::Handle;
 use crate::host::{Account, place};
 use crate::mirror::{self, Mirrors, Status};
 use crate::model::{Vcs, WatchedBranch};
+use crate::watch;
 
 /// What a look has found.
 #[derive(Debug)]
@@ -34,7 +35,9 @@ pub(super) struct Poll {
     farm: Utf8PathBuf,
     mirrors: Utf8PathBuf,
     user: Option<String>,
-    /// The update that is at work.
+    /// Where the mirrors shall hand over what comes, if they are nobody else's.
+    spool: Option<Utf8PathBuf>,
+    /// The process that is at work.
     child: Arc<Mutex<Option<Handle>>>,
 }
 
@@ -49,14 +52,15 @@ impl Poll {
         mirrors: Option<&Utf8PathBuf>,
         account: Option<&Account>,
     ) -> Result<Self, Failure> {
-        let mirrors = match mirrors {
-            Some(directory) => place::mirrors_at(directory, account)?,
-            None => place::mirrors(state, account)?,
+        let (mirrors, own) = match mirrors {
+            Some(directory) => (place::mirrors_at(directory, account)?, false),
+            None => (place::mirrors(state, account)?, true),
         };
         let program = std::env::current_exe().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
         let program = program.ok_or_else(|| Failure::error("farmout cannot find its own executable"))?;
         let user = account.map(|account| account.name.clone());
-        Ok(Self { program, farm: farm.to_owned(), mirrors, user, child: Arc::default() })
+        let spool = own.then(|| watch::spool(state));
+        Ok(Self { program, farm: farm.to_owned(), mirrors, user, spool, child: Arc::default() })
     }
 
     /// Begins a look, whose end is told.
@@ -77,17 +81,23 @@ impl Poll {
 
     fn look(&self) -> Found {
         let began = Timestamp::now();
-        let problem = self.update().err().map(|error| format!("the mirrors cannot be brought up to date: {error}"));
+        // They tell more of a change than that there is one. What goes wrong with it they say themselves.
+        let hooks = self.spool.iter().map(|spool| self.call("hooks", &["--spool", spool.as_str()], Stdio::null()));
+        let update =
+            hooks.chain([self.call("update", &["--quiet"], Stdio::inherit())]).collect::<std::io::Result<()>>();
+        let problem = update.err().map(|error| format!("the mirrors cannot be brought up to date: {error}"));
         match mirror::status(&Mirrors::new(self.mirrors.clone())) {
             Ok(all) => Found { heads: all.iter().flat_map(|mirror| heads(mirror, began)).collect(), problem },
             Err(error) => Found { heads: Vec::new(), problem: Some(format!("{}: {error}", self.mirrors)) },
         }
     }
 
-    fn update(&self) -> std::io::Result<()> {
+    /// Calls `farmout mirror` to its end.
+    fn call(&self, what: &str, arguments: &[&str], said: Stdio) -> std::io::Result<()> {
         let mut command = Command::new(&self.program);
-        command.args(["mirror", "update", "--quiet", "--farm", self.farm.as_str(), "--mirrors", self.mirrors.as_str()]);
-        command.args(self.user.iter().flat_map(|user| ["--user", user])).stdin(Stdio::null());
+        command.args(["mirror", what, "--farm", self.farm.as_str(), "--mirrors", self.mirrors.as_str()]);
+        command.args(self.user.iter().flat_map(|user| ["--user", user])).args(arguments);
+        command.stdin(Stdio::null()).stdout(said);
         let mut child = command.spawn()?;
         let hold = |handle| *self.child.lock().unwrap_or_else(PoisonError::into_inner) = handle;
         hold(Handle::of_child(child.id().cast_signed()));
