@@ -5,9 +5,9 @@ mod bazaar;
 mod command;
 mod gc;
 mod git;
+mod hooks;
 #[path = "../common/locked.rs"]
 mod locked;
-mod hooks;
 mod mercurial;
 mod served;
 mod support;
