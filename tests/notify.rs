@@ -471,6 +471,7 @@ fn a_master_gets_what_it_missed_in_order() {
         "{output:?}"
     );
     fs::write(case.path("login"), "me:sesame\n").unwrap();
+    fs::set_permissions(case.path("login"), fs::Permissions::from_mode(0o600)).unwrap();
     let url = format!("http://{address}/");
     let with = ["--buildbot", &url, "--buildbot-login", "@login"];
     let output = case.notify(&[&change("3")[..], &with].concat());

@@ -2,25 +2,24 @@
 
 use camino::Utf8Path;
 
+use super::hand_over::warn;
 use crate::diagnostic::Failure;
-use crate::model::Secret;
+use crate::host;
+use crate::model::{Secret, SecretSource};
 
-/// Reads `@FILE` or `$NAME`; of a file, the first line.
+/// Reads what `@FILE` or `$NAME` stands for.
 pub(super) fn secret(option: &str, text: &str) -> Result<Secret, Failure> {
-    let wrong = |why: String| Failure::misuse(format!("{option}: {why}"));
-    let value = if let Some(path) = text.strip_prefix('@') {
-        let text = std::fs::read_to_string(Utf8Path::new(path));
-        let text = text.map_err(|error| wrong(format!("cannot read {path}: {error}")))?;
-        text.lines().next().unwrap_or_default().to_owned()
-    } else if let Some(name) = text.strip_prefix('$') {
-        std::env::var(name).map_err(|_| wrong(format!("the variable {name} is not set")))?
-    } else {
-        return Err(wrong("it holds the secret itself, which lists of processes show".to_owned())
+    let source = SecretSource::parse(text, Utf8Path::new(""));
+    if source.given().is_some() {
+        return Err(Failure::misuse(format!("{option}: it holds the secret itself, which lists of processes show"))
             .help("put the secret into a file of mode 600 and name it as @FILE, or a variable as '$NAME'"));
-    };
-    let value = value.trim();
-    if value.is_empty() {
-        return Err(wrong(format!("{text} is empty")));
     }
-    Ok(Secret::new(value))
+    let found = host::secret::read(&source).map_err(|missing| {
+        Failure::misuse(format!("{option}: {}", missing.message))
+            .help("@FILE names a file that holds nothing but the secret, on one line; '$NAME' a variable that is set")
+    })?;
+    if let Some((message, help)) = found.warning {
+        warn(&format!("{message}: {help}"));
+    }
+    Ok(found.secret)
 }

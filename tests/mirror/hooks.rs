@@ -88,6 +88,21 @@ fn updates_tell_of_what_they_bring_and_hooks_of_the_rest() {
 }
 
 #[test]
+fn a_bookmark_is_told_by_its_own_name() {
+    let case = Case::new();
+    case.hg(".", &["init", "h"]);
+    case.hg_commit("h", "1");
+    case.hg("h", &["bookmark", "stable"]);
+    case.watch("one", &format!("hg {} stable", case.up("h")));
+    case.update().exits(0);
+    case.hooks(&[]);
+    case.hg_commit("h", "2");
+    case.hg_commit("h", "3");
+    case.update().exits(0);
+    assert_eq!(case.told(), ["hg stable 2", "hg stable 3"]);
+}
+
+#[test]
 fn what_cannot_be_told_is_told_by_the_next_update() {
     let case = three();
     case.hooks(&[]);

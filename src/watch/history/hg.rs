@@ -28,15 +28,20 @@ pub fn changegroup(repository: &Repository, first: &str) -> Came {
     came
 }
 
-/// What a branch got since it had another revision.
+/// What a branch, or a bookmark, got since it had another revision.
 pub fn hg(repository: &Repository, branch: &str, since: &str, revision: &str) -> Came {
     let mut came = Came::default();
     let read = || {
         checked(since).and_then(|()| checked(revision))?;
         let mut changes = log(repository, &format!("only({revision}, {since})"))?;
-        changes.retain(|change| change.branch.as_deref() == Some(branch));
-        let is_last = changes.last().is_some_and(|last| last.revision.starts_with(revision));
-        Ok(if is_last { changes } else { log(repository, revision)? })
+        if !changes.last().is_some_and(|last| last.revision.starts_with(revision)) {
+            changes = log(repository, revision)?;
+        }
+        // A bookmark is watched like a branch, and is on one of another name.
+        let is_bookmark = changes.last().is_some_and(|last| last.branch.as_deref() != Some(branch));
+        changes.retain(|change| is_bookmark || change.branch.as_deref() == Some(branch));
+        changes.iter_mut().for_each(|change| change.branch = Some(branch.to_owned()));
+        Ok(changes)
     };
     came.take(read(), || repository.bare(Vcs::Hg, Some(branch), revision));
     came
