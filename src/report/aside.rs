@@ -14,6 +14,9 @@ use crate::runner::{Entry, Event, Stream};
 const MOST: usize = 4 << 20;
 /// A reporter that has taken nothing for so long is stuck: output that comes on top is not reported, and nobody waits.
 const STUCK: Duration = Duration::from_secs(1);
+/// Between the first event after a silence and its report: those that follow are reported with it. Waking a thread for each
+/// would cost more than a short step does.
+const GATHER: Duration = Duration::from_millis(10);
 /// Between two looks whether to wait no longer.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -41,6 +44,8 @@ struct Waiting {
     /// How many entries were taken so far.
     taken: u64,
     stuck: bool,
+    /// The reporter sleeps until it is woken.
+    asleep: bool,
     /// How many bytes were left out since, of which outputs.
     left_out: IndexMap<(String, String, Stream), usize>,
     /// No more will come.
@@ -86,8 +91,11 @@ impl Aside {
         }
         waiting.tell_of_left_out(entry);
         waiting.entries.push_back(entry.clone());
+        let wake = std::mem::take(&mut waiting.asleep);
         drop(waiting);
-        self.shared.news.notify_one();
+        if wake {
+            self.shared.news.notify_one();
+        }
     }
 
     /// Waits until all is reported and the reporter is gone, or `give_up` says so, who is asked now and then and told for how
@@ -124,8 +132,14 @@ impl Shared {
 
     /// The next entry to report; none if no more will come.
     fn next(&self) -> Option<Entry> {
-        let idle = |waiting: &mut Waiting| waiting.entries.is_empty() && !waiting.over;
-        let mut waiting = self.news.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.lock();
+        if waiting.entries.is_empty() && !waiting.over {
+            waiting.asleep = true;
+            let idle = |waiting: &mut Waiting| waiting.entries.is_empty() && !waiting.over;
+            waiting = self.news.wait_while(waiting, idle).unwrap_or_else(PoisonError::into_inner);
+            let gathering = self.news.wait_timeout_while(waiting, GATHER, |waiting| !waiting.over);
+            (waiting, _) = gathering.unwrap_or_else(PoisonError::into_inner);
+        }
         let entry = waiting.entries.pop_front()?;
         if let Event::Output { bytes, .. } = &entry.event {
             waiting.bytes = waiting.bytes.saturating_sub(bytes.len());
