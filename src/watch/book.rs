@@ -2,6 +2,7 @@
 //! the spool and the ends of runs come in, orders go out. A process that is killed at any moment loses no change, and what
 //! it had finished is not begun again.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -226,16 +227,26 @@ impl Book {
 
     fn change(&mut self, changes: Vec<Change>, branches: &dyn Fn(&Change) -> Vec<WatchedBranch>, taken: &mut Taken) {
         let now = self.now();
-        for change in changes {
-            let branches = branches(&change);
+        let placed: Vec<_> = changes.into_iter().map(|change| (branches(&change), change)).collect();
+        // A push that is told again brings nothing, though what it began with is not what the branch is now.
+        let mut last = HashMap::new();
+        for (branches, change) in &placed {
+            last.extend(branches.iter().map(|branch| (branch.clone(), change.id().to_owned())));
+        }
+        let known: HashSet<WatchedBranch> = last
+            .into_iter()
+            .filter(|(branch, id)| self.scheduler.head(branch) == Some(id))
+            .map(|(branch, _)| branch)
+            .collect();
+        for (branches, change) in placed {
             if branches.is_empty() {
                 taken.unwatched.push(change);
                 continue;
             }
             let change = Arc::new(change);
             let mut told = IndexSet::new();
-            for branch in branches {
-                told.extend(self.scheduler.change(now, &branch, &change));
+            for branch in branches.iter().filter(|branch| !known.contains(*branch)) {
+                told.extend(self.scheduler.change(now, branch, &change));
             }
             for build in told {
                 *taken.told.entry(build).or_default() += 1;

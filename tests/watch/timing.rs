@@ -24,6 +24,7 @@ fn a_change_begins_what_watches_it_and_nothing_else() {
     watched.settle();
     // What is known already is no news.
     watched.deliver(vec![change(SHOP, "2")]);
+    watched.deliver(vec![change(SHOP, "1"), change(SHOP, "2")]);
     watched.settle();
     assert_eq!(watched.begun(), BTreeMap::from([("shop".to_owned(), 1), ("shop-2".to_owned(), 1)]));
     let result = &watched.results()[0];
