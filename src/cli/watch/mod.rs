@@ -19,13 +19,12 @@ use super::machine::{Embedded, look, state};
 use super::property::PropertyArguments;
 use crate::diagnostic::{Failure, plain};
 use crate::host::{Account, account};
-use crate::model::Change;
 use crate::report::duration;
 use crate::runner::{Outcome, Recorded, RunResult, runs};
 use crate::watch::{Book, End, Heads, Order, Taken};
 use farm::{Farm, Site, Stamp};
 use news::News;
-use poll::{Found, Poll};
+use poll::Poll;
 use work::{Manner, carry_out};
 
 #[derive(Debug, clap::Args)]
@@ -195,55 +194,6 @@ impl Watcher<'_> {
                 Err(RecvTimeoutError::Disconnected) => return Err(Failure::error("nobody has any news any more")),
             }
         }
-    }
-
-    /// Begins a look at the repositories when it is time.
-    fn poll(&mut self) -> Result<(), Failure> {
-        let Some(poll) = self.poll.as_ref().filter(|_| !self.polling && !self.stopping) else { return Ok(()) };
-        let again = !self.arguments.once && self.polled.is_none_or(|polled| polled.elapsed() >= self.arguments.poll);
-        if self.polled.is_none() || again {
-            self.known = self.book.scheduler().heads().clone();
-            poll.begin(self.sender.clone())?;
-            self.polling = true;
-            self.polled = Some(Instant::now());
-        }
-        Ok(())
-    }
-
-    /// Takes what a look has found that no hook has told.
-    fn found(&mut self, found: Found) -> Result<(), Failure> {
-        self.polling = false;
-        if let Some(problem) = found.problem {
-            tell(&format!("warning: {problem}"));
-        }
-        // A hook knows more of a change, and is as fast.
-        self.take()?;
-        let mut changes = Vec::new();
-        // A mirror may have branches that another farm watches.
-        for (branch, revision) in found.heads.into_iter().filter(|(branch, _)| self.farm.watches(branch)) {
-            let known = self.book.scheduler().head(&branch).map(str::to_owned);
-            match known {
-                None => self.book.begin_with(&branch, &revision),
-                // What was told meanwhile may be newer.
-                Some(known) if known == revision || self.known.get(&branch) != Some(&known) => {}
-                Some(_) => changes.push(Change {
-                    vcs: branch.vcs,
-                    url: branch.url,
-                    other_urls: Vec::new(),
-                    branch: branch.branch,
-                    revision,
-                    author: None,
-                    comment: None,
-                    files: Vec::new(),
-                    time: jiff::Timestamp::now(),
-                }),
-            }
-        }
-        let farm = Arc::clone(&self.farm);
-        let taken =
-            self.book.found(changes, &|change| farm.branches_of(change)).map_err(|error| self.unwritable(&error))?;
-        self.tell_taken(&taken);
-        Ok(())
     }
 
     fn hear(&mut self, news: News) -> Result<(), Failure> {
