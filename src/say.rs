@@ -16,15 +16,20 @@ pub(crate) fn give_up() {
 /// Says a line on standard output.
 pub(crate) fn out(words: Arguments<'_>) {
     if !UNHEARD.load(Ordering::Relaxed) {
-        let _ = writeln!(anstream::stdout(), "{words}");
+        let _ = anstream::stdout().write_all(line(words).as_bytes());
     }
 }
 
 /// Says a line on standard error.
 pub(crate) fn err(words: Arguments<'_>) {
     if !UNHEARD.load(Ordering::Relaxed) {
-        let _ = writeln!(anstream::stderr(), "{words}");
+        let _ = anstream::stderr().write_all(line(words).as_bytes());
     }
+}
+
+/// Written in one piece: whoever passes on what comes piece by piece, such as a server to whoever pushes, would break it.
+fn line(words: Arguments<'_>) -> String {
+    format!("{words}\n")
 }
 
 /// Says a line on standard output, formatted.

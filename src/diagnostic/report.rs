@@ -50,6 +50,16 @@ pub struct Report<'a> {
     last: Cell<Option<Column>>,
     /// The current directory.
     here: Option<PathBuf>,
+    names: Option<Names<'a>>,
+}
+
+/// What files are called in words, where that is not what they are called by whoever found a problem.
+struct Names<'a>(&'a dyn Fn(&str) -> String);
+
+impl fmt::Debug for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names")
+    }
 }
 
 /// The column of a byte.
@@ -93,7 +103,14 @@ impl<'a> Report<'a> {
             links: false,
             last: Cell::new(None),
             here: std::env::current_dir().ok(),
+            names: None,
         }
+    }
+
+    /// Puts `shown` of each text in its place, before it is laid out in lines.
+    #[must_use]
+    pub fn with_names(self, shown: &'a dyn Fn(&str) -> String) -> Self {
+        Self { names: Some(Names(shown)), ..self }
     }
 
     /// Says where the codes' pages are, and whether the reader's terminal shows links.
@@ -126,6 +143,9 @@ impl<'a> Report<'a> {
             self.redaction.borrow_mut().apply(&mut wording, diagnostic);
             let Wording { message, label, help, .. } = &mut wording;
             for text in [Some(message), Some(label), help.as_mut()].into_iter().flatten() {
+                if let Some(Names(shown)) = self.names {
+                    *text = shown(text);
+                }
                 *text = suggest::short(text).replace(|c| c != '\n' && c != '\t' && is_unseen(c), "\u{fffd}");
             }
             Finding { diagnostic, wording }

@@ -243,7 +243,7 @@ impl<'a> Calls<'a> {
 }
 
 /// Ends the client, if it runs still, and whatever is left of its group.
-fn finish(child: &mut Child, ask: bool) -> io::Result<ExitStatus> {
+pub(crate) fn finish(child: &mut Child, ask: bool) -> io::Result<ExitStatus> {
     // Its number is its own until note is taken of its end.
     let group = child.id().cast_signed();
     if ask {
@@ -258,7 +258,7 @@ fn finish(child: &mut Child, ask: bool) -> io::Result<ExitStatus> {
 }
 
 /// Reads a stream to its end in a thread of its own, and keeps its beginning.
-fn follow(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
+pub(crate) fn follow(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         let mut kept = Vec::new();

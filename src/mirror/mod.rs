@@ -21,6 +21,7 @@ mod url;
 mod watched;
 
 pub use call::Surroundings;
+pub(crate) use call::{finish, follow};
 pub use change::Change;
 pub use gc::{Left, Removed, gc};
 pub use layout::{Held, Mirrors};

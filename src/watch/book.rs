@@ -376,8 +376,8 @@ fn lock(folder: &Utf8Path) -> io::Result<Result<Flock<File>, String>> {
     }
 }
 
-/// Who has the book open.
-fn holder(folder: &Utf8Path) -> Option<String> {
+/// Who has the book open that is in this folder, if somebody has.
+pub fn holder(folder: &Utf8Path) -> Option<String> {
     let mut file = File::open(folder.join(LOCK)).ok()?;
     match Flock::lock(file.try_clone().ok()?, FlockArg::LockSharedNonblock) {
         Err((_, Errno::EWOULDBLOCK)) => {

@@ -8,5 +8,6 @@ mod common;
 mod crash;
 mod farm;
 mod polled;
+mod pull;
 mod support;
 mod timing;

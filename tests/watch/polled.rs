@@ -1,23 +1,11 @@
 //! Changes that no hook tells of: the mirrors do.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use crate::common::{eventually, is_root};
-use crate::support::{Watch, Watched, client};
-
-/// A folder of the user's that steps run as.
-fn folder(watched: &Watched, name: &str) -> PathBuf {
-    let path = watched.farm.directory.path().join(name);
-    fs::create_dir(&path).unwrap();
-    if is_root() {
-        // Looking at the machine makes the account.
-        watched.farm.run(&["slave", "detect"]).exits(0);
-        assert!(Command::new("chown").arg("farmout:").arg(&path).status().unwrap().success());
-    }
-    path
-}
+use crate::support::{Watch, Watched, client, folder};
 
 fn commit(vcs: &str, repository: &Path, message: &str) {
     fs::write(repository.join("file"), message).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::common::{Farm, eventually};
+use crate::common::{Farm, eventually, is_root};
 
 /// A farm with builds that leave a mark.
 pub struct Watched {
@@ -154,6 +154,11 @@ impl Watch {
         }
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Kills it as nothing can be prepared for.
     pub fn kill(mut self) {
         self.process.kill().unwrap();
@@ -174,14 +179,32 @@ impl Drop for Watch {
     }
 }
 
+/// A folder of the user's that steps run as.
+pub fn folder(watched: &Watched, name: &str) -> PathBuf {
+    let path = watched.farm.directory.path().join(name);
+    fs::create_dir(&path).unwrap();
+    if is_root() {
+        // Looking at the machine makes the account.
+        watched.farm.run(&["slave", "detect"]).exits(0);
+        assert!(Command::new("chown").arg("farmout:").arg(&path).status().unwrap().success());
+    }
+    path
+}
+
 /// A client of a version control system, as whoever builds run as.
-pub fn client(program: &str, arguments: &[&str], directory: &std::path::Path) -> String {
+pub fn client(program: &str, arguments: &[&str], directory: &Path) -> String {
+    client_of(directory.parent().unwrap(), program, arguments, directory)
+}
+
+/// The same, of somebody with this home.
+pub fn client_of(home: &Path, program: &str, arguments: &[&str], directory: &Path) -> String {
     let mut command: Command = crate::common::as_step_user(program);
     command
         .args(arguments)
         .current_dir(directory)
-        .env("HOME", directory.parent().unwrap())
+        .env("HOME", home)
         .env("HGUSER", "Ann")
+        .env("BRZ_LOG", "/dev/null")
         .env("BRZ_EMAIL", "Ann <a@e.example>");
     let output = command.output().unwrap_or_else(|error| panic!("these tests need {program}: {error}"));
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -197,7 +197,7 @@ fn become_account(account: Account, root: &camino::Utf8Path) -> Result<Account, 
 }
 
 /// Reads a time.
-pub(super) fn time(text: &str) -> Result<Duration, String> {
+pub(in crate::cli) fn time(text: &str) -> Result<Duration, String> {
     let unit = match text.chars().last() {
         Some('s') => 1,
         Some('m') => 60,

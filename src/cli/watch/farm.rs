@@ -9,13 +9,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::{IndexMap, IndexSet};
 
 use super::super::aftermath::Aftermath;
-use super::super::farm::{BuilderArguments, Pick, right};
+use super::super::farm::{BuilderArguments, Pick};
 use super::super::machine::{self, LOCAL};
 use super::super::plan::{Besides, plans};
 use super::super::property::{PropertyArguments, complete};
 use super::super::secret::{places, read};
 use crate::Compilation;
-use crate::diagnostic::Failure;
+use crate::diagnostic::{Failure, Format, Levels, Report};
 use crate::host::Machine;
 use crate::mirror::identity;
 use crate::model::{Change, Secrets, Vcs, Watch, WatchedBranch};
@@ -56,14 +56,29 @@ impl Farm {
         site: &mut Site<'_>,
         look: &mut dyn FnMut() -> Result<Machine, Failure>,
     ) -> Result<Self, Failure> {
-        let mut compilation = right(super::super::farm::read(&site.layout)?)?;
+        Self::compile(site, look, &str::to_owned).map_err(|wrong| {
+            wrong.print_told();
+            wrong.failure
+        })
+    }
+
+    /// Compiles the farm, whose files are called by what `shown` makes of their names.
+    ///
+    /// # Errors
+    /// See [`Farm::read`]; nothing has been printed.
+    pub(super) fn compile(
+        site: &mut Site<'_>,
+        look: &mut dyn FnMut() -> Result<Machine, Failure>,
+        shown: &dyn Fn(&str) -> String,
+    ) -> Result<Self, Wrong> {
+        let mut compilation = right(crate::compile(&site.layout), shown)?;
         if !compilation.has_fragments {
             if site.machine.is_none() {
                 site.machine = Some(look()?);
                 say!("no slave fragments in this farm: this machine is the slave `{LOCAL}`");
             }
             if let Some(machine) = &site.machine {
-                compilation = right(machine::local(&site.layout, machine)?)?;
+                compilation = right(machine::local(&site.layout, machine).map_err(|failure| vec![failure]), shown)?;
             }
         }
         let (slave, _) = site.slave.slave(&compilation)?;
@@ -150,6 +165,52 @@ impl Farm {
     pub(super) fn files(&self) -> impl Iterator<Item = Utf8PathBuf> {
         self.compilation.sources.iter().map(|(_, source)| Utf8PathBuf::from(source.name()))
     }
+}
+
+/// Why a farm is not taken over.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    /// What was found in its files, for a person.
+    told: String,
+    failure: Failure,
+}
+
+impl Wrong {
+    pub(super) fn print(&self) {
+        self.print_told();
+        self.failure.print();
+    }
+
+    fn print_told(&self) {
+        if !self.told.is_empty() {
+            note!("{}", self.told.trim_end());
+        }
+    }
+}
+
+impl From<Failure> for Wrong {
+    fn from(failure: Failure) -> Self {
+        Self { told: String::new(), failure }
+    }
+}
+
+/// A farm without errors.
+fn right(compiled: Result<Compilation, Vec<Failure>>, shown: &dyn Fn(&str) -> String) -> Result<Compilation, Wrong> {
+    let mut compilation = compiled.map_err(|mut failures| {
+        failures.iter_mut().for_each(|failure| failure.message = shown(&failure.message));
+        let last = failures.pop().unwrap_or_else(|| Failure::error("the farm cannot be read"));
+        Wrong { told: failures.iter().map(|failure| format!("{failure}\n")).collect(), failure: last }
+    })?;
+    if !compilation.diagnostics.has_errors() {
+        return Ok(compilation);
+    }
+    compilation.sources.rename(shown);
+    let report = Report::new(&compilation.diagnostics, &compilation.sources, &Levels::default()).with_names(shown);
+    let mut told = Vec::new();
+    // A text takes all that is written.
+    let _ = Format::Human.write(&report, &mut told);
+    let failure = Failure::error(format!("the farm does not compile: {}", report.counts()));
+    Err(Wrong { told: String::from_utf8_lossy(&told).into_owned(), failure })
 }
 
 /// The branch of a build's watch.

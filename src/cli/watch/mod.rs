@@ -3,12 +3,13 @@
 mod farm;
 mod news;
 mod poll;
+mod pull;
 mod work;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, TryLockError};
 use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
@@ -19,13 +20,13 @@ use super::machine::{Embedded, look, state};
 use super::property::PropertyArguments;
 use crate::diagnostic::{Failure, plain};
 use crate::host::{Account, account};
-use crate::model::Change;
 use crate::report::duration;
 use crate::runner::{Outcome, Recorded, RunResult, runs};
 use crate::watch::{Book, End, Heads, Order, Taken};
 use farm::{Farm, Site, Stamp};
 use news::News;
-use poll::{Found, Poll};
+use poll::Poll;
+use pull::Pull;
 use work::{Manner, carry_out};
 
 #[derive(Debug, clap::Args)]
@@ -52,6 +53,13 @@ pub(super) struct Arguments {
     /// Bring the mirrors up to date this often, such as 90s, 5m or 2h; 0 leaves it to hooks, and to whoever calls `farmout mirror update`
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = poll::interval)]
     poll: Duration,
+    /// Bring the checkout that the farm's manifests are in up to date this often, such as 1m; what does not compile is rejected
+    ///
+    /// The checkout may be the farm's directory, `buildouts` alone, or a directory above; of git, hg or bzr. It goes forward to what
+    /// its upstream has once that compiles with the farm's other files as they are; commits and edits of its own are never
+    /// thrown away.
+    #[arg(long, value_name = "TIME", value_parser = super::mirror::time)]
+    pull: Option<Duration>,
     /// Where the mirrors are [default: .farmout/mirrors in the farm's directory]
     #[arg(long, value_name = "DIR")]
     mirrors: Option<Utf8PathBuf>,
@@ -80,6 +88,8 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         let embedded = Embedded { majors: &[], fallback: true, state: &state };
         look(&embedded, choose()?.as_ref(), &mut |text| say!("{text}"))
     };
+    // Before the farm is read: it may have been left half-way.
+    let pull = arguments.pull.map(|interval| Pull::new(&site.layout, &state, interval)).transpose()?;
     let farm = Farm::read(&mut site, &mut machine)?;
     let account = choose()?;
     let owner = account.as_ref().map(|account| (account.uid, account.gid));
@@ -110,7 +120,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         arguments,
         farm: Arc::new(farm),
         stamp,
-        looked: Instant::now(),
+        looked: Some(Instant::now()),
         book,
         manner,
         sender,
@@ -119,6 +129,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         known: Heads::new(),
         polling: false,
         polled: None,
+        pull,
         stopping: false,
         worst: Exit::Fine,
     };
@@ -132,7 +143,7 @@ struct Watcher<'a> {
     farm: Arc<Farm>,
     /// The farm's files as they were when it was compiled.
     stamp: Stamp,
-    looked: Instant,
+    looked: Option<Instant>,
     book: Book,
     manner: Manner,
     sender: Sender<News>,
@@ -144,6 +155,8 @@ struct Watcher<'a> {
     known: Heads,
     polling: bool,
     polled: Option<Instant>,
+    /// Who brings the farm up to date, if somebody does.
+    pull: Option<Pull>,
     stopping: bool,
     worst: Exit,
 }
@@ -175,12 +188,18 @@ impl Watcher<'_> {
     ) -> Result<Exit, Failure> {
         loop {
             self.poll()?;
+            self.pull()?;
             self.take()?;
+            self.judge(site, machine)?;
+            let pulling = self.pull.as_ref().is_some_and(Pull::is_at_work);
             if !self.stopping {
                 self.reload(site, machine)?;
-                self.begin_due()?;
+                // The only look is at the farm as it should be.
+                if !(pulling && self.arguments.once) {
+                    self.begin_due()?;
+                }
             }
-            if (self.stopping || self.arguments.once) && !self.polling && self.orders.is_empty() {
+            if (self.stopping || self.arguments.once) && !self.polling && !pulling && self.orders.is_empty() {
                 return Ok(if self.stopping { Exit::Interrupted } else { self.worst });
             }
             match receiver.recv_timeout(self.nap()) {
@@ -197,55 +216,6 @@ impl Watcher<'_> {
         }
     }
 
-    /// Begins a look at the repositories when it is time.
-    fn poll(&mut self) -> Result<(), Failure> {
-        let Some(poll) = self.poll.as_ref().filter(|_| !self.polling && !self.stopping) else { return Ok(()) };
-        let again = !self.arguments.once && self.polled.is_none_or(|polled| polled.elapsed() >= self.arguments.poll);
-        if self.polled.is_none() || again {
-            self.known = self.book.scheduler().heads().clone();
-            poll.begin(self.sender.clone())?;
-            self.polling = true;
-            self.polled = Some(Instant::now());
-        }
-        Ok(())
-    }
-
-    /// Takes what a look has found that no hook has told.
-    fn found(&mut self, found: Found) -> Result<(), Failure> {
-        self.polling = false;
-        if let Some(problem) = found.problem {
-            tell(&format!("warning: {problem}"));
-        }
-        // A hook knows more of a change, and is as fast.
-        self.take()?;
-        let mut changes = Vec::new();
-        // A mirror may have branches that another farm watches.
-        for (branch, revision) in found.heads.into_iter().filter(|(branch, _)| self.farm.watches(branch)) {
-            let known = self.book.scheduler().head(&branch).map(str::to_owned);
-            match known {
-                None => self.book.begin_with(&branch, &revision),
-                // What was told meanwhile may be newer.
-                Some(known) if known == revision || self.known.get(&branch) != Some(&known) => {}
-                Some(_) => changes.push(Change {
-                    vcs: branch.vcs,
-                    url: branch.url,
-                    other_urls: Vec::new(),
-                    branch: branch.branch,
-                    revision,
-                    author: None,
-                    comment: None,
-                    files: Vec::new(),
-                    time: jiff::Timestamp::now(),
-                }),
-            }
-        }
-        let farm = Arc::clone(&self.farm);
-        let taken =
-            self.book.found(changes, &|change| farm.branches_of(change)).map_err(|error| self.unwritable(&error))?;
-        self.tell_taken(&taken);
-        Ok(())
-    }
-
     fn hear(&mut self, news: News) -> Result<(), Failure> {
         match news {
             News::Arrival => {}
@@ -255,9 +225,11 @@ impl Watcher<'_> {
                 let works = if self.orders.is_empty() { "" } else { ": ending what is at work" };
                 tell(&format!("asked to stop{works}; what waits is kept"));
                 self.poll.iter().for_each(Poll::stop);
+                self.pull.iter().for_each(Pull::stop);
             }
             News::Ended(build, result) => self.ended(&build, *result)?,
             News::Polled(found) => self.found(found)?,
+            News::Pulled(pulled) => self.pulled(pulled),
         }
         Ok(())
     }
@@ -268,7 +240,8 @@ impl Watcher<'_> {
         let due = self.book.next().filter(|_| free && !self.stopping);
         let poll = self.polled.filter(|_| !self.polling && !self.arguments.poll.is_zero());
         let poll = poll.map(|polled| self.arguments.poll.saturating_sub(polled.elapsed()));
-        [due, poll].into_iter().flatten().fold(FARM, Duration::min)
+        let pull = self.pull.as_ref().and_then(Pull::rest);
+        [due, poll, pull].into_iter().flatten().fold(FARM, Duration::min)
     }
 
     fn most(&self) -> usize {
@@ -354,10 +327,15 @@ impl Watcher<'_> {
         machine: &mut dyn FnMut() -> Result<crate::host::Machine, Failure>,
     ) -> Result<(), Failure> {
         // Whatever is about to begin is of the farm as it is now.
-        if self.looked.elapsed() < FARM && self.book.next() != Some(Duration::ZERO) {
+        if self.looked.is_some_and(|looked| looked.elapsed() < FARM) && self.book.next() != Some(Duration::ZERO) {
             return Ok(());
         }
-        self.looked = Instant::now();
+        let files = self.pull.as_ref().map(Pull::files);
+        let held = files.as_ref().map(|files| files.try_lock());
+        if matches!(held, Some(Err(TryLockError::WouldBlock))) {
+            return Ok(());
+        }
+        self.looked = Some(Instant::now());
         let now = self.stamp.again();
         if now == self.stamp {
             return Ok(());

@@ -21,6 +21,8 @@ pub(super) enum News {
     Arrival,
     /// A build's run has ended, or could not begin.
     Ended(String, Box<Result<RunResult, Failure>>),
+    /// A look at the farm's upstream is over, or what was done about it.
+    Pulled(super::pull::Pulled),
     /// A look at the repositories is over.
     Polled(super::poll::Found),
     /// The user or the system asks to stop.

@@ -4,7 +4,7 @@
 use std::process::{Command, Stdio};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -12,11 +12,12 @@ use nix::sys::signal::Signal;
 
 use super::farm::watched;
 use super::news::{News, thread};
+use super::{Watcher, tell};
 use crate::diagnostic::Failure;
 use crate::group::Handle;
 use crate::host::{Account, place};
 use crate::mirror::{self, Mirrors, Status};
-use crate::model::{Vcs, WatchedBranch};
+use crate::model::{Change, Vcs, WatchedBranch};
 use crate::watch;
 
 /// What a look has found.
@@ -105,6 +106,57 @@ impl Poll {
         let waited = child.wait();
         hold(None);
         waited.map(drop)
+    }
+}
+
+impl Watcher<'_> {
+    /// Begins a look at the repositories when it is time.
+    pub(super) fn poll(&mut self) -> Result<(), Failure> {
+        let Some(poll) = self.poll.as_ref().filter(|_| !self.polling && !self.stopping) else { return Ok(()) };
+        let again = !self.arguments.once && self.polled.is_none_or(|polled| polled.elapsed() >= self.arguments.poll);
+        if self.polled.is_none() || again {
+            self.known = self.book.scheduler().heads().clone();
+            poll.begin(self.sender.clone())?;
+            self.polling = true;
+            self.polled = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Takes what a look has found that no hook has told.
+    pub(super) fn found(&mut self, found: Found) -> Result<(), Failure> {
+        self.polling = false;
+        if let Some(problem) = found.problem {
+            tell(&format!("warning: {problem}"));
+        }
+        // A hook knows more of a change, and is as fast.
+        self.take()?;
+        let mut changes = Vec::new();
+        // A mirror may have branches that another farm watches.
+        for (branch, revision) in found.heads.into_iter().filter(|(branch, _)| self.farm.watches(branch)) {
+            let known = self.book.scheduler().head(&branch).map(str::to_owned);
+            match known {
+                None => self.book.begin_with(&branch, &revision),
+                // What was told meanwhile may be newer.
+                Some(known) if known == revision || self.known.get(&branch) != Some(&known) => {}
+                Some(_) => changes.push(Change {
+                    vcs: branch.vcs,
+                    url: branch.url,
+                    other_urls: Vec::new(),
+                    branch: branch.branch,
+                    revision,
+                    author: None,
+                    comment: None,
+                    files: Vec::new(),
+                    time: jiff::Timestamp::now(),
+                }),
+            }
+        }
+        let farm = Arc::clone(&self.farm);
+        let taken =
+            self.book.found(changes, &|change| farm.branches_of(change)).map_err(|error| self.unwritable(&error))?;
+        self.tell_taken(&taken);
+        Ok(())
     }
 }
 
