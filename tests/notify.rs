@@ -271,7 +271,10 @@ fn a_push_to_bazaar_is_told_with_its_revisions() {
         let mut command = case.command("brz", directory);
         let output = command.env("BRZ_PLUGIN_PATH", case.path("plugins")).args(arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
-        assert!(!text(&output.stderr).contains("farmout"), "{}", text(&output.stderr));
+        // Bazaar says of the tree, wherever that is, that it has changes, as it was written to in the same second.
+        let said = text(&output.stderr);
+        let said: Vec<&str> = said.lines().filter(|line| !line.starts_with("Working tree ")).collect();
+        assert!(!said.join("\n").contains("farmout"), "{said:?}");
         text(&output.stdout)
     };
     brz("", &["init", "-q", "work"]);

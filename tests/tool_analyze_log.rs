@@ -195,16 +195,16 @@ fn however_long_the_log_the_report_is_short_and_the_memory_little() {
     for _ in 0..100_000 {
         log.write_all(entry.as_bytes()).unwrap();
     }
-    // One line of 64 MB, more than the limit below.
+    // One line of 128 MB, more than the limit below.
     log.write_all(b"2026-11-22 16:25:24,372 1 CRITICAL db odoo: ").unwrap();
-    for _ in 0..1_000 {
+    for _ in 0..2_000 {
         log.write_all(&[b'x'; 64_000]).unwrap();
     }
     log.write_all(b"\n2026-11-22 16:25:24,372 1 INFO db odoo: Modules loaded.").unwrap();
     drop(log);
     let mut command = Command::new("/bin/sh");
     // The limit is in kilobytes, and of addresses: a debug build, with the stacks of its threads, takes a part of them.
-    let script = "ulimit -v 50000; exec \"$1\" tool analyze-log test.log";
+    let script = "ulimit -v 100000; exec \"$1\" tool analyze-log test.log";
     let command = command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_farmout")]).current_dir(directory.path());
     let output = command.output().unwrap();
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();

@@ -60,8 +60,9 @@ impl Workshop {
         &self.place.basedir
     }
 
-    /// How programs are run in it: as the account, with a home of its own.
+    /// How programs are run in it: as the account, with a home of its own. Their temporary files go there too, as the caller's
+    /// place for these may be nobody else's.
     pub fn probe(&self, limit: std::time::Duration) -> Probe {
-        Probe::new(self.account.as_ref(), limit).within(self.path())
+        Probe::new(self.account.as_ref(), limit).within(self.path()).with("TMPDIR", self.path().as_str())
     }
 }

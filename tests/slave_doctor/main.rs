@@ -57,6 +57,7 @@ fn python() -> (String, String) {
 /// Replaces what differs from machine to machine.
 fn plain(text: &str, farm: &Farm) -> String {
     let mut text = text.replace(farm.directory.path().to_str().unwrap(), "/…");
+    let temporary = regex::escape(std::env::temp_dir().to_str().unwrap());
     let (major, minor) = (common::postgresql().0, python().1.replace('.', r"\."));
     for (pattern, with) in [
         (format!(r"\b{major}\.\d+").as_str(), "15.x"),
@@ -64,13 +65,15 @@ fn plain(text: &str, farm: &Farm) -> String {
         (&format!("postgresql/{major}/bin"), "postgresql/15/bin"),
         (&format!(r"\b{minor}\.\d+"), "3.N.x"),
         (&format!(r"{minor}\b"), "3.N"),
-        (r"/tmp/farm\w{6}\b", "/TEMPORARY"),
+        (&format!(r"{temporary}/farm\w{{6}}\b"), "/TEMPORARY"),
         (r"/tmp/farmout-\w{6}\b", "/WORKSHOP"),
         (r"farmout-doctor-\d+", "farmout-doctor-N"),
         (r"\b\d+ MiB are free", "N MiB are free"),
         (r"\b\d+ more files", "N more files"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
         (r"port \d{5}\b", "port PORT"),
+        // Paths of another length stand before it.
+        (r"\.cfg:(\d+):\d+", ".cfg:${1}:N"),
     ] {
         text = regex::Regex::new(pattern).unwrap().replace_all(&text, with).into_owned();
     }

@@ -121,7 +121,11 @@ impl Watch {
     /// Begins to watch, and waits until it does.
     pub fn begin(watched: &Watched, arguments: &[&str]) -> Self {
         let all = [&["watch"], arguments].concat();
-        let mut command = watched.farm.farmout(&all);
+        Self::start(watched.farm.farmout(&all))
+    }
+
+    /// The same with a command that has its own environment.
+    pub fn start(mut command: Command) -> Self {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let said = Arc::new(Mutex::new(Vec::new()));
         let streams: [Box<dyn std::io::Read + Send>; 2] =
