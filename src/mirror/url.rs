@@ -27,7 +27,7 @@ pub fn identity(vcs: Vcs, url: &str) -> String {
     let usual =
         |(name, port): &(&str, &str)| (*name == scheme).then(|| host.strip_suffix(&format!(":{port}"))).flatten();
     let host = PORTS.iter().find_map(usual).unwrap_or(&host);
-    let path = if vcs == Vcs::Git { path.strip_suffix(".git").unwrap_or(path) } else { path };
+    let path = if vcs == Vcs::Git { without_git(path) } else { path };
     let user = if user.is_empty() { String::new() } else { format!("{user}@") };
     format!("{scheme}://{user}{host}{path}")
 }
@@ -42,7 +42,12 @@ fn without_scheme(vcs: Vcs, url: &str) -> String {
     }
     let (user, host) = authority.rsplit_once('@').map_or(("", authority), |(user, host)| (user, host));
     let at = if user.is_empty() { "" } else { "@" };
-    format!("{user}{at}{}:{}", host.to_ascii_lowercase(), path.strip_suffix(".git").unwrap_or(path))
+    format!("{user}{at}{}:{}", host.to_ascii_lowercase(), without_git(path))
+}
+
+/// Of `shop/.git`, too, nothing is left but `shop`: the spelling of a spelling is the same.
+fn without_git(path: &str) -> &str {
+    path.strip_suffix(".git").map_or(path, |path| path.trim_end_matches('/'))
 }
 
 /// Other addresses that one as told by [`identity`] may stand for: that of a local one as it was escaped.
@@ -95,6 +100,7 @@ mod tests {
             "https://git.example/shop/addons.git",
             "https://git.example/shop/addons",
             "https://git.example/shop/addons.git/",
+            "https://git.example/shop/addons/.git",
             "https://me:pw@GIT.example:443/shop/addons//",
             "HTTPS://token@git.example/shop/addons",
         ] {

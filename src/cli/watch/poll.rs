@@ -10,7 +10,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use nix::sys::signal::Signal;
 
-use super::farm::watched;
 use super::news::{News, thread};
 use super::{Watcher, tell};
 use crate::diagnostic::Failure;
@@ -167,13 +166,15 @@ fn heads(mirror: &Status, since: Timestamp) -> Vec<(WatchedBranch, String)> {
     if state.updated.is_none_or(|updated| updated < since) {
         return Vec::new();
     }
+    // Their addresses are in the one spelling that stands for all.
+    let branch = |url: String, branch: Option<&String>| WatchedBranch { vcs: state.vcs, url, branch: branch.cloned() };
     let head = |(name, revision): (&String, &String)| match state.vcs {
         // There a repository is the directory of its branches, and a revision has its number before it.
         Vcs::Bzr => {
             let revision = revision.split_once(' ').map_or(revision.as_str(), |(_, id)| id);
-            (watched(Vcs::Bzr, &format!("{}/{name}", state.repository), None), revision.to_owned())
+            (branch(format!("{}/{name}", state.repository), None), revision.to_owned())
         }
-        vcs => (watched(vcs, &state.repository, Some(name)), revision.clone()),
+        Vcs::Git | Vcs::Hg => (branch(state.repository.clone(), Some(name)), revision.clone()),
     };
     state.heads.iter().map(head).collect()
 }
