@@ -98,7 +98,11 @@ fn push(folder: &Path, number: usize) -> (Duration, Duration) {
     run(commit.current_dir(&work));
     let runs = folder.join("farm/.farmout/runs");
     let began = Instant::now();
-    run(Command::new("git").args(["push", "-q", "origin", "HEAD:main"]).current_dir(&work).stderr(Stdio::null()));
+    // The hook calls farmout by its name.
+    let bin = Path::new(FARMOUT).parent().unwrap().display();
+    let path = format!("{bin}:{}", std::env::var("PATH").unwrap());
+    let mut push = Command::new("git");
+    run(push.args(["push", "-q", "origin", "HEAD:main"]).current_dir(&work).env("PATH", path).stderr(Stdio::null()));
     let pushed = began.elapsed();
     // Each push is one run, and the next waits for its end.
     let begun =
