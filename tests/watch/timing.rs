@@ -113,6 +113,9 @@ fn there_is_one_for_each_state_directory() {
     let watched = Watched::new("[shop]\ninherit = base\n");
     let _watch = Watch::begin(&watched, &["--poll", "0"]);
     watched.farm.run(&["watch", "--poll", "0"]).exits(0).says("another `farmout watch` (pid ");
+    // Builds are watched whole, and all of them.
+    watched.farm.run(&["watch", "shop"]).exits(2).says("unexpected argument 'shop'");
+    watched.farm.run(&["watch", "--slave", "hree"]).exits(2).says("did you mean `here`?");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::{IndexMap, IndexSet};
 
 use super::super::aftermath::Aftermath;
-use super::super::farm::{BuilderArguments, Pick};
+use super::super::farm::{Pick, slave};
 use super::super::machine::{self, LOCAL};
 use super::super::plan::{Besides, plans};
 use super::super::property::{PropertyArguments, complete};
@@ -42,7 +42,7 @@ pub(super) struct Farm {
 #[derive(Debug)]
 pub(super) struct Site<'a> {
     pub(super) layout: Layout,
-    pub(super) slave: &'a BuilderArguments,
+    pub(super) slave: Option<&'a str>,
     /// What this machine offers, for farms without slave fragments; looked at when it is first needed.
     pub(super) machine: Option<Machine>,
 }
@@ -81,7 +81,7 @@ impl Farm {
                 compilation = right(machine::local(&site.layout, machine).map_err(|failure| vec![failure]), shown)?;
             }
         }
-        let (slave, _) = site.slave.slave(&compilation)?;
+        let (slave, _) = slave(site.slave, &compilation)?;
         let mut builders: IndexMap<String, Vec<String>> = IndexMap::new();
         for builder in compilation.graph.builders.iter().filter(|builder| builder.slaves.contains(slave)) {
             let build = compilation.graph.build(builder).name.clone();

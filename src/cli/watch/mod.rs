@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use camino::Utf8PathBuf;
 
 use super::Exit;
-use super::farm::{BuilderArguments, FarmArguments};
+use super::farm::FarmArguments;
 use super::machine::{Embedded, look, state};
 use super::property::PropertyArguments;
 use crate::diagnostic::{Failure, plain};
@@ -30,12 +30,12 @@ use pull::Pull;
 use work::{Manner, carry_out};
 
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("builders", |builders| builders.hide(true)))]
 pub(super) struct Arguments {
     #[command(flatten)]
     farm: FarmArguments,
-    #[command(flatten)]
-    builders: BuilderArguments,
+    /// The slave that this machine is [default: the farm's only one]
+    #[arg(long, value_name = "NAME")]
+    slave: Option<String>,
     #[command(flatten)]
     properties: PropertyArguments,
     /// Where builds, logs and what waits are kept [default: .farmout in the farm's directory]
@@ -76,7 +76,7 @@ const PAUSE: Duration = Duration::from_secs(300);
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     let layout = arguments.farm.layout();
     let state = state(arguments.state.as_ref(), Some(&layout.root));
-    let mut site = Site { layout, slave: &arguments.builders, machine: None };
+    let mut site = Site { layout, slave: arguments.slave.as_deref(), machine: None };
     let account = std::cell::OnceCell::new();
     let choose = || -> Result<Option<Account>, Failure> {
         if account.get().is_none() {
