@@ -21,6 +21,7 @@ mod plan;
 mod plan_file;
 mod property;
 mod queue;
+mod render;
 mod report;
 mod rerun;
 mod rewrite;
@@ -218,6 +219,10 @@ enum Command {
     ///
     /// Exits 0, or 2 where it cannot be read.
     Queue(queue::Arguments),
+    /// Write the farm for another engine: Buildbot, GitLab CI, GitHub Actions, a shell script, a template of your own
+    ///
+    /// Exits 0 when written, 1 where the farm does not compile, 2 for wrong use and where files cannot be written.
+    Render(render::Arguments),
     /// Tell a run again
     ///
     /// Reports what happened in a run, from its journal: as text, the same that `farmout run` says, or in a form for
@@ -309,6 +314,7 @@ pub fn main() -> Exit {
         Command::Notify(arguments) => notify::main(&arguments),
         Command::Plan(arguments) => plan::main(&arguments),
         Command::Queue(arguments) => queue::main(&arguments),
+        Command::Render(arguments) => render::main(&arguments),
         Command::Report(arguments) => report::main(&arguments),
         Command::Rerun(arguments) => rerun::main(&arguments),
         Command::Run(arguments) => run::main(&arguments),
