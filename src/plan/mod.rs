@@ -7,11 +7,13 @@ mod bind;
 mod carry;
 mod lower;
 mod model;
+mod offered;
 pub mod placeholder;
 mod properties;
 
-pub(crate) use bind::{AT_RUN_TIME, LONGEST_DATABASE, Offered, capability_option};
+pub(crate) use bind::{AT_RUN_TIME, LONGEST_DATABASE};
 pub use bind::{bind, database};
 pub use lower::{Condition, LowerError, Procedure, ProcedureStep, lower};
 pub(crate) use lower::{files, outline};
 pub use model::{FORMAT, NamedBy, OnFailure, Phase, Plan, PlanFile, Step};
+pub(crate) use offered::{Offered, capability_option};
