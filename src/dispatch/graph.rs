@@ -145,10 +145,7 @@ fn emit_slave(slave: &Slave) -> EmittedSlave<'_> {
         name: &slave.name,
         capabilities: capabilities.collect(),
         max_builds: slave.max_builds,
-        priority: match slave.priority.value {
-            whole if whole.fract() == 0.0 && whole.abs() < 1e15 => serde_json::Number::from(whole as i64),
-            other => serde_json::Number::from_f64(other).unwrap_or_else(|| serde_json::Number::from(0)),
-        },
+        priority: slave.priority.number(),
         notify_on_missing: &slave.notify_on_missing,
         properties: &slave.properties,
     }

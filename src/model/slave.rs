@@ -56,6 +56,14 @@ impl Priority {
         let value = text.trim().parse::<f64>().ok().filter(|value| value.is_finite())?;
         Some(Self { value, text: text.trim().to_owned() })
     }
+
+    /// The number for JSON: a whole one without a point.
+    pub fn number(&self) -> serde_json::Number {
+        match self.value {
+            whole if whole.fract() == 0.0 && whole.abs() < 1e15 => serde_json::Number::from(whole as i64),
+            other => serde_json::Number::from_f64(other).unwrap_or_else(|| serde_json::Number::from(0)),
+        }
+    }
 }
 
 impl Default for Priority {

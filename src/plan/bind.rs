@@ -4,10 +4,10 @@
 use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
 
-use super::offered::Offered;
+use super::offered::{Offered, is_at_run_time};
 use super::placeholder::{self, Value};
 use super::{FORMAT, LowerError, Plan, Procedure, Step};
-use crate::model::{Declarations, Slave, Version};
+use crate::model::{Declarations, Slave};
 
 /// PostgreSQL cuts identifiers off after these bytes, without a word.
 pub(crate) const LONGEST_DATABASE: usize = 63;
@@ -17,7 +17,19 @@ pub(crate) const AT_RUN_TIME: [&str; 8] =
     ["basedir", "builder-dir", "build-dir", "tmp-dir", "caches", "socket-dir", "farmout", "run"];
 
 /// Names in a slave's base directory that are no builder's.
-const TAKEN: [&str; 7] = ["bin", "buildout-caches", "home", "locks", "postgresql", "tmp", "uploads"];
+const TAKEN: [&str; 11] = [
+    "bin",
+    "buildbot.tac",
+    "buildout-caches",
+    "home",
+    "info",
+    "locks",
+    "postgresql",
+    "tmp",
+    "twistd.log",
+    "twistd.pid",
+    "uploads",
+];
 
 /// Binds a procedure to a slave that takes it.
 ///
@@ -29,20 +41,12 @@ pub fn bind(procedure: &Procedure, slave: &Slave, declarations: &Declarations) -
         let step = step.to_owned();
         move |error| LowerError::Placeholder { step, error }
     };
-    let mut path = Vec::new();
-    let mut environment = IndexMap::from([("TMPDIR".to_owned(), "${tmp-dir}".to_owned())]);
-    for (name, bound) in &binding.offered.capabilities.clone() {
-        let Some(declaration) = declarations.get(name) else { continue };
-        for directory in &declaration.path {
-            path.push(binding.fill(directory).map_err(failed("path"))?);
-        }
-        let replaced = bound.variant.iter().flat_map(|variant| &variant.environment);
-        for (variable, value) in declaration.environment.iter().chain(replaced) {
-            environment.insert(variable.clone(), binding.fill(value).map_err(failed("environment"))?);
-        }
-    }
-    path.retain(|directory| !directory.is_empty());
-    environment.retain(|_, value| !value.is_empty());
+    let setting = binding.offered.setting(declarations);
+    let setting = setting.map_err(|(part, error)| LowerError::Placeholder { step: part.to_owned(), error })?;
+    let path: Result<_, _> = setting.path.iter().map(|directory| binding.fill(directory)).collect();
+    let path = path.map_err(failed("path"))?;
+    let environment = setting.environment.iter().map(|(name, value)| Ok((name.clone(), binding.fill(value)?)));
+    let environment = environment.collect::<Result<_, _>>().map_err(failed("environment"))?;
     let mut steps = Vec::new();
     for procedure_step in &procedure.steps {
         if procedure_step.only_if.as_ref().is_none_or(|condition| binding.offered.meets(condition)) {
@@ -60,7 +64,7 @@ pub fn bind(procedure: &Procedure, slave: &Slave, declarations: &Declarations) -
         category: procedure.category.clone(),
         directory: directory(&procedure.builder),
         database: binding.database.clone(),
-        properties: binding.properties(),
+        properties: binding.properties(setting.properties),
         secrets: std::mem::take(&mut binding.secrets),
         path,
         environment,
@@ -72,7 +76,6 @@ pub fn bind(procedure: &Procedure, slave: &Slave, declarations: &Declarations) -
 struct Binding<'a> {
     procedure: &'a Procedure,
     slave: &'a Slave,
-    declarations: &'a Declarations,
     offered: Offered,
     database: String,
     /// The secrets that were asked for.
@@ -83,7 +86,7 @@ impl<'a> Binding<'a> {
     fn new(procedure: &'a Procedure, slave: &'a Slave, declarations: &'a Declarations) -> Self {
         let offered = Offered::new(&procedure.chosen, &procedure.requires, slave, declarations);
         let database = database(&slave.db_prefix, &procedure.builder);
-        Self { procedure, slave, declarations, offered, database, secrets: Vec::new() }
+        Self { procedure, slave, offered, database, secrets: Vec::new() }
     }
 
     fn fill(&mut self, text: &str) -> Result<String, placeholder::Error> {
@@ -105,8 +108,7 @@ impl<'a> Binding<'a> {
         if name == "slave" {
             return Value::Known(self.slave.name.clone());
         }
-        let later = AT_RUN_TIME.contains(&name) || name.starts_with("property.") || name.starts_with("secret.");
-        if later { Value::Later } else { self.offered.value(name) }
+        if is_at_run_time(name) { Value::Later } else { self.offered.value(name) }
     }
 
     fn step(&mut self, step: &Step) -> Result<Step, placeholder::Error> {
@@ -120,18 +122,9 @@ impl<'a> Binding<'a> {
     }
 
     /// The builder's properties, those of the capabilities that it got here, and the slave's own.
-    fn properties(&self) -> IndexMap<String, String> {
+    fn properties(&self, setting: IndexMap<String, String>) -> IndexMap<String, String> {
         let mut properties = self.procedure.properties.clone();
-        for (name, bound) in &self.offered.capabilities {
-            let version = bound.version.as_ref().map(Version::to_string);
-            properties.extend(version.map(|version| (self.declarations.version_property(name), version)));
-            for (option, value) in &bound.options {
-                // What is secret, or known to the run only, is no property.
-                if let Value::Known(value) = value {
-                    properties.insert(format!("cap_{name}_{option}"), value.clone());
-                }
-            }
-        }
+        properties.extend(setting);
         for (name, value) in &self.slave.properties {
             properties.entry(name.clone()).or_insert_with(|| value.clone());
         }
@@ -155,7 +148,7 @@ pub fn database(prefix: &str, builder: &str) -> String {
 
 /// The builder's directory: its name where that is a plain file name, else as much of it as can be, and a hash that
 /// keeps apart builders whose names differ only in what was left out.
-fn directory(builder: &str) -> String {
+pub(crate) fn directory(builder: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let fine =
         !builder.is_empty() && builder.chars().all(plain) && !builder.starts_with(['.', '-']) && builder.len() <= 100;
@@ -170,7 +163,8 @@ fn directory(builder: &str) -> String {
     format!("{name}-{}", short_hash(builder))
 }
 
-fn short_hash(text: &str) -> String {
+/// Eight digits that tell names apart which would be the same without what was left out of them.
+pub(crate) fn short_hash(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 

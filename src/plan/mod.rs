@@ -11,7 +11,7 @@ mod offered;
 pub mod placeholder;
 mod properties;
 
-pub(crate) use bind::{AT_RUN_TIME, LONGEST_DATABASE};
+pub(crate) use bind::{AT_RUN_TIME, LONGEST_DATABASE, directory, short_hash};
 pub use bind::{bind, database};
 pub use lower::{Condition, LowerError, Procedure, ProcedureStep, lower};
 pub(crate) use lower::{files, outline};

@@ -20,6 +20,7 @@ use std::ops::Range;
 
 use pest::Parser as _;
 use pest::iterators::{Pair, Pairs};
+use serde::Serialize;
 
 use grammar::{Parser, Rule};
 
@@ -96,6 +97,53 @@ pub fn places(text: &str) -> Result<Vec<Range<usize>>, Error> {
     let named =
         |pair: Pair<'_, Rule>| (pair.as_rule() == Rule::name).then(|| pair.as_span().start()..pair.as_span().end());
     Ok(parse(text)?.flatten().filter_map(named).collect())
+}
+
+/// A part of a text with placeholders, for whoever fills them in elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(untagged)]
+pub enum Piece {
+    /// Characters that stand for themselves.
+    Literal(String),
+    /// A placeholder.
+    Placeholder {
+        /// What it is for.
+        name: String,
+        /// What is taken where that has no value, or an empty one.
+        #[serde(rename = "or", skip_serializing_if = "Option::is_none")]
+        default: Option<Vec<Piece>>,
+    },
+}
+
+/// The parts of a text; neighbours are never both literal.
+///
+/// # Errors
+/// A malformed placeholder.
+pub fn pieces(text: &str) -> Result<Vec<Piece>, Error> {
+    if text.contains("${") { Ok(gather(parse(text)?)) } else { Ok(vec![Piece::Literal(text.to_owned())]) }
+}
+
+fn gather(pairs: Pairs<'_, Rule>) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for pair in pairs {
+        let literal = match pair.as_rule() {
+            Rule::escape => "${",
+            Rule::literal | Rule::inner => pair.as_str(),
+            Rule::placeholder => {
+                let mut parts = pair.into_inner();
+                let name = parts.next().map_or("", |name| name.as_str()).to_owned();
+                let default = parts.next().map(|default| gather(default.into_inner()));
+                pieces.push(Piece::Placeholder { name, default });
+                continue;
+            }
+            _ => continue,
+        };
+        match pieces.last_mut() {
+            Some(Piece::Literal(last)) => last.push_str(literal),
+            _ => pieces.push(Piece::Literal(literal.to_owned())),
+        }
+    }
+    pieces
 }
 
 fn parse(text: &str) -> Result<Pairs<'_, Rule>, Error> {
@@ -209,6 +257,17 @@ mod tests {
         assert_eq!(finish("${x}", now), Err(Error::Unknown("x".to_owned())));
         assert_eq!(bind("a ${", later), Err(Error::Syntax(4)));
         assert_eq!(bind("a ${x y}", later), Err(Error::Syntax(2)));
+    }
+
+    #[test]
+    fn pieces_are_what_is_filled_in() {
+        let placeholder = |name: &str, default| Piece::Placeholder { name: name.to_owned(), default };
+        let literal = |text: &str| Piece::Literal(text.to_owned());
+        let default = vec![literal("${"), placeholder("b", Some(vec![]))];
+        let expected = [literal("x${y} "), placeholder("a", Some(default)), placeholder("c", None)];
+        assert_eq!(pieces("x$${y} ${a:-$${${b:-}}${c}").unwrap(), expected);
+        assert_eq!(pieces("").unwrap(), [literal("")]);
+        assert_eq!(pieces("${"), Err(Error::Syntax(0)));
     }
 
     #[test]

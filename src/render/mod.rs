@@ -1,5 +1,6 @@
 //! Targets: what graphs and plans are written as. Plans and the graph come in, text goes out.
 
+pub mod buildbot;
 mod diff;
 mod drawing;
 mod dry_run;

@@ -35,7 +35,7 @@ const SERVICES: [&str; 3] = ["bzr", "git", "hg"];
 const HEADS: &str = "refs/heads/";
 
 /// The spelling that all addresses of one repository share. It is for comparing, and no address itself.
-fn place(vcs: Vcs, url: &str) -> String {
+pub fn place(vcs: Vcs, url: &str) -> String {
     let bare = without_credentials(url.trim());
     let written = match bare.split_once("://") {
         Some((scheme, rest)) => with_scheme(&scheme.to_ascii_lowercase(), rest),

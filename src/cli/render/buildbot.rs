@@ -1,22 +1,121 @@
 //! `farmout render buildbot`.
 
-use camino::Utf8PathBuf;
+use std::fs::{DirBuilder, Permissions};
+use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tempfile::NamedTempFile;
 
 use super::super::farm::{FarmArguments, read, right};
+use crate::Compilation;
 use crate::cli::Exit;
-use crate::diagnostic::Failure;
+use crate::diagnostic::{Failure, plain};
+use crate::host::secret;
+use crate::render::buildbot::{Document, LOADER, MASTER, known_secrets, make};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     farm: FarmArguments,
-    /// The master's directory
+    /// The master's directory; made if it is missing
     #[arg(short, long, value_name = "MASTERDIR")]
     output: Utf8PathBuf,
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     let compilation = right(read(&arguments.farm.layout())?)?;
-    let _ = (&compilation, &arguments.output);
+    let document = make(&compilation).map_err(|error| Failure::error(error.to_string()))?;
+    let directory = &arguments.output;
+    let failed =
+        |error: io::Error| Failure::misuse(format!("cannot write into {directory}: {}", plain(&error.to_string())));
+    let new_loader = write(directory, &document).map_err(failed)?;
+    let stubs = secrets(directory, &compilation, &document).map_err(failed)?;
+    let count = |count: usize, thing: &str| format!("{count} {thing}{}", if count == 1 { "" } else { "s" });
+    note!(
+        "{}: {} of {} on {}",
+        directory.join("farm.json"),
+        count(document.builders.len(), "builder"),
+        count(document.builds.len(), "build"),
+        count(document.workers.len(), "worker"),
+    );
+    if new_loader {
+        note!(
+            "{}: changed; a running master takes it when it is restarted, not by reconfig",
+            directory.join("farm.py")
+        );
+    }
+    for (name, why) in stubs {
+        note!("{}: {why}; write the secret into it, on one line", directory.join("secrets").join(name));
+    }
     Ok(Exit::Fine)
+}
+
+/// Writes the files that are farmout's, all of them aside before the first one is in its place, and a configuration where there
+/// is none; whether the loader was there and is another now.
+fn write(directory: &Utf8Path, document: &Document) -> io::Result<bool> {
+    std::fs::create_dir_all(directory)?;
+    let mut farm = NamedTempFile::new_in(directory)?;
+    let mut buffer = BufWriter::new(&mut farm);
+    document.write(&mut buffer)?;
+    buffer.flush()?;
+    drop(buffer);
+    let path = directory.join("farm.py");
+    let before = std::fs::read(&path).ok();
+    let loader = match &before {
+        Some(before) if before == LOADER.as_bytes() => None,
+        _ => Some(text(directory, LOADER)?),
+    };
+    let master = text(directory, MASTER)?;
+    put(farm, &directory.join("farm.json"))?;
+    let new_loader = loader.is_some() && before.is_some();
+    loader.map_or(Ok(()), |loader| put(loader, &path))?;
+    // What is there is its admin's.
+    master.as_file().set_permissions(Permissions::from_mode(0o644))?;
+    match master.persist_noclobber(directory.join("master.cfg")) {
+        Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => Err(error.error),
+        _ => Ok(new_loader),
+    }
+}
+
+fn text(directory: &Utf8Path, text: &str) -> io::Result<NamedTempFile> {
+    let mut file = NamedTempFile::new_in(directory)?;
+    file.write_all(text.as_bytes())?;
+    Ok(file)
+}
+
+fn put(file: NamedTempFile, path: &Utf8Path) -> io::Result<()> {
+    file.as_file().set_permissions(Permissions::from_mode(0o644))?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// Makes a file for each secret that has none, with the secret in it where it is known here. Goes out: those that have none in
+/// them, and why.
+fn secrets(directory: &Utf8Path, compilation: &Compilation, document: &Document) -> io::Result<Vec<(String, String)>> {
+    let folder = directory.join("secrets");
+    match DirBuilder::new().mode(0o700).create(&folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let known = known_secrets(compilation);
+    let mut empty = Vec::new();
+    for name in &document.secrets {
+        let path = folder.join(name);
+        if let Ok(metadata) = path.metadata() {
+            if metadata.len() == 0 {
+                empty.push((name.clone(), "is empty".to_owned()));
+            }
+            continue;
+        }
+        let found = known.get(name).map(secret::read);
+        // Such a file has the mode 0600 from its beginning.
+        let mut file = NamedTempFile::new_in(&folder)?;
+        match found {
+            Some(Ok(found)) => file.write_all(found.secret.expose().as_bytes())?,
+            Some(Err(missing)) => empty.push((name.clone(), format!("made empty, as {}", missing.message))),
+            None => empty.push((name.clone(), "made empty".to_owned())),
+        }
+        file.persist_noclobber(&path).map_err(|error| error.error)?;
+    }
+    Ok(empty)
 }

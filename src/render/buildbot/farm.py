@@ -1,0 +1,793 @@
+"""A farm that farmout compiled, on a Buildbot master.
+
+In master.cfg, after `c = BuildmasterConfig = {}`:
+
+    from farm import configure
+    configure(c)
+
+adds the farm's workers, builders, schedulers, pollers and secrets to `c`, and leaves what is there. What a farm is made
+of stands in farm.json beside this file, which `farmout render buildbot` writes; this file is the same for every farm.
+To change how something is made, subclass `Farm` and give the class along: `configure(c, MyFarm)`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Union
+
+from buildbot.config import BuilderConfig, error
+from buildbot.locks import WorkerLock
+from buildbot.process.buildstep import BuildStep, BuildStepFailed
+from buildbot.process.factory import BuildFactory
+from buildbot.process.logobserver import LogLineObserver
+from buildbot.process.properties import Secret
+from buildbot.process.remotecommand import RemoteCommand, RemoteShellCommand
+from buildbot.process.remotetransfer import DirectoryWriter, FileReader, FileWriter, StringFileReader, StringFileWriter
+from buildbot.process.results import FAILURE, SKIPPED, SUCCESS, WARNINGS
+from buildbot.secrets.providers.file import SecretInAFile
+from buildbot.util.runprocess import run_process
+from buildbot.worker import Worker
+from twisted.internet import defer
+
+FORMAT = 1
+"""The format of farm.json that this file reads."""
+
+# ---------------------------------------------------------------------------------------------------------- the data
+
+Text = Union[str, List[Any]]
+"""A string; or a list of strings and placeholders, `{"name": ..., "or": Text}`."""
+
+
+@dataclass(frozen=True)
+class WorkerData:
+    """A slave of the farm."""
+
+    name: str
+    priority: float
+    db_prefix: str
+    password: str
+    properties: Mapping[str, str]
+    max_builds: Optional[int] = None
+    notify_on_missing: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a worker makes of all builders that get the same capabilities there."""
+
+    values: Mapping[str, Text]
+    path: Sequence[Text]
+    environment: Mapping[str, Text]
+    properties: Mapping[str, str]
+    variants: Sequence[str]
+
+
+@dataclass(frozen=True)
+class StepData:
+    """A step of the plan, as `farmout plan` shows it."""
+
+    name: str
+    phase: str
+    template: str
+    directory: Text
+    on_failure: str
+    help: str = ""
+    run: Sequence[Text] = ()
+    write: bool = False
+    upload: Optional[Mapping[str, Any]] = None
+    download: Optional[Mapping[str, Text]] = None
+    environment: Mapping[str, Text] = field(default_factory=dict)
+    lock: Optional[str] = None
+    infrastructure: bool = False
+    permanent: Sequence[int] = ()
+    idle_timeout: Optional[int] = None
+    timeout: Optional[int] = None
+    always_run: bool = False
+    property: Optional[str] = None
+    keep: Optional[str] = None
+    follow: Sequence[Text] = ()
+    only_if: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class BuilderData:
+    """A builder: a build at given versions of capabilities."""
+
+    name: str
+    build: str
+    directory: str
+    databases: Mapping[str, str]
+    properties: Mapping[str, str]
+    settings: Mapping[str, Setting]
+    """By worker, the best first."""
+    steps: Sequence[StepData]
+    files: Sequence[Mapping[str, Any]]
+    procedure: int
+    category: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class BuildData:
+    """A build of a manifest: what is scheduled."""
+
+    name: str
+    builders: Sequence[str]
+    tree_stable_timer: int
+    watch: Sequence[BranchData]
+    properties: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class BranchData:
+    """A branch whose changes start builds."""
+
+    vcs: str
+    url: str
+    branch: Optional[str]
+    place: str
+    secret: Optional[str] = None
+
+
+class Missing(Exception):
+    """A placeholder that nothing fills in."""
+
+
+def fill(text: Text, lookup: Callable[[str], Union[Text, None]]) -> str:
+    """The text with its placeholders filled in. As in a shell's `:-`, an empty value counts as none where there is a default."""
+    if isinstance(text, str):
+        return text
+    return "".join(piece if isinstance(piece, str) else _placeholder(piece, lookup) for piece in text)
+
+
+def _placeholder(piece: Mapping[str, Any], lookup: Callable[[str], Union[Text, None]]) -> str:
+    value, default = lookup(piece["name"]), piece.get("or")
+    if isinstance(value, list):
+        return fill(value, lookup)
+    if value is None or (value == "" and default is not None):
+        if default is None:
+            raise Missing(piece["name"])
+        return fill(default, lookup)
+    return value
+
+
+def names(text: Text) -> Iterable[str]:
+    """The names of a text's placeholders."""
+    for piece in text if isinstance(text, list) else ():
+        if not isinstance(piece, str):
+            yield piece["name"]
+            yield from names(piece.get("or", ""))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A builder on a worker."""
+
+    builder: BuilderData
+    worker: WorkerData
+    setting: Setting
+
+    def value(self, name: str) -> Optional[Text]:
+        """What a placeholder stands for that does not depend on the run."""
+        if name == "database":
+            return self.builder.databases[self.worker.db_prefix]
+        return self.worker.name if name == "slave" else self.setting.values.get(name)
+
+    def has(self, step: StepData) -> bool:
+        """Whether the step is there on this worker."""
+        return step.only_if is None or step.only_if in self.setting.variants
+
+    def properties(self) -> Dict[str, str]:
+        """The properties of a build here."""
+        return {**self.worker.properties, **self.builder.properties, **self.setting.properties}
+
+    def secrets(self, texts: Iterable[Text]) -> Set[str]:
+        """The names of the secrets that these texts ask for."""
+        found: Set[str] = set()
+        for text in texts:
+            for name in names(text):
+                if name.startswith("secret."):
+                    found.add(name[len("secret.") :])
+                else:
+                    found |= self.secrets([self.setting.values.get(name, "")])
+        return found
+
+
+# --------------------------------------------------------------------------------------------------------- the steps
+
+
+class LastLine(LogLineObserver):  # type: ignore[misc]
+    """The last line of standard output that is not blank."""
+
+    line: Optional[str] = None
+
+    def outLineReceived(self, line: str) -> None:
+        if line.strip():
+            self.line = line.strip()
+
+
+class FarmStep(BuildStep):  # type: ignore[misc]
+    """What steps of plans and the steps around them share: commands of a place."""
+
+    renderables: List[str] = []
+
+    def __init__(self, farm: Farm, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.farm = farm
+
+    @property
+    def place(self) -> Place:
+        return self.farm.place(self.build.builder.name, self.build.getWorkerName())
+
+    def path(self, *parts: str) -> str:
+        """A path below the worker's base directory."""
+        return str(self.build.path_module.join(self.getProperty("basedir"), *parts))
+
+    def run_id(self) -> str:
+        return f"buildbot-{self.build.buildid}"
+
+    def report(self, reason: str) -> None:
+        """What stands beside the step's name."""
+        self.descriptionDone = reason
+
+    def shell(self, command: Sequence[str], directory: str, env: Mapping[str, Any], **kwargs: Any) -> Any:
+        """A command on the worker. Its environment is no part of its log, and nobody says what a log is too long for."""
+        kwargs.setdefault("timeout", None)
+        return RemoteShellCommand(
+            directory, list(command), env=dict(env), logEnviron=False, sigtermTime=10, usePTY=False, **kwargs
+        )
+
+    @defer.inlineCallbacks
+    def remote(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """Another of the worker's commands; whether it went well."""
+        command = RemoteCommand(name, {"logEnviron": False, **arguments})
+        command.useLog(self.stdio, False)
+        yield self.runCommand(command)
+        return not command.didFail()
+
+    @defer.inlineCallbacks
+    def download(self, reader: Any, path: str, mode: int) -> Any:
+        """A file from the master to the worker, under another name until it is whole."""
+        arguments = {"workdir": self.getProperty("basedir"), "maxsize": None, "mode": mode, "blocksize": 256 * 1024}
+        fine = yield self.remote("downloadFile", {**arguments, "reader": reader, "workerdest": path})
+        if not fine:
+            raise BuildStepFailed
+
+    def environment(self) -> Dict[str, Any]:
+        """What every command gets: nothing of the worker's own Python, database or repository reaches a build."""
+        clean: Mapping[str, Any] = json.loads(self.getProperty("farmout-environment") or "{}")
+        env: Dict[str, Any] = {name: None for name in clean.get("unset", ())}
+        env["PATH"] = clean.get("path", "${PATH}")
+        return env
+
+
+class GetFarmout(FarmStep):
+    """Finds the farmout of the version that the farm was compiled with on the worker, or brings it there."""
+
+    def __init__(self, farm: Farm, **kwargs: Any) -> None:
+        super().__init__(farm, name="get-farmout", haltOnFailure=True, flunkOnFailure=True, **kwargs)
+
+    @defer.inlineCallbacks
+    def run(self) -> Any:
+        self.stdio = yield self.addLog("stdio")
+        version = self.farm.version
+        own = self.getProperty("farmout")
+        kept = self.path("bin", f"farmout-{version}")
+        for program in [own] if own else ["farmout", kept]:
+            if (yield self.is_right(program)):
+                return self.use(program)
+        if own:
+            self.report(f"the worker's property `farmout`, {own}, is no farmout {version}")
+            return FAILURE
+        if self.farm.program is None:
+            self.report(f"there is no farmout {version}, neither on the worker's PATH nor on the master's")
+            return FAILURE
+        # Several builds may bring it at the same time.
+        aside = f"{kept}.{self.build.buildid}"
+        with open(self.farm.program, "rb") as program_file:
+            yield self.download(FileReader(program_file), aside, 0o755)
+        if not (yield self.is_right(aside)):
+            yield self.remote("rmfile", {"path": aside})
+            self.report(f"the master's {self.farm.program} does not run there, or is not of version {version}")
+            return FAILURE
+        command = self.shell(["mv", "-f", aside, kept], self.getProperty("basedir"), {})
+        command.useLog(self.stdio, False)
+        yield self.runCommand(command)
+        return FAILURE if command.didFail() else self.use(kept)
+
+    @defer.inlineCallbacks
+    def is_right(self, program: str) -> Any:
+        command = self.shell([program, "--version"], self.getProperty("basedir"), {}, collectStdout=True, timeout=60)
+        command.useLog(self.stdio, False)
+        yield self.runCommand(command)
+        return command.stdout.split() == ["farmout", self.farm.version]
+
+    def use(self, program: str) -> int:
+        self.setProperty("farmout", program, "farmout")
+        self.report(program)
+        return int(SUCCESS)
+
+
+class Workspace(FarmStep):
+    """Makes the build's directories, and ends and removes what a build has left that was cut off."""
+
+    def __init__(self, farm: Farm, **kwargs: Any) -> None:
+        super().__init__(farm, name="workspace", haltOnFailure=True, flunkOnFailure=True, **kwargs)
+
+    @defer.inlineCallbacks
+    def run(self) -> Any:
+        place, base = self.place, self.getProperty("basedir")
+        command = [self.getProperty("farmout"), "tool", "workspace", "begin", "--basedir", base]
+        command += ["--directory", place.builder.directory, "--run", self.run_id()]
+        if any("socket-dir" in names(text) for text in self.farm.texts(place)):
+            command.append("--sockets")
+        for directory in self.at_work():
+            command += ["--at-work", directory]
+        self.last = LastLine()
+        self.addLogObserver("stdio", self.last)
+        remote = self.shell(command, base, {}, timeout=600)
+        yield self.runCommand(remote)
+        if remote.didFail() or self.last.line is None:
+            return FAILURE
+        made = json.loads(self.last.line)
+        for name, value in place.properties().items():
+            self.setProperty(name, value, "farmout")
+        for request in self.build.requests:
+            # Whoever asks for a build has the last word.
+            self.build.properties.updateFromProperties(request.properties)
+        self.setProperty("tmp-dir", made["tmp-dir"], "farmout")
+        self.setProperty("socket-dir", made.get("socket-dir", ""), "farmout")
+        clean = {"unset": made.get("unset", []), "path": made.get("path", "${PATH}")}
+        self.setProperty("farmout-environment", json.dumps(clean), "farmout")
+        self.build.addStepsAfterCurrentStep(
+            [step for directory in made["left-behind"] for step in self.farm.aftermath(directory, place.worker)]
+        )
+        return SUCCESS
+
+    def at_work(self) -> List[str]:
+        """The directories of the other builders that build on this worker now."""
+        worker = self.build.workerforbuilder.worker
+        busy = (other.builder.name for other in worker.workerforbuilders.values() if other.isBusy())
+        here = (self.farm.builders[name].directory for name in busy if name in self.farm.builders)
+        return sorted(directory for directory in here if directory != self.place.builder.directory)
+
+
+class WorkspaceEnd(FarmStep):
+    """Ends what the build's steps left running, and empties its temporary directories."""
+
+    def __init__(self, farm: Farm, directory: Optional[str] = None, **kwargs: Any) -> None:
+        kwargs.setdefault("name", "workspace-end")
+        flags = {"alwaysRun": True, "haltOnFailure": False, "flunkOnFailure": False, "warnOnFailure": True}
+        super().__init__(farm, doStepIf=has_farmout, hideStepIf=is_skipped, **flags, **kwargs)
+        self.directory = directory
+
+    @defer.inlineCallbacks
+    def run(self) -> Any:
+        command = [self.getProperty("farmout"), "tool", "workspace", "end", "--basedir", self.getProperty("basedir")]
+        command += ["--directory", self.directory or self.place.builder.directory, "--run", self.run_id()]
+        remote = self.shell(command, self.getProperty("basedir"), {}, timeout=600)
+        yield self.runCommand(remote)
+        return WARNINGS if remote.didFail() else SUCCESS
+
+
+def has_farmout(step: Any) -> bool:
+    return bool(step.getProperty("farmout-environment"))
+
+
+def is_skipped(results: int, _step: Any) -> bool:
+    return results == SKIPPED
+
+
+class PlanStep(FarmStep):
+    """A step of the plan: the command of `farmout plan`, in the same environment."""
+
+    def __init__(self, farm: Farm, data: StepData, builder: Optional[str] = None, **kwargs: Any) -> None:
+        flags = {
+            "haltOnFailure": data.on_failure == "halt",
+            "flunkOnFailure": data.on_failure in ("halt", "flunk"),
+            "warnOnWarnings": data.on_failure == "warn",
+            "warnOnFailure": False,
+            "alwaysRun": data.always_run,
+        }
+        arguments = {"name": data.name, "description": data.help or None, "hideStepIf": is_skipped, **flags, **kwargs}
+        super().__init__(farm, **{"doStepIf": PlanStep.is_wanted, **arguments})
+        self.data = data
+        self.of = builder
+
+    @property
+    def place(self) -> Place:
+        return self.farm.place(self.of or self.build.builder.name, self.build.getWorkerName())
+
+    def is_wanted(self) -> bool:
+        """Whether this worker has the step; and of one that cleans up, whether what it would remove was ever begun."""
+        place, data = self.place, self.data
+        if not place.has(data) or not has_farmout(self):
+            return False
+        if not data.always_run or self.of is not None or data.template in self.begun():
+            return True
+        makes = (s for s in place.builder.steps if s.template == data.template and not s.always_run)
+        return not any(place.has(step) for step in makes)
+
+    def begun(self) -> Set[str]:
+        """The templates of which a step has begun in this build."""
+        templates: Set[str] = self.build.__dict__.setdefault("farmout_begun", set())
+        return templates
+
+    # What is filled in.
+
+    def value(self, name: str) -> Optional[Text]:
+        """What a placeholder stands for."""
+        builder = self.place.builder
+        if name == "basedir":
+            return self.path()
+        if name in ("builder-dir", "build-dir"):
+            return self.path(builder.directory, *(["build"] if name == "build-dir" else []))
+        if name == "caches":
+            return self.path("buildout-caches")
+        if name in ("tmp-dir", "socket-dir", "farmout"):
+            return str(self.getProperty(name) or "") or None
+        if name == "run":
+            return self.run_id()
+        if name.startswith("property."):
+            value = self.getProperty(name[len("property.") :])
+            return None if value is None else str(value)
+        if name.startswith("secret."):
+            return self.secrets.get(name[len("secret.") :])
+        return self.place.value(name)
+
+    def text(self, text: Text) -> str:
+        return fill(text, self.value)
+
+    def command(self) -> List[str]:
+        """The program and its arguments."""
+        return [self.text(argument) for argument in self.data.run]
+
+    def directory(self) -> str:
+        """The working directory."""
+        return self.text(self.data.directory)
+
+    def variables(self) -> Dict[str, str]:
+        """The variables that the plan adds, but for `PATH`; an empty one is not set."""
+        setting = self.place.setting
+        texts = {**setting.environment, **self.data.environment}
+        return {name: self.text(text) for name, text in texts.items()}
+
+    def search_path(self) -> List[str]:
+        """The directories that the plan puts before `PATH`. An empty one would be the working directory."""
+        return [path for path in map(self.text, self.place.setting.path) if path]
+
+    def environment(self) -> Dict[str, Any]:
+        env = super().environment()
+        env["PATH"] = [*self.search_path(), env["PATH"]]
+        env.update(self.build.builder.config.env or {})
+        env.update({name: value or None for name, value in self.variables().items()})
+        env["FARMOUT_STEP"] = f"{self.run_id()}/{self.place.builder.directory}/{self.data.name}"
+        return env
+
+    # What is done.
+
+    @defer.inlineCallbacks
+    def run(self) -> Any:
+        if not self.data.always_run:
+            self.begun().add(self.data.template)
+        self.stdio = yield self.addLog("stdio")
+        try:
+            yield self.find_secrets()
+            results = yield self.attempts()
+        except Missing as missing:
+            yield self.stdio.addStderr(f"nothing is known as ${{{missing}}} here\n")
+            self.report(f"nothing is known as {missing}")
+            results = FAILURE
+        if results == FAILURE and self.data.on_failure in ("warn", "ignore"):
+            return WARNINGS if self.data.on_failure == "warn" else SUCCESS
+        return results
+
+    @defer.inlineCallbacks
+    def find_secrets(self) -> Any:
+        """Buildbot masks in logs what is rendered here."""
+        setting, data = self.place.setting, self.data
+        texts = [*data.run, data.directory, *data.environment.values(), *setting.environment.values(), *setting.path]
+        self.secrets: Dict[str, str] = {}
+        for name in sorted(self.place.secrets(texts)):
+            self.secrets[name] = yield Secret(name).getRenderingFor(self.build.properties)
+
+    @defer.inlineCallbacks
+    def attempts(self) -> Any:
+        """Runs the step, and where that is worth it again."""
+        left = self.farm.retries if self.data.infrastructure else 0
+        while True:
+            results, status = yield self.attempt()
+            if results != FAILURE or left == 0 or status in self.data.permanent:
+                return results
+            left -= 1
+            yield self.stdio.addHeader("it did not work, and is tried again\n")
+
+    @defer.inlineCallbacks
+    def attempt(self) -> Any:
+        if self.data.upload is not None:
+            return (yield self.publish(self.data.upload)), None
+        command = self.command()
+        if self.data.write:
+            command = yield self.files()
+        if self.data.download is not None:
+            yield self.fetch(self.data.download, command)
+        env = self.environment()
+        # The worker puts variables of its own in the place of what looks like one.
+        odd = [name for name, value in env.items() if isinstance(value, str) and re.search(r"\$\{\w*\}", value)]
+        odd = [name for name in odd if name != "PATH"]
+        command = ["env", *(f"{name}={env.pop(name)}" for name in odd), *command] if odd else command
+        limits = {"timeout": self.data.idle_timeout, "maxTime": self.data.timeout}
+        remote = self.shell(command, self.directory(), env, logfiles=self.followed(), **limits)
+        remote.useLog(self.stdio, False, "stdio")
+        for name in remote.args["logfiles"]:
+            remote.useLogDelayed(name, lambda _command, name=name: self.addLog(name), True)
+        last = LastLine()
+        self.addLogObserver("stdio", last)
+        yield self.runCommand(remote)
+        if self.data.keep is not None:
+            yield self.keep(self.data.keep)
+        results = remote.results()
+        if results == SUCCESS and self.data.property is not None:
+            if last.line is None:
+                self.report(f"the property {self.data.property} has no value: nothing was written")
+                return FAILURE, remote.rc
+            self.setProperty(self.data.property, last.line, "farmout")
+        if results == FAILURE:
+            self.report(f"exit status {remote.rc}" + (f": {last.line}" if last.line else ""))
+        return results, remote.rc
+
+    def followed(self) -> Dict[str, str]:
+        """The files that the command writes, shown while it does."""
+        paths = [self.build.path_module.join(self.directory(), self.text(text)) for text in self.data.follow]
+        return {self.build.path_module.basename(path): path for path in paths}
+
+    @defer.inlineCallbacks
+    def files(self) -> Any:
+        """The command that writes the files which the builder carries."""
+        contents = self.farm.files
+        files = [{**file, "content": contents[file["content"]]} for file in self.place.builder.files]
+        path = self.path(self.place.builder.directory, ".farmout-files-to-write.json")
+        yield self.download(StringFileReader(json.dumps(files)), path, 0o600)
+        command = [self.text([{"name": "farmout"}]), "tool", "write-files", "--basedir", self.path()]
+        return [*command, "--directory", self.directory(), "--files", path]
+
+    @defer.inlineCallbacks
+    def keep(self, name: str) -> Any:
+        """The file that the step left in its directory, as a log of its own."""
+        writer = StringFileWriter()
+        arguments = {"workdir": self.directory(), "workersrc": name, "maxsize": 4 << 20, "blocksize": 64 * 1024}
+        if (yield self.remote("uploadFile", {**arguments, "writer": writer})):
+            yield self.addCompleteLog(name, self.build.properties.cleanupTextFromSecrets(writer.buffer))
+
+    @defer.inlineCallbacks
+    def fetch(self, archive: Mapping[str, Text], command: List[str]) -> Any:
+        """The master's archive and its md5 to the worker, and the command changed to look for it there."""
+        root, directory, name = (self.text(archive[key]) for key in ("root", "directory", "name"))
+        there = self.path(self.place.builder.directory, "archives")
+        for suffix in (".tar.bz2", ".tar.bz2.md5"):
+            source = Path(root, directory, name + suffix)
+            if Path(root).resolve() not in source.resolve().parents or not source.is_file():
+                yield self.stdio.addStderr(f"the master has no {source}\n")
+                raise BuildStepFailed
+            with source.open("rb") as opened:
+                path = self.build.path_module.join(there, directory, name + suffix)
+                yield self.download(FileReader(opened), path, 0o644)
+        command[command.index("--root") + 1] = there
+
+    @defer.inlineCallbacks
+    def publish(self, upload: Mapping[str, Any]) -> Any:
+        """Files and directories from the worker to the master, which publishes them as `farmout tool upload` does."""
+        base = Path(self.farm.directory, "uploads")
+        base.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".incoming-", dir=base) as aside:
+            sources = []
+            for text in upload["sources"]:
+                path = self.build.path_module.join(self.directory(), self.text(text))
+                here = Path(aside, str(len(sources)), self.build.path_module.basename(path))
+                here.parent.mkdir()
+                if not (yield self.bring(path, here)):
+                    self.report(f"there is no {path}")
+                    return FAILURE
+                sources.append(str(here))
+            fixed = isinstance(upload["base"], str)
+            command = [self.farm.program or "farmout", "tool", "upload", *sources]
+            command += ["--base", upload["base"] if fixed else str(base), "--to", self.text(upload["to"])]
+            if "url" in upload:
+                command += ["--url", self.text(upload["url"])]
+            yield self.stdio.addHeader("on the master: " + shlex.join(command) + "\n")
+            limits = {"runtime_timeout": self.data.timeout, "io_timeout": self.data.idle_timeout}
+            status, output = yield run_process(
+                self.build.master.reactor, command, collect_stderr=True, stderr_is_error=False, **limits
+            )
+        yield self.stdio.addStdout(self.build.properties.cleanupTextFromSecrets(output.decode(errors="replace")))
+        last = output.decode(errors="replace").strip().splitlines()[-1:]
+        if status == 0 and "url" in upload and last:
+            yield self.addURL(self.data.name, last[0])
+        return SUCCESS if status == 0 else FAILURE
+
+    @defer.inlineCallbacks
+    def bring(self, path: str, here: Path) -> Any:
+        """A file or a directory of the worker's to the master; whether there was one."""
+        arguments = {"workdir": self.directory(), "workersrc": path, "maxsize": None, "blocksize": 256 * 1024}
+        stat = RemoteCommand("stat", {"file": path, "logEnviron": False})
+        yield self.runCommand(stat)
+        if stat.didFail():
+            return False
+        if (stat.updates["stat"][-1][0] & 0o170000) != 0o040000:
+            return (yield self.remote("uploadFile", {**arguments, "writer": FileWriter(str(here), None, 0o644)}))
+        writer = DirectoryWriter(str(here), None, "gz", 0o644)
+        return (yield self.remote("uploadDirectory", {**arguments, "writer": writer, "compress": "gz"}))
+
+
+# ---------------------------------------------------------------------------------------------------------- the farm
+
+
+class Farm:
+    """A farm for a master. Each method makes one kind of thing from the farm's data; override those that you want
+    otherwise, and call `super()` for what you only change."""
+
+    def __init__(
+        self,
+        directory: Union[str, Path, None] = None,
+        *,
+        program: Optional[str] = None,
+        retries: int = 0,
+    ) -> None:
+        """Reads farm.json.
+
+        directory: the master's, in which farm.json and secrets/ are; that of this file if it is not given.
+        program: the farmout that workers get which have none; the one on PATH if it is not given.
+        retries: how many times a step is tried again that failed for reasons that have nothing to do with the build.
+        """
+        self.directory = Path(directory or Path(__file__).parent)
+        self.program = program or shutil.which("farmout")
+        self.retries = retries
+        self.locks: Dict[str, Any] = {}
+        data = self._read()
+        self.version: str = data["farmout"]
+        self.workers = {name: WorkerData(name=name, **worker) for name, worker in data["workers"].items()}
+        self.files: Dict[str, str] = data["files"]
+        self.secrets: List[str] = data["secrets"]
+        settings = [Setting(**setting) for setting in data["settings"]]
+        offers = [{worker: settings[number] for worker, number in offer.items()} for offer in data["offers"]]
+        steps = [StepData(**step) for step in data["steps"]]
+        procedures = [
+            {"steps": [steps[number] for number in procedure["steps"]], "files": procedure.get("files", [])}
+            for procedure in data["procedures"]
+        ]
+        self.builders: Dict[str, BuilderData] = {}
+        for builder in data["builders"]:
+            builder["settings"] = offers[builder.pop("offers")]
+            self.builders[builder["name"]] = BuilderData(**builder, **procedures[builder["procedure"]])
+        branches = [BranchData(**branch) for branch in data["branches"]]
+        self.branches = branches
+        self.builds: Dict[str, BuildData] = {}
+        for build in data["builds"]:
+            build["watch"] = [branches[number] for number in build["watch"]]
+            self.builds[build["name"]] = BuildData(**build)
+        self._steps: Dict[int, List[Any]] = {}
+        self._directories = {builder.directory: builder.name for builder in self.builders.values()}
+
+    def _read(self) -> Dict[str, Any]:
+        path = self.directory / "farm.json"
+        try:
+            data: Dict[str, Any] = json.loads(path.read_bytes())
+        except (OSError, ValueError) as problem:
+            error(f"{path} cannot be read: {problem}; write it with `farmout render buildbot -o {self.directory}`")
+            raise
+        if data.get("farmout_farm") != FORMAT:
+            error(
+                f"{path} is of format {data.get('farmout_farm')} and farm.py reads format {FORMAT}: render both with the "
+                "same farmout, and restart the master, which never reads a module again"
+            )
+        return data
+
+    # What is looked up while a build runs.
+
+    def place(self, builder: str, worker: str) -> Place:
+        """A builder on a worker."""
+        data = self.builders[builder]
+        return Place(data, self.workers[worker], data.settings[worker])
+
+    def texts(self, place: Place) -> Iterable[Text]:
+        """All texts of a builder's steps on a worker."""
+        setting = place.setting
+        yield from (*setting.path, *setting.environment.values(), *setting.values.values())
+        for step in filter(place.has, place.builder.steps):
+            yield from (*step.run, step.directory, *step.environment.values())
+
+    def aftermath(self, directory: str, worker: WorkerData) -> List[Any]:
+        """The steps that clean up after a build which was cut off, by another build on the same worker."""
+        builder = self.builders.get(self._directories.get(directory, ""))
+        steps: List[Any] = []
+        if builder is not None and worker.name in builder.settings:
+            for step in (step for step in builder.steps if step.always_run):
+                name = f"{step.name} of {builder.name}"[:50]
+                steps.append(PlanStep(self, step, builder=builder.name, name=name))
+        return [*steps, WorkspaceEnd(self, directory, name=f"end of {directory}"[:50])]
+
+    # What is made of the data.
+
+    def worker(self, worker: WorkerData) -> Any:
+        """A worker."""
+        return Worker(
+            worker.name,
+            Secret(worker.password),
+            max_builds=worker.max_builds,
+            notify_on_missing=list(worker.notify_on_missing),
+            properties=dict(worker.properties),
+        )
+
+    def builder(self, builder: BuilderData) -> BuilderConfig:
+        """A builder."""
+        return BuilderConfig(
+            name=builder.name,
+            workernames=list(builder.settings),
+            builddir=builder.directory,
+            workerbuilddir=builder.directory,
+            tags=[tag for tag in (builder.category, builder.build) if tag],
+            properties=dict(builder.properties),
+            factory=self.factory(builder),
+            nextWorker=self.next_worker,
+        )
+
+    def factory(self, builder: BuilderData) -> BuildFactory:
+        """What a builder does: the farm's own steps around those of its plan. Builders whose plans are alike share steps, but
+        each has a factory of its own, to which more can be added."""
+        steps = self._steps.get(builder.procedure)
+        if steps is None:
+            steps = [GetFarmout(self), Workspace(self), *self.steps(builder), WorkspaceEnd(self)]
+            self._steps[builder.procedure] = steps = BuildFactory(steps).steps
+        factory = BuildFactory()
+        factory.steps = list(steps)
+        return factory
+
+    def steps(self, builder: BuilderData) -> List[Any]:
+        """The steps of a plan, for all builders that have the same ones."""
+        return [self.step(step) for step in builder.steps]
+
+    def step(self, step: StepData) -> Any:
+        """A step of a plan."""
+        return PlanStep(self, step, locks=[self.lock(step.lock).access("exclusive")] if step.lock else [])
+
+    def lock(self, name: str) -> Any:
+        """A lock that one step at a time holds on a worker, whichever builder it is of."""
+        return self.locks.setdefault(name, WorkerLock(name, maxCount=1))
+
+    def next_worker(self, builder: Any, workers: Sequence[Any], request: Any) -> Any:
+        """The worker that takes a build: of the highest priority; of several such, the least busy one."""
+
+        def rank(candidate: Any) -> Any:
+            worker = candidate.worker
+            data = self.workers.get(worker.workername)
+            busy = sum(1 for other in worker.workerforbuilders.values() if other.isBusy())
+            return (-(data.priority if data else 0), busy, worker.workername)
+
+        return min(workers, key=rank) if workers else None
+
+    def secret_providers(self) -> List[Any]:
+        """Where secrets are: a file for each, which only the master can read."""
+        return [SecretInAFile(str(self.directory / "secrets"))]
+
+    # What goes into the master's configuration.
+
+    def configure(self, c: Dict[str, Any]) -> None:
+        """Adds everything to a master's configuration."""
+        for key, things in (
+            ("secretsProviders", self.secret_providers()),
+            ("workers", [self.worker(worker) for worker in self.workers.values()]),
+            ("builders", [self.builder(builder) for builder in self.builders.values()]),
+        ):
+            c.setdefault(key, []).extend(things)
+
+
+def configure(c: Dict[str, Any], farm: Callable[..., Farm] = Farm, **options: Any) -> Farm:
+    """Adds a farm to a master's configuration; see `Farm` for the options."""
+    made = farm(**options)
+    made.configure(c)
+    return made

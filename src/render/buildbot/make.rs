@@ -1,0 +1,353 @@
+//! From the graph to what a Buildbot master has to know. Every builder is lowered; what several have alike is kept once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::sync::Arc;
+
+use indexmap::{IndexMap, IndexSet};
+use sha2::{Digest as _, Sha256};
+
+use super::document::{
+    Branch, Build, Builder, Document, File, Pairs, Procedure, Property, Setting, Step, Text, Worker,
+};
+use super::transfer;
+use crate::Compilation;
+use crate::compile::secret_sources;
+use crate::dispatch::{self, Graph};
+use crate::model::{self, Requirement, Slave, Version, Watch};
+use crate::plan::placeholder::{self, Piece, pieces};
+use crate::plan::{Condition, LowerError, Offered, PlanFile, ProcedureStep, database, directory, lower, short_hash};
+use crate::watch::address::place;
+
+/// Why a farm cannot be written for Buildbot.
+#[derive(Debug, thiserror::Error)]
+pub enum MakeError {
+    /// A builder that cannot be lowered.
+    #[error("builder {builder} cannot be planned: {error}")]
+    Lower {
+        /// The builder.
+        builder: String,
+        /// What is wrong.
+        error: LowerError,
+    },
+    /// No builder at all, which no master takes.
+    #[error("this farm has no builders, and a Buildbot master without any does not start")]
+    NoBuilders,
+}
+
+/// What a slave's password is called among the secrets.
+pub fn password_name(slave: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if slave.chars().all(plain) && !slave.starts_with('.') {
+        return format!("{slave}-worker-password");
+    }
+    // Such a name is no file's, and two of them may differ in nothing else.
+    let name: String = slave.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+    format!("{}-{}-worker-password", name.trim_start_matches('.'), short_hash(slave))
+}
+
+/// What the credentials of a watched branch are called among the secrets.
+pub fn watch_secret(url: &str) -> String {
+    format!("watch-{}", short_hash(url))
+}
+
+/// Makes the document of a farm.
+///
+/// # Errors
+/// See [`MakeError`].
+pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
+    let graph = &compilation.graph;
+    if graph.builders.is_empty() {
+        return Err(MakeError::NoBuilders);
+    }
+    let mut making = Making::new(graph);
+    let mut builders = Vec::with_capacity(graph.builders.len());
+    let mut builds: IndexMap<usize, Build> = IndexMap::new();
+    let mut wanted: Vec<BTreeMap<String, bool>> = Vec::new();
+    for builder in &graph.builders {
+        let failed = |error| MakeError::Lower { builder: builder.name.clone(), error };
+        let lowered = lower(compilation, builder, None).map_err(failed)?;
+        let offers = making.offers(builder).map_err(failed)?;
+        let (procedure, asks) = making.procedure(lowered.steps, &lowered.files).map_err(failed)?;
+        let own = &graph.farm.builds[builder.build];
+        let entry = builds.entry(builder.build);
+        let number = entry.index();
+        let build = entry.or_insert_with(|| Build {
+            name: own.name.clone(),
+            builders: Vec::new(),
+            tree_stable_timer: own.tree_stable_timer,
+            watch: Vec::new(),
+            properties: Vec::new(),
+        });
+        build.builders.push(builder.name.clone());
+        if number == wanted.len() {
+            wanted.push(BTreeMap::new());
+        }
+        for (name, required) in asks.iter().filter(|(name, _)| !lowered.properties.contains_key(*name)) {
+            *wanted[number].entry(name.clone()).or_default() |= required;
+        }
+        builders.push(Builder {
+            name: builder.name.clone(),
+            build: own.name.clone(),
+            directory: directory(&builder.name),
+            databases: making.databases(builder),
+            category: own.category.clone(),
+            properties: lowered.properties,
+            offers,
+            procedure,
+        });
+    }
+    let mut branches = Branches::default();
+    for ((index, build), wanted) in builds.iter_mut().zip(wanted) {
+        build.watch = graph.farm.builds[*index].watch.iter().map(|watch| branches.number(watch)).collect();
+        build.properties = wanted.into_iter().map(|(name, required)| Property { name, required }).collect();
+    }
+    let used: IndexSet<usize> = making.taken.iter().copied().collect();
+    let slaves = graph.farm.slaves.iter().enumerate().filter(|(index, _)| used.contains(index));
+    let workers: IndexMap<String, Worker> = slaves.map(|(_, slave)| (slave.name.clone(), worker(slave))).collect();
+    let given = secret_sources(graph);
+    let of_workers = |name: &&String| given[*name].slave.as_ref().is_none_or(|slave| workers.contains_key(slave));
+    let secrets = workers.values().map(|worker| worker.password.clone());
+    let secrets = secrets.chain(given.keys().filter(of_workers).cloned());
+    let secrets = secrets.chain(branches.0.values().filter_map(|branch| branch.secret.clone()));
+    let secrets: IndexSet<String> = secrets.collect();
+    Ok(Document {
+        settings: making.settings.into_items(),
+        offers: making.offers,
+        files: making.files,
+        steps: making.steps.into_items(),
+        procedures: making.procedures.into_items(),
+        builders,
+        builds: builds.into_values().collect(),
+        branches: branches.0.into_values().collect(),
+        secrets: secrets.into_iter().collect(),
+        workers,
+    })
+}
+
+/// Things that are there once, by their numbers.
+struct Pool<T>(IndexSet<T>);
+
+impl<T: Hash + Eq> Pool<T> {
+    fn number(&mut self, item: T) -> usize {
+        self.0.insert_full(item).0
+    }
+
+    fn into_items(self) -> Vec<T> {
+        self.0.into_iter().collect()
+    }
+}
+
+/// What decides which workers take a builder, and what they make of it.
+type Class = (Vec<(String, Option<String>)>, Vec<String>, Vec<usize>);
+/// The properties that a procedure asks for from outside, and whether it has no default for them.
+type Asks = BTreeMap<String, bool>;
+
+struct Making<'a> {
+    graph: &'a Graph,
+    settings: Pool<Setting>,
+    offers: Vec<IndexMap<String, usize>>,
+    classes: HashMap<Class, usize>,
+    /// The slaves that take any builder.
+    taken: IndexSet<usize>,
+    files: IndexMap<String, String>,
+    steps: Pool<Step>,
+    procedures: Pool<Procedure>,
+    asks: HashMap<usize, Arc<Asks>>,
+}
+
+impl<'a> Making<'a> {
+    fn new(graph: &'a Graph) -> Self {
+        Self {
+            graph,
+            settings: Pool(IndexSet::new()),
+            offers: Vec::new(),
+            classes: HashMap::new(),
+            taken: IndexSet::new(),
+            files: IndexMap::new(),
+            steps: Pool(IndexSet::new()),
+            procedures: Pool(IndexSet::new()),
+            asks: HashMap::new(),
+        }
+    }
+
+    /// The number of a builder's offers.
+    fn offers(&mut self, builder: &dispatch::Builder) -> Result<usize, LowerError> {
+        let graph = self.graph;
+        let requires = graph.build(builder).requires.as_slice();
+        let chosen =
+            builder.chosen.iter().map(|(name, version)| (name.clone(), version.as_ref().map(Version::to_string)));
+        let class: Class =
+            (chosen.collect(), requires.iter().map(Requirement::to_string).collect(), builder.slaves.iter().collect());
+        if let Some(number) = self.classes.get(&class) {
+            return Ok(*number);
+        }
+        let mut offers = IndexMap::new();
+        for &index in &class.2 {
+            let slave = &graph.farm.slaves[index];
+            let offered = Offered::new(&builder.chosen, requires, slave, &graph.farm.declarations);
+            let setting = offered.setting(&graph.farm.declarations);
+            let setting = setting.map_err(|(part, error)| LowerError::Placeholder { step: part.to_owned(), error })?;
+            let failed = |error| LowerError::Placeholder { step: "environment".to_owned(), error };
+            let pairs = |texts: &IndexMap<String, String>| {
+                let pair = |(name, value): (&String, &String)| Ok((name.clone(), text(value)?));
+                texts.iter().map(pair).collect::<Result<_, _>>().map(Pairs).map_err(failed)
+            };
+            let setting = Setting {
+                values: pairs(&setting.values)?,
+                path: setting.path.iter().map(|path| text(path)).collect::<Result<_, _>>().map_err(failed)?,
+                environment: pairs(&setting.environment)?,
+                properties: Pairs(setting.properties.into_iter().collect()),
+                variants: setting.conditions.iter().map(variant).collect(),
+            };
+            self.taken.insert(index);
+            offers.insert(slave.name.clone(), self.settings.number(setting));
+        }
+        let number = self.offers.len();
+        self.offers.push(offers);
+        self.classes.insert(class, number);
+        Ok(number)
+    }
+
+    /// The number of a procedure, and what it asks for.
+    fn procedure(&mut self, steps: Vec<ProcedureStep>, files: &[PlanFile]) -> Result<(usize, Arc<Asks>), LowerError> {
+        let files = files.iter().map(|file| self.file(file)).collect();
+        let steps = steps.into_iter().map(|step| Ok(self.steps.number(taken_apart(step)?)));
+        let procedure = Procedure { steps: steps.collect::<Result<_, LowerError>>()?, files };
+        let (number, _) = self.procedures.0.insert_full(procedure);
+        let pool = (&self.procedures.0[number], &self.steps.0);
+        let asks = self.asks.entry(number).or_insert_with(|| Arc::new(asks(pool.0, pool.1)));
+        Ok((number, Arc::clone(asks)))
+    }
+
+    fn file(&mut self, file: &PlanFile) -> File {
+        let digest: String = Sha256::digest(&file.content).iter().map(|byte| format!("{byte:02x}")).collect();
+        self.files.entry(digest.clone()).or_insert_with(|| file.content.clone());
+        File { path: file.path.to_string(), executable: file.executable, content: digest }
+    }
+
+    fn databases(&self, builder: &dispatch::Builder) -> IndexMap<String, String> {
+        let slaves = builder.slaves.iter().map(|index| &self.graph.farm.slaves[index]);
+        slaves.map(|slave| (slave.db_prefix.clone(), database(&slave.db_prefix, &builder.name))).collect()
+    }
+}
+
+fn worker(slave: &Slave) -> Worker {
+    Worker {
+        max_builds: slave.max_builds,
+        notify_on_missing: slave.notify_on_missing.clone(),
+        priority: slave.priority.number(),
+        db_prefix: slave.db_prefix.clone(),
+        password: password_name(&slave.name),
+        properties: slave.properties.clone(),
+    }
+}
+
+/// The watched branches, each once.
+#[derive(Default)]
+struct Branches<'a>(IndexMap<&'a Watch, Branch>);
+
+impl<'a> Branches<'a> {
+    fn number(&mut self, watch: &'a Watch) -> usize {
+        let entry = self.0.entry(watch);
+        let number = entry.index();
+        let branch = entry.or_insert_with(|| Branch {
+            vcs: watch.vcs,
+            url: watch.url.clone(),
+            branch: watch.branch.clone(),
+            place: place(watch.vcs, &watch.url),
+            secret: None,
+        });
+        if branch.secret.is_none() && !watch.credentials.is_empty() {
+            branch.secret = Some(watch_secret(&watch.url));
+        }
+        number
+    }
+}
+
+fn taken_apart(procedure_step: ProcedureStep) -> Result<Step, LowerError> {
+    let ProcedureStep { step, only_if, .. } = procedure_step;
+    let failed = |error| LowerError::Placeholder { step: step.name.clone(), error };
+    let texts = |texts: &[String]| texts.iter().map(|part| text(part)).collect::<Result<Vec<_>, _>>().map_err(failed);
+    let run = texts(&step.run)?;
+    let environment = step.environment.iter().map(|(name, value)| Ok((name.clone(), text(value)?)));
+    Ok(Step {
+        upload: transfer::upload(&run),
+        download: transfer::download(&run),
+        run,
+        directory: text(&step.directory).map_err(failed)?,
+        environment: Pairs(environment.collect::<Result<_, _>>().map_err(failed)?),
+        only_if: only_if.as_ref().map(variant),
+        phase: step.phase,
+        write: step.write,
+        infrastructure: step.infrastructure,
+        idle_timeout: step.idle_timeout,
+        timeout: step.timeout,
+        on_failure: step.on_failure,
+        always_run: step.always_run,
+        name: step.name,
+        template: step.template,
+        help: step.help,
+        lock: step.lock,
+        permanent: step.permanent,
+        property: step.property,
+        keep: step.keep,
+    })
+}
+
+/// What settings and steps call a condition.
+fn variant(condition: &Condition) -> String {
+    format!("{}.{}={}", condition.capability, condition.option, condition.is)
+}
+
+fn text(text: &str) -> Result<Text, placeholder::Error> {
+    let mut pieces = pieces(text)?;
+    Ok(match pieces.as_mut_slice() {
+        [] => Text::Plain(String::new()),
+        [Piece::Literal(literal)] => Text::Plain(std::mem::take(literal)),
+        _ => Text::Pieces(pieces),
+    })
+}
+
+/// The properties that steps ask for and none of them reports.
+fn asks(procedure: &Procedure, steps: &IndexSet<Step>) -> Asks {
+    let steps = || procedure.steps.iter().map(|&number| &steps[number]);
+    let mut asks = Asks::new();
+    for step in steps() {
+        let texts = step.run.iter().chain(step.environment.0.iter().map(|(_, value)| value));
+        for text in texts.chain([&step.directory]) {
+            if let Text::Pieces(pieces) = text {
+                asked(pieces, &mut asks);
+            }
+        }
+    }
+    for step in steps() {
+        step.property.as_ref().map(|property| asks.remove(property));
+    }
+    asks
+}
+
+fn asked(pieces: &[Piece], asks: &mut Asks) {
+    for piece in pieces {
+        let Piece::Placeholder { name, default } = piece else { continue };
+        if let Some(property) = name.strip_prefix("property.") {
+            *asks.entry(property.to_owned()).or_default() |= default.is_none();
+        }
+        asked(default.as_deref().unwrap_or_default(), asks);
+    }
+}
+
+/// The secrets themselves, as far as they are known here: passwords of workers and databases, credentials of repositories.
+pub fn known_secrets(compilation: &Compilation) -> IndexMap<String, model::SecretSource> {
+    let graph = &compilation.graph;
+    let mut known: IndexMap<String, model::SecretSource> = IndexMap::new();
+    for slave in &graph.farm.slaves {
+        known.insert(password_name(&slave.name), slave.password.clone());
+    }
+    known.extend(secret_sources(graph).into_iter().map(|(name, named)| (name, named.source)));
+    for watch in graph.farm.builds.iter().flat_map(|build| &build.watch).filter(|watch| !watch.credentials.is_empty()) {
+        let secret = model::Secret::new(watch.credentials.expose());
+        known.insert(watch_secret(&watch.url), model::SecretSource::Given(secret));
+    }
+    known
+}

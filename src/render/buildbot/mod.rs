@@ -1,0 +1,14 @@
+//! A farm for a Buildbot master: the graph comes in, `farm.json` and the files that go with it go out. `farm.py`, which a master's
+//! configuration imports, is the same for every farm: a master that is reconfigured reads data again, but no imported module.
+
+mod document;
+mod make;
+mod transfer;
+
+pub use document::{Document, FORMAT};
+pub use make::{MakeError, known_secrets, make};
+
+/// The loader of `farm.json`.
+pub const LOADER: &str = include_str!("farm.py");
+/// A complete configuration, for a master that has none.
+pub const MASTER: &str = include_str!("master.cfg");
