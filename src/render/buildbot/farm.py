@@ -222,7 +222,10 @@ class FarmStep(BuildStep):  # type: ignore[misc]
 
     @property
     def place(self) -> Place:
-        return self.farm.place(self.build.builder.name, self.build.getWorkerName())
+        return self.farm.place(self.build.builder.name, self.worker_name())
+
+    def worker_name(self) -> str:
+        return str(self.build.getWorkerName())
 
     def path(self, *parts: str) -> str:
         """A path below the worker's base directory."""
@@ -380,7 +383,7 @@ def has_farmout(step: Any) -> bool:
 
 
 def is_skipped(results: int, _step: Any) -> bool:
-    return results == SKIPPED
+    return bool(results == SKIPPED)
 
 
 class PlanStep(FarmStep):
@@ -401,17 +404,17 @@ class PlanStep(FarmStep):
 
     @property
     def place(self) -> Place:
-        return self.farm.place(self.of or self.build.builder.name, self.build.getWorkerName())
+        return self.farm.place(self.of or self.build.builder.name, self.worker_name())
 
     def is_wanted(self) -> bool:
         """Whether this worker has the step; and of one that cleans up, whether what it would remove was ever begun."""
         place, data = self.place, self.data
-        if not place.has(data) or not has_farmout(self):
+        if not has_farmout(self) or not place.has(data):
             return False
         if not data.always_run or self.of is not None or data.template in self.begun():
             return True
-        makes = (s for s in place.builder.steps if s.template == data.template and not s.always_run)
-        return not any(place.has(step) for step in makes)
+        steps = place.builder.steps
+        return all(s.always_run or s.template != data.template or not place.has(s) for s in steps)
 
     def begun(self) -> Set[str]:
         """The templates of which a step has begun in this build."""
@@ -585,7 +588,7 @@ class PlanStep(FarmStep):
         base = Path(self.farm.directory, "uploads")
         base.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".incoming-", dir=base) as aside:
-            sources = []
+            sources: List[str] = []
             for text in upload["sources"]:
                 path = self.build.path_module.join(self.directory(), self.text(text))
                 here = Path(aside, str(len(sources)), self.build.path_module.basename(path))
