@@ -39,6 +39,11 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         count(document.builds.len(), "build"),
         count(document.workers.len(), "worker"),
     );
+    for (name, worker) in &document.workers {
+        if let Some(slave) = &worker.slave {
+            note!("the slave `{slave}` is the worker `{name}` there: Buildbot takes letters, digits, `-` and `_`");
+        }
+    }
     if new_loader {
         note!(
             "{}: changed; a running master takes it when it is restarted, not by reconfig",

@@ -51,6 +51,9 @@ pub struct Document {
 /// A slave.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Worker {
+    /// The slave's name, where Buildbot takes no worker of that name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slave: Option<String>,
     /// How many builds it runs at a time, if its owner says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_builds: Option<u64>,

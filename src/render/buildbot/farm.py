@@ -53,6 +53,8 @@ class WorkerData:
     db_prefix: str
     password: str
     properties: Mapping[str, str]
+    slave: Optional[str] = None
+    """Its name in the farm, where Buildbot takes no worker of that name."""
     max_builds: Optional[int] = None
     notify_on_missing: Sequence[str] = ()
 
@@ -176,7 +178,7 @@ class Place:
         """What a placeholder stands for that does not depend on the run."""
         if name == "database":
             return self.builder.databases[self.worker.db_prefix]
-        return self.worker.name if name == "slave" else self.setting.values.get(name)
+        return self.worker.slave or self.worker.name if name == "slave" else self.setting.values.get(name)
 
     def has(self, step: StepData) -> bool:
         """Whether the step is there on this worker."""
@@ -733,7 +735,7 @@ class Farm:
             workernames=list(builder.settings),
             builddir=builder.directory,
             workerbuilddir=builder.directory,
-            tags=[tag for tag in (builder.category, builder.build) if tag],
+            tags=[tag for tag in dict.fromkeys((builder.category, builder.build)) if tag],
             properties=dict(builder.properties),
             factory=self.factory(builder),
             nextWorker=self.next_worker,

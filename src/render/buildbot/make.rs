@@ -30,9 +30,30 @@ pub enum MakeError {
         /// What is wrong.
         error: LowerError,
     },
+    /// A builder whose name Buildbot keeps for itself.
+    #[error("the build `{0}` begins with an underscore, and Buildbot takes no builder whose name does")]
+    Underscore(String),
     /// No builder at all, which no master takes.
     #[error("this farm has no builders, and a Buildbot master without any does not start")]
     NoBuilders,
+}
+
+/// What a worker's name may be: letters, digits, `-` and `_`, no digit first, and at most 50 characters (Buildbot's
+/// `util.identifiers`). Characters from U+00A0 on count as letters.
+const LONGEST_WORKER: usize = 50;
+
+/// What a slave is called on Buildbot: its own name where that can be one; else as much of it as can be, and digits that keep
+/// apart those which differ only in what cannot.
+pub fn worker_name(slave: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c) || c >= '\u{a0}';
+    let first = |c: char| fits(c) && !c.is_ascii_digit();
+    if slave.starts_with(first) && slave.chars().all(fits) && slave.chars().count() <= LONGEST_WORKER {
+        return slave.to_owned();
+    }
+    let hash = short_hash(slave);
+    let name = slave.chars().map(|c| if fits(c) { c } else { '_' }).take(LONGEST_WORKER - hash.len() - 2);
+    let name: String = name.collect();
+    format!("{}{name}-{hash}", if name.starts_with(first) { "" } else { "_" })
 }
 
 /// What a slave's password is called among the secrets.
@@ -65,6 +86,9 @@ pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
     let mut builds: IndexMap<usize, Build> = IndexMap::new();
     let mut wanted: Vec<BTreeMap<String, bool>> = Vec::new();
     for builder in &graph.builders {
+        if builder.name.starts_with('_') {
+            return Err(MakeError::Underscore(builder.name.clone()));
+        }
         let failed = |error| MakeError::Lower { builder: builder.name.clone(), error };
         let lowered = lower(compilation, builder, None).map_err(failed)?;
         let offers = making.offers(builder).map_err(failed)?;
@@ -104,9 +128,11 @@ pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
     }
     let used: IndexSet<usize> = making.taken.iter().copied().collect();
     let slaves = graph.farm.slaves.iter().enumerate().filter(|(index, _)| used.contains(index));
-    let workers: IndexMap<String, Worker> = slaves.map(|(_, slave)| (slave.name.clone(), worker(slave))).collect();
+    let workers: IndexMap<String, Worker> =
+        slaves.map(|(_, slave)| (worker_name(&slave.name), worker(slave))).collect();
     let given = secret_sources(graph);
-    let of_workers = |name: &&String| given[*name].slave.as_ref().is_none_or(|slave| workers.contains_key(slave));
+    let of_workers =
+        |name: &&String| given[*name].slave.as_ref().is_none_or(|slave| workers.contains_key(&worker_name(slave)));
     let secrets = workers.values().map(|worker| worker.password.clone());
     let secrets = secrets.chain(given.keys().filter(of_workers).cloned());
     let secrets = secrets.chain(branches.0.values().filter_map(|branch| branch.secret.clone()));
@@ -201,7 +227,7 @@ impl<'a> Making<'a> {
                 variants: setting.conditions.iter().map(variant).collect(),
             };
             self.taken.insert(index);
-            offers.insert(slave.name.clone(), self.settings.number(setting));
+            offers.insert(worker_name(&slave.name), self.settings.number(setting));
         }
         let number = self.offers.len();
         self.offers.push(offers);
@@ -234,6 +260,7 @@ impl<'a> Making<'a> {
 
 fn worker(slave: &Slave) -> Worker {
     Worker {
+        slave: Some(&slave.name).filter(|name| worker_name(name) != **name).cloned(),
         max_builds: slave.max_builds,
         notify_on_missing: slave.notify_on_missing.clone(),
         priority: slave.priority.number(),
