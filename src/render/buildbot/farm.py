@@ -756,9 +756,10 @@ class Farm:
         """The steps of a plan, for all builders that have the same ones."""
         return [self.step(step) for step in builder.steps]
 
-    def step(self, step: StepData) -> Any:
-        """A step of a plan."""
-        return PlanStep(self, step, locks=[self.lock(step.lock).access("exclusive")] if step.lock else [])
+    def step(self, step: StepData, kind: Callable[..., Any] = PlanStep, **kwargs: Any) -> Any:
+        """A step of a plan: of a kind of your own, or with other arguments of BuildStep."""
+        locks = [self.lock(step.lock).access("exclusive")] if step.lock else []
+        return kind(self, step, **{"locks": locks, **kwargs})
 
     def lock(self, name: str) -> Any:
         """A lock that one step at a time holds on a worker, whichever builder it is of."""
