@@ -12,6 +12,7 @@ To change how something is made, subclass `Farm` and give the class along: `conf
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
@@ -234,7 +235,9 @@ class FarmStep(BuildStep):  # type: ignore[misc]
         return str(self.build.path_module.join(self.getProperty("basedir"), *parts))
 
     def run_id(self) -> str:
-        return f"buildbot-{self.build.buildid}"
+        """A name for the build that no other build on the worker's machine has, whichever master it is of."""
+        master = hashlib.sha256(self.build.master.name.encode()).hexdigest()
+        return f"buildbot-{master[:8]}-{self.build.buildid}"
 
     def report(self, reason: str) -> None:
         """What stands beside the step's name."""
