@@ -5,9 +5,9 @@ use std::collections::HashSet;
 
 use camino::Utf8Path;
 
-use super::files::is_plain;
 use crate::diagnostic::Failure;
 use crate::plan::{FORMAT, Plan, Step};
+use crate::workspace::files::is_plain;
 
 /// Checks all plans of a run.
 ///
