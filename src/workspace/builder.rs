@@ -25,6 +25,9 @@ pub(crate) struct Workspace {
     owner: Owner,
 }
 
+/// What the slave's base directory has beside the builders' directories.
+pub(crate) const TAKEN: [&str; 2] = ["locks", "buildout-caches"];
+
 /// Where folders for sockets are made: the path of a socket has at most 107 bytes, and base directories are deep.
 const SOCKETS: &str = "/tmp";
 /// How their names begin.
@@ -145,4 +148,9 @@ pub(crate) fn remove_sockets(path: &Utf8Path) -> io::Result<()> {
         }
         _ => Err(io::Error::other(format!("{path} is no folder for sockets"))),
     }
+}
+
+/// Whether this is the plain name of a visible file.
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.starts_with('.') && !name.contains('\0') && name.len() <= 200 && Utf8Path::new(name).file_name() == Some(name)
 }
