@@ -45,6 +45,8 @@ pub mod tool;
 pub mod watch;
 
 mod group;
+mod interrupt;
+mod workspace;
 
 // What all of it means, for a person who asks.
 pub mod explain;

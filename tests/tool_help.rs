@@ -11,7 +11,7 @@ use common::snapshot::snapshot;
 
 #[test]
 fn help_is_written_for_the_reader() {
-    let commands: [&[&str]; 21] = [
+    let commands: [&[&str]; 24] = [
         &[],
         &["analyze-log"],
         &["bootstrap"],
@@ -33,6 +33,9 @@ fn help_is_written_for_the_reader() {
         &["server", "stop"],
         &["upload"],
         &["wait-port"],
+        &["workspace", "begin"],
+        &["workspace", "end"],
+        &["write-files"],
     ];
     let mut all = String::new();
     for command in commands {

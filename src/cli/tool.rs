@@ -3,6 +3,7 @@
 mod fetch;
 mod package;
 mod server;
+mod workspace;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use super::Exit;
 use crate::diagnostic::{self, Failure};
 use crate::tool::{analyze, bootstrap, inventory, output, pg, say, upload};
 use server::{ReleasePort, ReservePort, Server, WaitPort};
+use workspace::{Workspace, WriteFiles};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -97,6 +99,17 @@ enum Command {
     ///
     /// Exits 0 as soon as a connection is accepted; 1 when the time is over, or the server of --pid-file has ended.
     WaitPort(WaitPort),
+    /// Make a builder's folders before the steps of a build, and tidy them after it
+    ///
+    /// For builds whose steps are performed one by one by somebody else, such as Buildbot. The steps carry the mark
+    /// FARMOUT_STEP=RUN/DIRECTORY/STEP in their environment.
+    #[command(subcommand)]
+    Workspace(Workspace),
+    /// Write the files that a plan carries
+    ///
+    /// Each file is there whole or not at all. Files that an earlier call wrote into the same directory and that are not in the
+    /// list are removed; whatever else is there stays. Symbolic links are not followed.
+    WriteFiles(WriteFiles),
 }
 
 #[derive(Debug, clap::Args)]
@@ -300,7 +313,11 @@ fn release(text: &str) -> Result<String, &'static str> {
 }
 
 pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
-    crate::tool::exit_on_signals().map_err(|error| Failure::error(format!("cannot listen for signals: {error}")))?;
+    // A workspace sees to signals itself: what it ends and removes has to go, also where its caller is in a hurry.
+    if !matches!(arguments.command, Command::Workspace(_)) {
+        crate::tool::exit_on_signals()
+            .map_err(|error| Failure::error(format!("cannot listen for signals: {error}")))?;
+    }
     match arguments.command {
         Command::AnalyzeLog(AnalyzeLog { rules, log }) => {
             let report = analyze::analyze(&rules, &log).inspect_err(|error| {
@@ -373,6 +390,8 @@ pub(super) fn main(arguments: Arguments) -> Result<Exit, Failure> {
             url.into_iter().for_each(say);
         }
         Command::WaitPort(arguments) => arguments.run()?,
+        Command::Workspace(command) => return command.run(),
+        Command::WriteFiles(arguments) => arguments.run()?,
     }
     Ok(Exit::Fine)
 }

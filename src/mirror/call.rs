@@ -18,11 +18,11 @@ use super::{Pace, layout};
 use crate::diagnostic::Failure;
 use crate::group::{self, Handle};
 use crate::host::{Account, environment};
+use crate::interrupt::Interrupts;
 use crate::model::{Vcs, masked};
 use crate::report::duration;
-use crate::runner::Interrupts;
-use crate::runner::stray::{self, Mark};
 use crate::tool::fetch::{Address, CREDENTIALS, Error, Private, System, git, said};
+use crate::workspace::stray::{self, Mark};
 
 /// How long a client that was asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_secs(2);

@@ -14,8 +14,8 @@ use super::status::{Status, own};
 use super::watched::{Repository, word};
 use super::{Pace, bzr, git};
 use crate::diagnostic::Failure;
+use crate::interrupt::Interrupts;
 use crate::model::Vcs;
-use crate::runner::Interrupts;
 use crate::tool::fetch::Address;
 use crate::tool::files;
 

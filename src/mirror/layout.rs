@@ -17,9 +17,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::watched::{Repository, word};
 use crate::diagnostic::Failure;
 use crate::model::Vcs;
-use crate::runner::stray::{self, Mark};
-use crate::runner::{Folder, Lock};
 use crate::tool::files;
+use crate::workspace::folder::Folder;
+use crate::workspace::lock::Lock;
+use crate::workspace::stray::{self, Mark};
 
 /// How names begin of what is made, removed, or for one call only.
 const NEW: &str = ".new-";

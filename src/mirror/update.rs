@@ -19,8 +19,8 @@ use super::state::{Problem, State};
 use super::url::is_whole;
 use super::watched::Repository;
 use super::{Change, watched};
+use crate::interrupt::Interrupts;
 use crate::model::Vcs;
-use crate::runner::Interrupts;
 use crate::tool::fetch::{bazaar, mercurial};
 
 /// How many at a time, and how long each may take.

@@ -17,7 +17,7 @@ use super::Origin;
 use crate::group::{self, ProcessId};
 use crate::report::duration;
 use crate::runner::Call;
-use crate::runner::stray::{self, Mark};
+use crate::workspace::stray::{self, Mark};
 
 /// How long a program that was asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_secs(2);

@@ -1,9 +1,19 @@
-//! Work with the rights of the account that steps run as. In: the account, and what is to be done. Out: what came of it.
+//! The account that steps run as: whom files are given to, and work with its rights. In: the account, and what is to be
+//! done. Out: what came of it.
 
 use std::io;
 
+use nix::unistd;
 use rustix::process::{Gid, Uid, getegid, geteuid, getgid, getgroups, getuid};
 use rustix::thread::{clear_ambient_capability_set, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
+use super::site::StepUser;
+use crate::workspace::folder::Owner;
+
+/// Whom files are given to: the account, if the runner can give anything away.
+pub(super) fn owner(user: Option<&StepUser>) -> Owner {
+    user.filter(|_| unistd::Uid::effective().is_root()).map(|user| (user.uid, user.gid))
+}
 
 /// Does something with the rights of a user and a group, and no others; without these, with the caller's own.
 ///

@@ -6,23 +6,24 @@ use std::time::Instant;
 use camino::Utf8Path;
 use indexmap::IndexMap;
 
+use super::account::owner;
 use super::active::{Active, FORMAT, Record};
 use super::before::Before;
 use super::choice::{self, Providers, cleans_up_after};
 use super::environment::mentions;
 use super::event::Event;
 use super::kept;
-use super::lock::{Lock, Wish};
-use super::queue::Turn;
 use super::result::{BuilderResult, Outcome, StepResult, seconds};
 use super::run::PLAN;
 use super::session::Session;
 use super::step::Work;
-use super::stray::{self, Mark};
-use super::workspace::{Workspace, owner, remove_sockets};
 use crate::diagnostic::plain;
 use crate::group::ProcessId;
 use crate::plan::{OnFailure, Phase, Plan, Step};
+use crate::workspace::builder::{Workspace, remove_sockets};
+use crate::workspace::lock::{Lock, Wish};
+use crate::workspace::queue::Turn;
+use crate::workspace::stray::{self, Mark};
 
 /// Which steps to perform.
 #[derive(Debug, Clone, Copy)]

@@ -4,9 +4,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use super::active::Active;
-use super::folder::Folder;
 use super::recover::records;
 use crate::diagnostic::plain;
+use crate::workspace::folder::Folder;
 
 /// The folder of caches in a base directory.
 const CACHES: &str = "buildout-caches";

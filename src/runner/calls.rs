@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::save::Readers;
 use super::session::Session;
 use super::state::State;
-use super::stray::{self, Mark};
 use crate::group::{self, ProcessId};
+use crate::workspace::stray::{self, Mark};
 
 /// How the names of notes end.
 const ENDING: &str = ".call";

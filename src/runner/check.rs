@@ -3,11 +3,10 @@
 
 use std::collections::HashSet;
 
-use camino::Utf8Path;
-
-use super::files::is_plain;
 use crate::diagnostic::Failure;
 use crate::plan::{FORMAT, Plan, Step};
+use crate::workspace::builder::{TAKEN, is_name};
+use crate::workspace::files::is_plain;
 
 /// Checks all plans of a run.
 ///
@@ -35,8 +34,7 @@ fn check_plan(plan: &Plan) -> Result<(), String> {
     if plan.farmout_plan != FORMAT {
         return Err(format!("has format {}, and this farmout reads {FORMAT}", plan.farmout_plan));
     }
-    // These two are what the slave has beside the builders' directories.
-    if !is_name(&plan.directory) || ["locks", "buildout-caches"].contains(&plan.directory.as_str()) {
+    if !is_name(&plan.directory) || TAKEN.contains(&plan.directory.as_str()) {
         return Err(format!("has the directory `{}`, which cannot be one of a builder", plan.directory));
     }
     for file in &plan.files {
@@ -69,9 +67,4 @@ fn check_step(step: &Step) -> Result<(), String> {
         Some(lock) if !is_name(lock) => Err(format!("has the lock `{lock}`, which cannot be the name of a file")),
         _ => Ok(()),
     }
-}
-
-/// Whether this is the plain name of a visible file.
-fn is_name(name: &str) -> bool {
-    !name.starts_with('.') && !name.contains('\0') && name.len() <= 200 && Utf8Path::new(name).file_name() == Some(name)
 }

@@ -16,14 +16,14 @@ use serde::Serialize;
 
 use super::active::Active;
 use super::before::{self, Ended};
-use super::folder::Folder;
 use super::journal;
-use super::lock::Lock;
 use super::recover::records;
 use super::result::Outcome;
 use super::save::Readers;
 use super::state::State;
 use crate::diagnostic::{Failure, plain};
+use crate::workspace::folder::Folder;
+use crate::workspace::lock::Lock;
 
 /// What is moved here is on its way out.
 const TRASH: &str = "trash";

@@ -10,13 +10,13 @@ use super::event::Entry;
 use super::kept;
 use super::mask::Mask;
 use super::options::Options;
-use super::queue::Queues;
 use super::recover::{open, records};
 use super::save::Readers;
 use super::session::{Session, listen, shared};
 use super::site::Site;
 use super::state::State;
 use crate::diagnostic::{Failure, plain};
+use crate::workspace::queue::Queues;
 
 /// A database that was kept on purpose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

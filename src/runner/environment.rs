@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 
 use super::mask::Mask;
 use super::site::{Site, StepUser};
-use super::workspace::Workspace;
 use crate::plan::placeholder::{self, Error};
 use crate::plan::{Plan, Step};
+use crate::workspace::builder::Workspace;
 
 /// The values of placeholders while a builder runs.
 #[derive(Debug, Clone, Copy)]

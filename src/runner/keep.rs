@@ -3,11 +3,11 @@
 
 use camino::Utf8Path;
 
-use super::folder::Folder;
 use super::result::{Outcome, StepResult};
 use super::save::Readers;
 use super::session::Session;
 use crate::plan::Step;
+use crate::workspace::folder::Folder;
 
 /// Of the largest file that is kept, in bytes.
 const LARGEST: u64 = 4 << 20;

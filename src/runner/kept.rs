@@ -10,9 +10,9 @@ use super::environment::Values;
 use super::event::{Cause, Event};
 use super::recover::{ATTEMPTS, Left, clean_up, records};
 use super::session::Session;
-use super::workspace::Workspace;
 use crate::diagnostic::plain;
 use crate::plan::Plan;
+use crate::workspace::builder::Workspace;
 
 /// The record of what was kept of the builder that works in `directory`. One that cannot be read is none: whoever recovers
 /// tells of it.

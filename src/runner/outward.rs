@@ -3,8 +3,8 @@
 
 use std::io;
 
-use super::interrupt::Interrupts;
 use super::mask::Mask;
+use crate::interrupt::Interrupts;
 use crate::model::Secrets;
 
 /// Hides the values of secrets in texts.

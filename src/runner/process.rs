@@ -13,10 +13,10 @@ use nix::unistd::Pid;
 
 use super::account::with_rights_of;
 use super::event::Stream;
-use super::interrupt::Interrupts;
 use super::source::Source;
-use super::stray::{self, AFTERMATH, GLANCE, Mark};
 use crate::group::{self, Handle, ProcessId};
+use crate::interrupt::Interrupts;
+use crate::workspace::stray::{self, AFTERMATH, GLANCE, Mark};
 
 /// A command, and how it is run.
 pub(super) struct Job {

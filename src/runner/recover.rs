@@ -7,30 +7,31 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 
+use super::account::owner;
 use super::active::Active;
 use super::builder::{Which, end_strays, perform, tidy};
 use super::calls;
 use super::choice::Providers;
 use super::event::{Cause, Entry, Event};
-use super::folder::Folder;
 use super::journal;
 use super::killed;
-use super::lock::Lock;
 use super::log::RECOVERY;
 use super::mask::Mask;
 use super::options::Options;
-use super::queue::Queues;
 use super::result::Outcome;
 use super::save::Readers;
 use super::session::{Session, listen, shared};
 use super::site::Site;
 use super::state::State;
 use super::step::Work;
-use super::stray::{self, Mark};
-use super::workspace::{Workspace, owner, remove_sockets};
 use crate::diagnostic::{Failure, plain};
 use crate::group::ProcessId;
 use crate::plan::Plan;
+use crate::workspace::builder::{Workspace, remove_sockets};
+use crate::workspace::folder::Folder;
+use crate::workspace::lock::Lock;
+use crate::workspace::queue::Queues;
+use crate::workspace::stray::{self, Mark};
 
 /// After as many tries a record is given up: what it needs will not come back.
 pub(super) const ATTEMPTS: u32 = 5;

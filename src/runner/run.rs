@@ -16,7 +16,6 @@ use super::journal::{self, Journal};
 use super::killed::AtWork;
 use super::mask::Mask;
 use super::options::Options;
-use super::queue::Queues;
 use super::replay::{outcome, replay};
 use super::result::{BuilderResult, Outcome, RunResult, seconds};
 use super::save::Readers;
@@ -27,6 +26,7 @@ use super::state::State;
 use super::{check, choice, recover};
 use crate::diagnostic::{Failure, other_state};
 use crate::plan::Plan;
+use crate::workspace::queue::Queues;
 
 /// The name of a plan in its builder's folder.
 pub(super) const PLAN: &str = "plan.yaml";

@@ -5,13 +5,14 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::account::owner;
 use super::event::Event;
-use super::lock::Lock;
-use super::queue::Turn;
 use super::session::Session;
 use super::site::Site;
-use super::workspace::{Workspace, owner};
 use crate::plan::Plan;
+use crate::workspace::builder::Workspace;
+use crate::workspace::lock::Lock;
+use crate::workspace::queue::Turn;
 
 /// The order of builders that are run `jobs` at a time: those that take longest first, so that none of them is left to run
 /// alone at the end. Of what never came to a good end nobody knows how long it takes; it comes before all. One at a time

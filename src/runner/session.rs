@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::event::{Entry, Event};
-use super::interrupt::Interrupts;
 use super::journal::{Durability, Journal, entry};
 use super::mask::Mask;
 use super::options::Options;
 use super::orphan::{Adopting, adopt};
-use super::queue::Queues;
 use super::site::Site;
 use crate::diagnostic::Failure;
+use crate::interrupt::Interrupts;
+use crate::workspace::queue::Queues;
 
 /// Tells the observer, from any thread, but one at a time.
 pub(super) type Tell<'a> = dyn Fn(&Entry) + Sync + 'a;

@@ -20,22 +20,22 @@ use super::active::Active;
 use super::choice::Providers;
 use super::environment::{Environment, Values, differences};
 use super::event::{Event, Stream};
-use super::files;
 use super::keep;
-use super::lock::{Lock, Wish};
 use super::log::{self, StepLog};
 use super::origin::origin;
 use super::process::{Ended, Happening, Job, Limits, Stopped, supervise};
-use super::queue::Turn;
 use super::result::{Attempt, Outcome, StepResult, seconds};
 use super::save::Readers;
 use super::session::Session;
 use super::site::StepUser;
-use super::stray::Mark;
-use super::workspace::Workspace;
 use crate::diagnostic::plain;
 use crate::group::ProcessId;
 use crate::plan::{OnFailure, Plan, Step};
+use crate::workspace::builder::Workspace;
+use crate::workspace::files;
+use crate::workspace::lock::{Lock, Wish};
+use crate::workspace::queue::Turn;
+use crate::workspace::stray::Mark;
 
 /// A builder at work, as its steps see it.
 pub(super) struct Work<'a> {

@@ -12,6 +12,7 @@ pub mod pg;
 pub mod port;
 pub mod server;
 pub mod upload;
+pub mod workspace;
 
 pub(crate) mod files;
 mod process;

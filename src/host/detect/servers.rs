@@ -17,8 +17,8 @@ use super::postgresql::versions;
 use super::search::{Search, directories};
 use crate::host::Account;
 use crate::host::probe::{Probe, parallel};
-use crate::runner::SOCKETS_PREFIX;
 use crate::tool::pg::{Access, Rights};
+use crate::workspace::builder::SOCKETS_PREFIX;
 
 /// How the sockets of servers are named, with the port behind it.
 const SOCKET: &str = ".s.PGSQL.";

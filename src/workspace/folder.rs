@@ -34,12 +34,12 @@ impl Folder {
     }
 
     /// Where it is, for messages.
-    pub(super) fn path(&self) -> &Utf8Path {
+    pub(crate) fn path(&self) -> &Utf8Path {
         &self.path
     }
 
     /// Opens the folder of this name in it.
-    pub(super) fn enter(&self, name: &str) -> io::Result<Self> {
+    pub(crate) fn enter(&self, name: &str) -> io::Result<Self> {
         let path = self.path.join(name);
         let file = openat(&self.file, component(name)?, FOLDER | OFlag::O_NOFOLLOW, Mode::empty()).map_err(
             |error| match error {
@@ -54,7 +54,7 @@ impl Folder {
     }
 
     /// Opens the folder of this name in it, made if missing.
-    pub(super) fn make(&self, name: &str, mode: u32, owner: Owner) -> io::Result<Self> {
+    pub(crate) fn make(&self, name: &str, mode: u32, owner: Owner) -> io::Result<Self> {
         let new = match mkdirat(&self.file, component(name)?, Mode::from_bits_truncate(mode)) {
             Ok(()) => true,
             Err(Errno::EEXIST) => false,
@@ -68,7 +68,7 @@ impl Folder {
     }
 
     /// Opens the folder at this relative path, its parts made if missing.
-    pub(super) fn make_all(&self, path: &Utf8Path, owner: Owner) -> io::Result<Self> {
+    pub(crate) fn make_all(&self, path: &Utf8Path, owner: Owner) -> io::Result<Self> {
         let mut folder = self.again()?;
         for name in path.components() {
             folder = folder.make(name.as_str(), 0o755, owner)?;
@@ -77,13 +77,13 @@ impl Folder {
     }
 
     /// Opens the folder at this relative path.
-    pub(super) fn enter_all(&self, path: &Utf8Path) -> io::Result<Self> {
+    pub(crate) fn enter_all(&self, path: &Utf8Path) -> io::Result<Self> {
         path.components().try_fold(self.again()?, |folder, name| folder.enter(name.as_str()))
     }
 
     /// Opens, and makes if missing, a file to read and write. What is there must be a plain file with no other name: a
     /// second name may be a trap laid to have some other file written to.
-    pub(super) fn open_file(&self, name: &str, owner: Owner) -> io::Result<File> {
+    pub(crate) fn open_file(&self, name: &str, owner: Owner) -> io::Result<File> {
         let path = self.path.join(name);
         let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
         let name = component(name)?;
@@ -106,7 +106,7 @@ impl Folder {
     }
 
     /// The content of a plain file of at most `limit` bytes; none if there is no such file.
-    pub(super) fn read_file(&self, name: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    pub(crate) fn read_file(&self, name: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
         let file = match openat(&self.file, component(name)?, flags, Mode::empty()) {
             Ok(file) => File::from(file),
@@ -121,7 +121,7 @@ impl Folder {
     }
 
     /// Replaces the file of this name: written aside, renamed.
-    pub(super) fn write_file(&self, name: &str, content: &[u8], mode: u32, owner: Owner) -> io::Result<()> {
+    pub(crate) fn write_file(&self, name: &str, content: &[u8], mode: u32, owner: Owner) -> io::Result<()> {
         let path = self.path.join(name);
         let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_CREAT | OFlag::O_EXCL;
         let mut attempt = 0;
@@ -146,7 +146,7 @@ impl Folder {
     }
 
     /// Removes a file or a link; whether there was one. A folder of that name stays.
-    pub(super) fn remove_file(&self, name: &str) -> io::Result<bool> {
+    pub(crate) fn remove_file(&self, name: &str) -> io::Result<bool> {
         match unlinkat(&self.file, component(name)?, UnlinkatFlags::NoRemoveDir) {
             Ok(()) => Ok(true),
             Err(Errno::ENOENT | Errno::EISDIR | Errno::EPERM) => Ok(false),
@@ -155,19 +155,19 @@ impl Folder {
     }
 
     /// Removes a folder if it is empty; whether it was.
-    pub(super) fn remove_if_empty(&self, name: &str) -> bool {
+    pub(crate) fn remove_if_empty(&self, name: &str) -> bool {
         component(name).is_ok_and(|name| unlinkat(&self.file, name, UnlinkatFlags::RemoveDir).is_ok())
     }
 
     /// Removes whatever has this name, with all that is in it. Links are removed, not followed, and what is mounted
     /// there is left alone.
-    pub(super) fn remove_all(&self, name: &str) -> io::Result<()> {
+    pub(crate) fn remove_all(&self, name: &str) -> io::Result<()> {
         component(name)?;
         self.remove(OsStr::new(name))
     }
 
     /// Removes all that is in it.
-    pub(super) fn empty(&self) -> io::Result<()> {
+    pub(crate) fn empty(&self) -> io::Result<()> {
         for name in self.entries()? {
             self.remove(OsStr::from_bytes(name.as_bytes()))?;
         }
@@ -184,14 +184,14 @@ impl Folder {
     }
 
     /// The names of what is in it, those that are no text left out, sorted.
-    pub(super) fn names(&self) -> io::Result<Vec<String>> {
+    pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names: Vec<String> = self.entries()?.into_iter().filter_map(|name| name.into_string().ok()).collect();
         names.sort();
         Ok(names)
     }
 
     /// How many bytes of the disk are taken by all that is in it, and by itself. What vanishes meanwhile takes none.
-    pub(super) fn size(&self) -> io::Result<u64> {
+    pub(crate) fn size(&self) -> io::Result<u64> {
         let mut size = blocks(&fstat(&self.file)?);
         for name in self.entries()? {
             let stat = match fstatat(&self.file, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
@@ -210,13 +210,13 @@ impl Folder {
     }
 
     /// Gives what has this name another one, which nothing else may have but an empty folder.
-    pub(super) fn rename(&self, name: &str, other: &str) -> io::Result<()> {
+    pub(crate) fn rename(&self, name: &str, other: &str) -> io::Result<()> {
         let (name, other) = (component(name)?, component(other)?);
         renameat(&self.file, name, &self.file, other).map_err(|error| said(error, &self.path.join(name)))
     }
 
     /// Moves what has this name into another folder of the same file system, where it keeps its name.
-    pub(super) fn move_to(&self, name: &str, other: &Self) -> io::Result<()> {
+    pub(crate) fn move_to(&self, name: &str, other: &Self) -> io::Result<()> {
         let name = component(name)?;
         renameat(&self.file, name, &other.file, name).map_err(|error| said(error, &self.path.join(name)))
     }
@@ -243,7 +243,7 @@ impl Folder {
     }
 
     /// Whether a link has this name.
-    pub(super) fn is_link(&self, name: &str) -> bool {
+    pub(crate) fn is_link(&self, name: &str) -> bool {
         fstatat(&self.file, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok_and(|stat| kind(&stat) == SFlag::S_IFLNK)
     }
 

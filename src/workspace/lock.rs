@@ -8,23 +8,23 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::folder::{Folder, Owner};
-use super::interrupt::Interrupts;
 use super::queue::{Queues, Turn};
+use crate::interrupt::Interrupts;
 
 /// A lock, held until this is dropped, or the process ends however it does.
 #[derive(Debug)]
 pub(crate) struct Lock(Flock<File>);
 
 /// Who wants a lock, and how long.
-pub(super) struct Wish<'a> {
-    pub(super) folder: &'a Folder,
-    pub(super) name: &'a str,
+pub(crate) struct Wish<'a> {
+    pub(crate) folder: &'a Folder,
+    pub(crate) name: &'a str,
     /// What others are told of who has it.
-    pub(super) note: &'a str,
+    pub(crate) note: &'a str,
     /// Whom the lock's file belongs to.
-    pub(super) owner: Owner,
+    pub(crate) owner: Owner,
     /// How many requests to stop end the wait.
-    pub(super) patience: usize,
+    pub(crate) patience: usize,
 }
 
 /// Between two tries.
@@ -58,7 +58,7 @@ impl Lock {
 
     /// Waits for the lock, behind the other threads of this process that want it. `waiting` is told once who has it; none
     /// if the wait was cut short by requests to stop.
-    pub(super) fn wait<'a>(
+    pub(crate) fn wait<'a>(
         wish: &Wish<'_>,
         queues: &'a Queues,
         interrupts: &Interrupts,

@@ -5,8 +5,8 @@ use std::io;
 
 use camino::{Utf8Component, Utf8Path};
 
+use super::builder::Workspace;
 use super::folder::Folder;
-use super::workspace::Workspace;
 use crate::plan::PlanFile;
 
 /// Where it is noted, in the builder's folder, which files were written where.
@@ -22,7 +22,7 @@ type Manifest = BTreeMap<String, BTreeSet<String>>;
 /// # Errors
 /// The directory is not below the slave's base directory, a path leaves it, a symbolic link is in the way, or the file
 /// system refuses.
-pub(super) fn write(workspace: &Workspace, directory: &Utf8Path, files: &[PlanFile]) -> io::Result<Vec<String>> {
+pub(crate) fn write(workspace: &Workspace, directory: &Utf8Path, files: &[PlanFile]) -> io::Result<Vec<String>> {
     let below = directory.strip_prefix(&workspace.basedir).ok().filter(|below| is_plain(below));
     let below = below.ok_or_else(|| {
         io::Error::other(format!("files are only written below the base directory, and {directory} is not"))
@@ -58,7 +58,7 @@ pub(super) fn write(workspace: &Workspace, directory: &Utf8Path, files: &[PlanFi
 }
 
 /// Whether the path only goes down.
-pub(super) fn is_plain(path: &Utf8Path) -> bool {
+pub(crate) fn is_plain(path: &Utf8Path) -> bool {
     path.components().all(|part| matches!(part, Utf8Component::Normal(_)))
 }
 

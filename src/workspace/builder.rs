@@ -10,21 +10,23 @@ use nix::unistd::Uid;
 use sha2::{Digest as _, Sha256};
 
 use super::folder::{Folder, Owner};
-use super::site::StepUser;
 
 /// The folders of one builder.
 #[derive(Debug)]
-pub(super) struct Workspace {
+pub(crate) struct Workspace {
     base: Folder,
     /// `${basedir}`, absolute.
-    pub(super) basedir: Utf8PathBuf,
+    pub(crate) basedir: Utf8PathBuf,
     /// `${builder-dir}`.
-    pub(super) builder: Utf8PathBuf,
+    pub(crate) builder: Utf8PathBuf,
     /// `${socket-dir}`, if the plan wants one.
-    pub(super) sockets: Option<Utf8PathBuf>,
+    pub(crate) sockets: Option<Utf8PathBuf>,
     directory: String,
     owner: Owner,
 }
+
+/// What the slave's base directory has beside the builders' directories.
+pub(crate) const TAKEN: [&str; 2] = ["locks", "buildout-caches"];
 
 /// Where folders for sockets are made: the path of a socket has at most 107 bytes, and base directories are deep.
 const SOCKETS: &str = "/tmp";
@@ -33,7 +35,7 @@ pub(crate) const SOCKETS_PREFIX: &str = "fo-";
 
 impl Workspace {
     /// Makes the slave's base directory if it is missing, and opens it for the builder that works in `directory`.
-    pub(super) fn open(basedir: &Utf8Path, directory: &str, owner: Owner) -> io::Result<Self> {
+    pub(crate) fn open(basedir: &Utf8Path, directory: &str, owner: Owner) -> io::Result<Self> {
         let basedir = camino::absolute_utf8(basedir)?;
         let told = |error: io::Error| io::Error::new(error.kind(), format!("{basedir}: {error}"));
         if !basedir.exists() {
@@ -48,7 +50,7 @@ impl Workspace {
     }
 
     /// Makes what is missing of the layout.
-    pub(super) fn lay_out(&self) -> io::Result<()> {
+    pub(crate) fn lay_out(&self) -> io::Result<()> {
         self.make_caches()?;
         let builder = self.base.make(&self.directory, 0o755, self.owner)?;
         builder.make("build", 0o755, self.owner)?;
@@ -74,38 +76,38 @@ impl Workspace {
     }
 
     /// Empties the temporary directory, which [`Self::lay_out`] has made.
-    pub(super) fn tidy(&self) -> io::Result<()> {
+    pub(crate) fn tidy(&self) -> io::Result<()> {
         self.base.enter(&self.directory)?.enter("tmp")?.empty()
     }
 
     /// The folder of the slave's locks.
-    pub(super) fn locks(&self) -> io::Result<Folder> {
+    pub(crate) fn locks(&self) -> io::Result<Folder> {
         self.base.make("locks", 0o755, self.owner)
     }
 
     /// The folder of the locks that keep two runs out of one builder's directory.
-    pub(super) fn builder_locks(&self) -> io::Result<Folder> {
+    pub(crate) fn builder_locks(&self) -> io::Result<Folder> {
         self.locks()?.make("builders", 0o755, self.owner)
     }
 
     /// The builder's own folder.
-    pub(super) fn builder_folder(&self) -> io::Result<Folder> {
+    pub(crate) fn builder_folder(&self) -> io::Result<Folder> {
         self.base.make(&self.directory, 0o755, self.owner)
     }
 
     /// The base directory, open.
-    pub(super) fn base(&self) -> &Folder {
+    pub(crate) fn base(&self) -> &Folder {
         &self.base
     }
 
     /// Whom files in it belong to.
-    pub(super) fn owner(&self) -> Owner {
+    pub(crate) fn owner(&self) -> Owner {
         self.owner
     }
 
     /// Makes the folder for sockets. It has the same path in each run, because builds write it into their configuration,
     /// and a later run may go on with them; unless somebody else has taken that path.
-    pub(super) fn make_sockets(&mut self) -> io::Result<Utf8PathBuf> {
+    pub(crate) fn make_sockets(&mut self) -> io::Result<Utf8PathBuf> {
         let digest = Sha256::digest(self.builder.as_str());
         let name: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         let own = Utf8Path::new(SOCKETS).join(format!("{SOCKETS_PREFIX}{name}"));
@@ -139,7 +141,7 @@ impl Workspace {
 ///
 /// # Errors
 /// The path is none that a runner makes, or something in it cannot be removed.
-pub(super) fn remove_sockets(path: &Utf8Path) -> io::Result<()> {
+pub(crate) fn remove_sockets(path: &Utf8Path) -> io::Result<()> {
     match path.strip_prefix(SOCKETS) {
         Ok(name) if name.as_str().starts_with(SOCKETS_PREFIX) => {
             Folder::open(Utf8Path::new(SOCKETS))?.remove_all(name.as_str())
@@ -148,7 +150,7 @@ pub(super) fn remove_sockets(path: &Utf8Path) -> io::Result<()> {
     }
 }
 
-/// Whom files are given to: the account, if the runner can give anything away.
-pub(super) fn owner(user: Option<&StepUser>) -> Owner {
-    user.filter(|_| Uid::effective().is_root()).map(|user| (user.uid, user.gid))
+/// Whether this is the plain name of a visible file.
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.starts_with('.') && !name.contains('\0') && name.len() <= 200 && Utf8Path::new(name).file_name() == Some(name)
 }

@@ -12,16 +12,16 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::interrupt::Interrupts;
 use crate::group::{self, Handle, Process, ProcessId};
+use crate::interrupt::Interrupts;
 
 /// The variable that holds the mark.
 pub(crate) const VARIABLE: &str = "FARMOUT_STEP";
 
 /// How long the kernel may take to carry out a kill. A process in uninterruptible sleep is left behind after it.
-pub(super) const AFTERMATH: Duration = Duration::from_secs(5);
+pub(crate) const AFTERMATH: Duration = Duration::from_secs(5);
 /// Between two looks at what cannot be watched.
-pub(super) const GLANCE: Duration = Duration::from_millis(20);
+pub(crate) const GLANCE: Duration = Duration::from_millis(20);
 /// How many times the machine's processes are looked through at most to say that there is none, if others are started
 /// meanwhile each time.
 const LOOKS: usize = 8;
@@ -36,17 +36,17 @@ pub(crate) struct Mark(String);
 
 impl Mark {
     /// The mark of one step.
-    pub(super) fn step(run: &str, directory: &str, step: &str) -> Self {
+    pub(crate) fn step(run: &str, directory: &str, step: &str) -> Self {
         Self(format!("{run}/{directory}/{step}"))
     }
 
     /// The mark of all steps of a builder in a run.
-    pub(super) fn builder(run: &str, directory: &str) -> Self {
+    pub(crate) fn builder(run: &str, directory: &str) -> Self {
         Self(format!("{run}/{directory}/"))
     }
 
     /// The mark of a call of a program that is no step, numbered among those of its caller. It begins like no run's id.
-    pub(super) fn call(caller: &ProcessId, number: usize) -> Self {
+    pub(crate) fn call(caller: &ProcessId, number: usize) -> Self {
         Self(format!("call/{}-{}/{number}", caller.pid, caller.start))
     }
 
@@ -129,10 +129,10 @@ pub(crate) fn kill(processes: &[ProcessId]) {
 
 /// A process that was left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stray {
-    pub(super) process: ProcessId,
+pub(crate) struct Stray {
+    pub(crate) process: ProcessId,
     /// Its command line, or the name of its program.
-    pub(super) command: String,
+    pub(crate) command: String,
 }
 
 impl fmt::Display for Stray {
@@ -142,7 +142,7 @@ impl fmt::Display for Stray {
 }
 
 /// What is left of a mark's processes, and of the group of `leader` if one is given.
-pub(super) fn left(mark: &Mark, leader: Option<&ProcessId>) -> Vec<Stray> {
+pub(crate) fn left(mark: &Mark, leader: Option<&ProcessId>) -> Vec<Stray> {
     let boot = group::boot();
     let root = leader.filter(|leader| leader.leads_a_live_group()).map(|leader| leader.pid);
     let processes = mark.processes(root).into_iter().map(|process| process.id(boot));
@@ -163,16 +163,16 @@ fn command(pid: i32) -> String {
 
 /// What [`end`] found and did.
 #[derive(Debug, Default)]
-pub(super) struct Ended {
+pub(crate) struct Ended {
     /// Whatever had to be ended.
-    pub(super) strays: Vec<Stray>,
+    pub(crate) strays: Vec<Stray>,
     /// Those of them that even a kill did not end in time.
-    pub(super) survivors: Vec<Stray>,
+    pub(crate) survivors: Vec<Stray>,
 }
 
 impl Ended {
     /// What was found, in a sentence about the builder; none if there was nothing.
-    pub(super) fn told(&self) -> Option<String> {
+    pub(crate) fn told(&self) -> Option<String> {
         let list = |strays: &[Stray]| {
             let mut names: Vec<String> = strays.iter().take(NAMED).map(Stray::to_string).collect();
             if strays.len() > NAMED {
@@ -195,7 +195,7 @@ impl Ended {
 ///
 /// # Errors
 /// The system does not let this process sleep.
-pub(super) fn end(
+pub(crate) fn end(
     mark: &Mark,
     leader: Option<&ProcessId>,
     grace: Duration,

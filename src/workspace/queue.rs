@@ -7,11 +7,11 @@ use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::interrupt::Interrupts;
+use crate::interrupt::Interrupts;
 
 /// All queues.
 #[derive(Debug, Default)]
-pub(super) struct Queues(Mutex<HashMap<String, Queue>>);
+pub(crate) struct Queues(Mutex<HashMap<String, Queue>>);
 
 /// One queue: the note of who is first, and whom to wake next.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ struct Queue {
 
 /// The first place in a queue, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Turn<'a> {
+pub(crate) struct Turn<'a> {
     queues: &'a Queues,
     name: String,
 }
@@ -30,7 +30,7 @@ pub(super) struct Turn<'a> {
 impl Queues {
     /// Waits to be first in the queue of that name. `waiting` is told at once who is, if somebody is. None if the wait was
     /// cut short by `patience` requests to stop.
-    pub(super) fn enter(
+    pub(crate) fn enter(
         &self,
         name: &str,
         note: &str,
