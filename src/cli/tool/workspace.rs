@@ -22,7 +22,8 @@ pub(super) enum Workspace {
     /// elsewhere, such as a database, is for its clean-up steps. Call `workspace end` for it after them, with its directory and
     /// this RUN. Until then it is named again.
     ///
-    /// The last line of the output is a JSON object with `tmp-dir`, `socket-dir` and `left-behind`.
+    /// The last line of the output is a JSON object with `tmp-dir`, `socket-dir` and `left-behind`; and with what steps have
+    /// otherwise than this process: `unset`, the variables that are about its caller's Python, database or repository, and `path`.
     ///
     /// Exits 1 if the folders cannot be made.
     Begin(Begin),

@@ -350,7 +350,7 @@ class Workspace(FarmStep):
             self.build.properties.updateFromProperties(request.properties)
         self.setProperty("tmp-dir", made["tmp-dir"], "farmout")
         self.setProperty("socket-dir", made.get("socket-dir", ""), "farmout")
-        clean = {"unset": made.get("unset", []), "path": made.get("path", "${PATH}")}
+        clean = {"unset": made["unset"], "path": made.get("path", "${PATH}")}
         self.setProperty("farmout-environment", json.dumps(clean), "farmout")
         self.build.addStepsAfterCurrentStep(
             [step for directory in made["left-behind"] for step in self.farm.aftermath(directory, place.worker)]

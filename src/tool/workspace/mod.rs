@@ -10,6 +10,9 @@ mod error;
 mod files;
 mod record;
 
+use std::collections::HashSet;
+use std::env;
+use std::ffi::OsString;
 use std::io;
 use std::time::Duration;
 
@@ -21,6 +24,7 @@ pub use files::write_files;
 use record::{Heir, Record, Records};
 
 use super::say;
+use crate::host::environment;
 use crate::interrupt::Interrupts;
 use crate::workspace::builder::{TAKEN, Workspace, is_name, remove_sockets};
 use crate::workspace::lock::{Lock, Wish};
@@ -52,6 +56,11 @@ pub struct Begun {
     /// The directories of builds that neither ended nor are at work: their processes, temporary files and sockets are gone,
     /// and what else they made is for their clean-up steps.
     pub left_behind: Vec<String>,
+    /// Variables of this process that a step is not to have, since they are about its caller's Python, database or repository.
+    pub unset: Vec<String>,
+    /// `PATH` for steps: this process's without what is not theirs. None where it cannot be told in UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 /// What came of a call that is not an error.
@@ -63,6 +72,19 @@ pub enum Outcome<T> {
     Interrupted,
     /// Something stays, which was told.
     Left,
+}
+
+/// What steps are to have otherwise than this process: the variables to unset, and `PATH`.
+fn surroundings() -> (Vec<String>, Option<String>) {
+    let clean = environment::clean(None);
+    let kept: HashSet<&OsString> = clean.iter().map(|(name, _)| name).collect();
+    let mut unset: Vec<String> = env::vars_os()
+        .filter(|(name, _)| !kept.contains(name))
+        .filter_map(|(name, _)| name.into_string().ok())
+        .collect();
+    unset.sort_unstable();
+    let path = clean.iter().find(|(name, _)| name == "PATH").and_then(|(_, value)| value.to_str()).map(str::to_owned);
+    (unset, path)
 }
 
 impl Build {
@@ -104,7 +126,8 @@ impl Build {
             return Ok(Outcome::Interrupted);
         }
         let tmp_dir = workspace.builder.join("tmp");
-        Ok(Outcome::Done(Begun { tmp_dir, socket_dir: workspace.sockets, left_behind }))
+        let (unset, path) = surroundings();
+        Ok(Outcome::Done(Begun { tmp_dir, socket_dir: workspace.sockets, left_behind, unset, path }))
     }
 
     /// Ends what the build's steps have left running, and leaves none of its temporary files. What has ended already is
