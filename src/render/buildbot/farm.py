@@ -243,15 +243,26 @@ class FarmStep(BuildStep):  # type: ignore[misc]
         """What stands beside the step's name."""
         self.descriptionDone = reason
 
+    @defer.inlineCallbacks
     def shell(self, command: Sequence[str], directory: str, env: Mapping[str, Any], **kwargs: Any) -> Any:
-        """A command on the worker. Its environment is no part of its log, and nobody says what a log is too long for."""
-        kwargs.setdefault("timeout", None)
-        return RemoteShellCommand(
-            directory, list(command), env=dict(env), logEnviron=False, sigtermTime=10, usePTY=False, **kwargs
-        )
+        """Runs a command on the worker, without its environment in its log. Returns it as Buildbot has it.
+
+        `env` starts it. The worker itself would look for the program on its own `PATH`, not on the command's; what is not there
+        would be an exception and no exit status; and it would put variables of its own in the place of what looks like one.
+        """
+        odd = {name for name, value in env.items() if isinstance(value, str) and re.search(r"\$\{\w*\}", value)} - {"PATH"}
+        words = ["env", *(f"{name}={env[name]}" for name in sorted(odd)), *command]
+        variables = {name: value for name, value in env.items() if name not in odd}
+        options = {"timeout": None, "logEnviron": False, "sigtermTime": 10, "usePTY": False, **kwargs}
+        remote = RemoteShellCommand(directory, words, env=variables, **options)
+        remote.useLog(self.stdio, False)
+        for name in remote.args["logfiles"]:
+            remote.useLogDelayed(name, lambda _remote, name=name: self.addLog(name), True)
+        yield self.runCommand(remote)
+        return remote
 
     @defer.inlineCallbacks
-    def remote(self, name: str, arguments: Mapping[str, Any]) -> Any:
+    def order(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """Another of the worker's commands; whether it went well."""
         command = RemoteCommand(name, {"logEnviron": False, **arguments})
         command.useLog(self.stdio, False)
@@ -262,7 +273,7 @@ class FarmStep(BuildStep):  # type: ignore[misc]
     def download(self, reader: Any, path: str, mode: int) -> Any:
         """A file from the master to the worker, under another name until it is whole."""
         arguments = {"workdir": self.getProperty("basedir"), "maxsize": None, "mode": mode, "blocksize": 256 * 1024}
-        fine = yield self.remote("downloadFile", {**arguments, "reader": reader, "workerdest": path})
+        fine = yield self.order("downloadFile", {**arguments, "reader": reader, "workerdest": path})
         if not fine:
             raise BuildStepFailed
 
@@ -300,20 +311,17 @@ class GetFarmout(FarmStep):
         with open(self.farm.program, "rb") as program_file:
             yield self.download(FileReader(program_file), aside, 0o755)
         if not (yield self.is_right(aside)):
-            yield self.remote("rmfile", {"path": aside})
+            yield self.order("rmfile", {"path": aside})
             self.report(f"the master's {self.farm.program} does not run there, or is not of version {version}")
             return FAILURE
-        command = self.shell(["mv", "-f", aside, kept], self.getProperty("basedir"), {})
-        command.useLog(self.stdio, False)
-        yield self.runCommand(command)
-        return FAILURE if command.didFail() else self.use(kept)
+        moved = yield self.shell(["mv", "-f", aside, kept], self.getProperty("basedir"), {})
+        return FAILURE if moved.didFail() else self.use(kept)
 
     @defer.inlineCallbacks
     def is_right(self, program: str) -> Any:
-        command = self.shell([program, "--version"], self.getProperty("basedir"), {}, collectStdout=True, timeout=60)
-        command.useLog(self.stdio, False)
-        yield self.runCommand(command)
-        return command.stdout.split() == ["farmout", self.farm.version]
+        base = self.getProperty("basedir")
+        told = yield self.shell([program, "--version"], base, {}, collectStdout=True, timeout=60)
+        return told.stdout.split() == ["farmout", self.farm.version]
 
     def use(self, program: str) -> int:
         self.setProperty("farmout", program, "farmout")
@@ -329,6 +337,7 @@ class Workspace(FarmStep):
 
     @defer.inlineCallbacks
     def run(self) -> Any:
+        self.stdio = yield self.addLog("stdio")
         place, base = self.place, self.getProperty("basedir")
         command = [self.getProperty("farmout"), "tool", "workspace", "begin", "--basedir", base]
         command += ["--directory", place.builder.directory, "--run", self.run_id()]
@@ -336,13 +345,12 @@ class Workspace(FarmStep):
             command.append("--sockets")
         for directory in self.at_work():
             command += ["--at-work", directory]
-        self.last = LastLine()
-        self.addLogObserver("stdio", self.last)
-        remote = self.shell(command, base, {}, timeout=600)
-        yield self.runCommand(remote)
-        if remote.didFail() or self.last.line is None:
+        last = LastLine()
+        self.addLogObserver("stdio", last)
+        begun = yield self.shell(command, base, {}, timeout=600)
+        if begun.didFail() or last.line is None:
             return FAILURE
-        made = json.loads(self.last.line)
+        made = json.loads(last.line)
         for name, value in place.properties().items():
             self.setProperty(name, value, "farmout")
         for request in self.build.requests:
@@ -376,11 +384,12 @@ class WorkspaceEnd(FarmStep):
 
     @defer.inlineCallbacks
     def run(self) -> Any:
-        command = [self.getProperty("farmout"), "tool", "workspace", "end", "--basedir", self.getProperty("basedir")]
+        self.stdio = yield self.addLog("stdio")
+        base = self.getProperty("basedir")
+        command = [self.getProperty("farmout"), "tool", "workspace", "end", "--basedir", base]
         command += ["--directory", self.directory or self.place.builder.directory, "--run", self.run_id()]
-        remote = self.shell(command, self.getProperty("basedir"), {}, timeout=600)
-        yield self.runCommand(remote)
-        return WARNINGS if remote.didFail() else SUCCESS
+        ended = yield self.shell(command, base, {}, timeout=600)
+        return WARNINGS if ended.didFail() else SUCCESS
 
 
 def has_farmout(step: Any) -> bool:
@@ -524,19 +533,11 @@ class PlanStep(FarmStep):
             command = yield self.files()
         if self.data.download is not None:
             yield self.fetch(self.data.download, command)
-        env = self.environment()
-        # The worker puts variables of its own in the place of what looks like one.
-        odd = [name for name, value in env.items() if isinstance(value, str) and re.search(r"\$\{\w*\}", value)]
-        odd = [name for name in odd if name != "PATH"]
-        command = ["env", *(f"{name}={env.pop(name)}" for name in odd), *command] if odd else command
-        limits = {"timeout": self.data.idle_timeout, "maxTime": self.data.timeout}
-        remote = self.shell(command, self.directory(), env, logfiles=self.followed(), **limits)
-        remote.useLog(self.stdio, False, "stdio")
-        for name in remote.args["logfiles"]:
-            remote.useLogDelayed(name, lambda _command, name=name: self.addLog(name), True)
         last = LastLine()
         self.addLogObserver("stdio", last)
-        yield self.runCommand(remote)
+        limits = {"timeout": self.data.idle_timeout, "maxTime": self.data.timeout}
+        options = {"logfiles": self.followed(), **limits}
+        remote = yield self.shell(command, self.directory(), self.environment(), **options)
         if self.data.keep is not None:
             yield self.keep(self.data.keep)
         results = remote.results()
@@ -569,7 +570,7 @@ class PlanStep(FarmStep):
         """The file that the step left in its directory, as a log of its own."""
         writer = StringFileWriter()
         arguments = {"workdir": self.directory(), "workersrc": name, "maxsize": 4 << 20, "blocksize": 64 * 1024}
-        if (yield self.remote("uploadFile", {**arguments, "writer": writer})):
+        if (yield self.order("uploadFile", {**arguments, "writer": writer})):
             yield self.addCompleteLog(name, self.build.properties.cleanupTextFromSecrets(writer.buffer))
 
     @defer.inlineCallbacks
@@ -627,9 +628,9 @@ class PlanStep(FarmStep):
         if stat.didFail():
             return False
         if (stat.updates["stat"][-1][0] & 0o170000) != 0o040000:
-            return (yield self.remote("uploadFile", {**arguments, "writer": FileWriter(str(here), None, 0o644)}))
+            return (yield self.order("uploadFile", {**arguments, "writer": FileWriter(str(here), None, 0o644)}))
         writer = DirectoryWriter(str(here), None, "gz", 0o644)
-        return (yield self.remote("uploadDirectory", {**arguments, "writer": writer, "compress": "gz"}))
+        return (yield self.order("uploadDirectory", {**arguments, "writer": writer, "compress": "gz"}))
 
 
 # ---------------------------------------------------------------------------------------------------------- the farm
