@@ -21,6 +21,8 @@ const PACKAGES: [&str; 5] =
     ["buildbot", "buildbot-www", "buildbot-worker", "buildbot-waterfall-view", "buildbot-grid-view"];
 /// How long anything may take that must happen. Several test programs share the machine.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// The search path of a machine where nobody changed anything.
+pub const SYSTEM: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Below an environment: it is whole.
 const READY: &str = ".ready";
 
@@ -45,7 +47,7 @@ pub fn environment() -> PathBuf {
 pub fn program(name: &str, home: &Path) -> Command {
     let bin = environment().join("bin");
     let mut command = Command::new(bin.join(name));
-    let path = format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", bin.display());
+    let path = format!("{}:{SYSTEM}", bin.display());
     command.env_clear().env("PATH", path).env("HOME", home).env("LANG", "C.UTF-8").env("HGRCPATH", "");
     command.env("GIT_CONFIG_NOSYSTEM", "1").env("BRZ_LOG", "/dev/null").stdin(Stdio::null());
     if let Some(folder) = std::env::var_os("TMPDIR") {
@@ -207,10 +209,12 @@ impl Master {
     /// What its REST API has at a path, such as `changes?order=changeid`: the list itself, without its metadata.
     #[track_caller]
     pub fn get(&self, path: &str) -> Value {
-        let mut response = ureq::get(format!("{}/api/v2/{path}", self.url())).call().unwrap();
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        let mut response = agent.get(format!("{}/api/v2/{path}", self.url())).call().unwrap();
         let mut answer: Value = serde_json::from_reader(response.body_mut().as_reader()).unwrap();
         answer.as_object_mut().unwrap().remove("meta");
         let lists = answer.as_object_mut().unwrap();
+        assert!(response.status().is_success(), "{path}: {lists:?}");
         assert_eq!(lists.len(), 1, "{path}: {lists:?}");
         lists.values_mut().next().unwrap().take()
     }

@@ -13,16 +13,25 @@ To change how something is made, subclass `Farm` and give the class along: `conf
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
+import os
 import re
 import shlex
 import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Union
+from typing import Any, Callable, ClassVar, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple, Union
+from urllib.parse import urlsplit
 
+from buildbot.changes.base import ReconfigurablePollingChangeSource
+from buildbot.changes.filter import ChangeFilter
+from buildbot.changes.gitpoller import GitError, GitPoller
+from buildbot.changes.hgpoller import HgPoller
+from buildbot.changes.pb import PBChangeSource
 from buildbot.config import BuilderConfig, error
+from buildbot.interfaces import IRenderable
 from buildbot.locks import WorkerLock
 from buildbot.process.buildstep import BuildStep, BuildStepFailed
 from buildbot.process.factory import BuildFactory
@@ -31,10 +40,22 @@ from buildbot.process.properties import Secret
 from buildbot.process.remotecommand import RemoteCommand, RemoteShellCommand
 from buildbot.process.remotetransfer import DirectoryWriter, FileReader, FileWriter, StringFileReader, StringFileWriter
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS, WARNINGS
+from buildbot.schedulers.basic import SingleBranchScheduler
+from buildbot.schedulers.forcesched import CodebaseParameter, ForceScheduler, StringParameter, UserNameParameter
 from buildbot.secrets.providers.file import SecretInAFile
+from buildbot.util import ComparableMixin
+from buildbot.util.identifiers import ident_re
+from buildbot.util.private_tempdir import PrivateTemporaryDirectory
 from buildbot.util.runprocess import run_process
+from buildbot.util.service import BuildbotService
+from buildbot.util.state import StateMixin
 from buildbot.worker import Worker
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.error import UnauthorizedLogin
 from twisted.internet import defer
+from twisted.python import log
+from zope.interface import implementer
 
 FORMAT = 1
 """The format of farm.json that this file reads."""
@@ -633,6 +654,367 @@ class PlanStep(FarmStep):
         return (yield self.order("uploadDirectory", {**arguments, "writer": writer, "compress": "gz"}))
 
 
+# ------------------------------------------------------------------------------------------------------- the changes
+
+PLACES = "farmout-places"
+"""The property of a change in which `farmout notify` tells all places of its repository."""
+
+TELLER = "change"
+"""Whom `farmout notify` logs in as."""
+
+
+def bare(url: str) -> str:
+    """An address without the endings that servers add or leave out."""
+    return url.rstrip("/").removesuffix(".git").rstrip("/")
+
+
+def addresses(places: Any, repository: Optional[str]) -> List[str]:
+    """Where a change is said to be. What strangers send in place of places may be anything."""
+    places = places.split("\n") if isinstance(places, str) else places
+    known = [place for place in places if isinstance(place, str)] if isinstance(places, (list, tuple)) else []
+    return [*known, bare(repository or "")]
+
+
+def places(branch: BranchData) -> Tuple[str, str]:
+    """By what a change in a branch's repository is known."""
+    return branch.place, bare(branch.url)
+
+
+class WatchFilter(ChangeFilter):  # type: ignore[misc]
+    """Lets the changes of a build's own branches through.
+
+    Buildbot's own filter combines each of its repositories with each of its branches. Filters of the same branches are
+    equal, so that a reconfiguration finds nothing new in them.
+    """
+
+    compare_attrs: ClassVar[Sequence[str]] = ("pairs",)
+
+    def __init__(self, branches: Iterable[BranchData]) -> None:
+        super().__init__()
+        pairs = {(at, branch.branch) for branch in branches for at in places(branch)}
+        self._pairs = frozenset(pairs)
+        self.pairs = sorted(pairs, key=str)
+
+    def filter_change(self, change: Any) -> bool:
+        name = (change.branch or "").removeprefix("refs/heads/")
+        # A Bazaar address is that of a branch, whatever else is said of it.
+        told = addresses(change.properties.getProperty(PLACES), change.repository)
+        return any((at, name) in self._pairs or (at, None) in self._pairs for at in told)
+
+    def __repr__(self) -> str:
+        return f"<WatchFilter on {', '.join(f'{at} {name}' if name else at for at, name in self.pairs)}>"
+
+
+class Steady(BuildbotService):  # type: ignore[misc]
+    """A service that a reconfiguration leaves alone where nothing is new for it.
+
+    Buildbot compares what a service has become with what another is only asked to be. The two never are equal, and so it
+    would stop and start each scheduler, and have each poller forget in the midst of its work what it knows.
+    """
+
+    _config_args: Any
+    _config_kwargs: Any
+
+    @defer.inlineCallbacks
+    def reconfigServiceWithSibling(self, sibling: Any) -> Any:
+        wanted = (sibling._config_args, sibling._config_kwargs)
+        if self.configured and wanted == (self._config_args, self._config_kwargs):
+            return
+        yield self.reconfigure(sibling)
+        self._config_args, self._config_kwargs = wanted
+
+    @defer.inlineCallbacks
+    def reconfigure(self, sibling: Any) -> Any:
+        """Takes what is new."""
+        yield super().reconfigServiceWithSibling(sibling)
+
+
+class WatchScheduler(Steady, SingleBranchScheduler):  # type: ignore[misc]
+    """One timer for all repositories of a build: it runs once they have all been quiet."""
+
+
+class Polled(Steady, ReconfigurablePollingChangeSource):  # type: ignore[misc]
+    """A poller that ends a look at its repository before it is given something else to look at, and says in a line what is
+    wrong there."""
+
+    @defer.inlineCallbacks
+    def poll(self) -> Any:
+        try:
+            yield self.look()
+        except (GitError, Refused) as error:
+            log.msg(f"cannot poll {self.name}: {' '.join(str(error).split())}")
+
+    @defer.inlineCallbacks
+    def look(self) -> Any:
+        """Tells the master what is new."""
+        yield super().poll()
+
+    @defer.inlineCallbacks
+    def reconfigure(self, sibling: Any) -> Any:
+        running = self.configured and self.doPoll.running
+        if running:
+            yield self.doPoll.stop()
+        yield super().reconfigure(sibling)
+        if running and not self.doPoll.running:
+            self.doPoll.start(self.pollInterval, True, self.pollRandomDelayMin, self.pollRandomDelayMax)
+
+
+@implementer(IRenderable)
+class Login(ComparableMixin):  # type: ignore[misc]
+    """One half of a secret USER:PASSWORD."""
+
+    compare_attrs: ClassVar[Sequence[str]] = ("secret", "half")
+
+    def __init__(self, secret: str, half: int) -> None:
+        self.secret = secret
+        self.half = half
+
+    @defer.inlineCallbacks
+    def getRenderingFor(self, properties: Any) -> Any:
+        secret = yield properties.render(Secret(self.secret))
+        return str(secret.partition(":")[self.half * 2])
+
+    @classmethod
+    def of(cls, secret: Optional[str]) -> Optional[Tuple[Login, Login]]:
+        return (cls(secret, 0), cls(secret, 1)) if secret else None
+
+
+class WatchedGit(Polled, GitPoller):  # type: ignore[misc]
+    """Polls some branches of a Git repository."""
+
+    def poll_should_exit(self) -> bool:
+        # Whoever leaves early forgets the branches that were not looked at.
+        return False
+
+    def _process_changes(self, newRev: str, branch: str) -> Any:
+        # All that a branch has which is watched from now on would be told as changes.
+        if self.lastRev and branch not in self.lastRev:
+            return defer.succeed(None)
+        return super()._process_changes(newRev, branch)
+
+
+class WatchedHg(Polled, HgPoller):  # type: ignore[misc]
+    """Polls some branches of a Mercurial repository, with a password where it asks for one."""
+
+    login: Optional[Tuple[Login, Login]] = None
+
+    def checkConfig(self, repourl: str, login: Any = None, **kwargs: Any) -> None:
+        super().checkConfig(repourl, **kwargs)
+
+    @defer.inlineCallbacks
+    def reconfigService(self, repourl: str, login: Any = None, **kwargs: Any) -> Any:
+        yield super().reconfigService(repourl, **kwargs)
+        self.login = login
+
+    @defer.inlineCallbacks
+    def _getChanges(self) -> Any:
+        # Asked for its branches by name, Mercurial would pull none of them as soon as one is missing.
+        yield self._initRepository()
+        settings = os.path.join(self._absWorkdir(), ".hg", "hgrc")
+        text = ""
+        if self.login:
+            user, password = yield self.renderSecrets(*self.login)
+            text = f"[auth]\nx.prefix = {self.repourl}\nx.username = {user}\nx.password = {password}\n"
+        write_private(settings, text)
+        try:
+            yield called(self, [self.hgbin, "pull", "--quiet", "--", self.repourl], workdir=self._absWorkdir())
+        finally:
+            os.unlink(settings)
+
+    @defer.inlineCallbacks
+    def _getHead(self, branch: str) -> Any:
+        # Of several heads the newest: who waits for the others to be merged waits in vain in many a repository.
+        name = json.dumps(f"literal:{branch}", ensure_ascii=False)
+        command = [self.hgbin, "log", "--rev", f"max(head() and branch({name}) and not closed())", "--template", "{rev}"]
+        try:
+            return (yield called(self, command, workdir=self._absWorkdir())) or None
+        except Refused as error:
+            log.msg(f"cannot poll branch {branch} of {self.name}: {error}")
+            return None
+
+
+class BzrPoller(Polled, StateMixin):  # type: ignore[misc]
+    """Polls a Bazaar branch, of which Buildbot has no poller any more. What it saw last is in the master's database."""
+
+    # A branch that gets more at once is told with its newest revisions.
+    most = 1000
+
+    def checkConfig(self, url: str, login: Any = None, **kwargs: Any) -> None:
+        super().checkConfig(**kwargs)
+
+    @defer.inlineCallbacks
+    def reconfigService(self, url: str, login: Any = None, **kwargs: Any) -> Any:
+        self.url = url
+        self.login = login
+        yield super().reconfigService(**kwargs)
+
+    def describe(self) -> str:
+        return f"BzrPoller watching the Bazaar branch {self.url}"
+
+    @defer.inlineCallbacks
+    def look(self) -> Any:
+        with PrivateTemporaryDirectory(prefix=".bzr-", dir=self.master.basedir) as home:
+            environment = yield self.environment(home)
+            _, _, head = (yield self.client(environment, "revision-info", f"--directory={self.url}")).partition(" ")
+            last = yield self.getState("revision", None)
+            if last is not None and head not in (last, "null:"):
+                for change in (yield self.changes(environment, last, head)):
+                    yield self.master.data.updates.addChange(**change, repository=self.url, src="bzr")
+            if head != last:
+                yield self.setState("revision", head)
+
+    @defer.inlineCallbacks
+    def changes(self, environment: Dict[str, str], last: str, head: str) -> Any:
+        """What the branch got since it had another head, the oldest first."""
+        entries = ["log", "--long", "--verbose", "--show-ids", "--levels=1", f"--limit={self.most}"]
+        since = "" if last == "null:" else f"revid:{last}"
+        try:
+            said = yield self.client(environment, *entries, f"--revision={since}..revid:{head}", self.url)
+        except Refused:
+            said = ""
+        found = [change for change in map(bzr_change, bzr_entries(said)) if not change["revision"].endswith(f" {last}")]
+        if not found:
+            # It was overwritten, or went back.
+            said = yield self.client(environment, *entries, f"--revision=revid:{head}", self.url)
+            found = [bzr_change(entry) for entry in bzr_entries(said)]
+        return found[::-1]
+
+    @defer.inlineCallbacks
+    def environment(self, home: str) -> Any:
+        """The client's; where there is a password it finds that there, in place of its user's settings."""
+        environment = {"BRZ_LOG": os.devnull, "BZR_LOG": os.devnull, "LC_ALL": "C.UTF-8"}
+        if self.login:
+            user, password = yield self.renderSecrets(*self.login)
+            url = urlsplit(self.url)
+            port = f"port = {url.port}\n" if url.port else ""
+            text = f"[x]\nscheme = {url.scheme}\nhost = {url.hostname}\n{port}user = {quoted(user)}\npassword = {quoted(password)}\n"
+            for folder in ("breezy", ".bazaar"):
+                os.mkdir(os.path.join(home, folder))
+                write_private(os.path.join(home, folder, "authentication.conf"), text)
+            environment.update(BRZ_HOME=home, BZR_HOME=home)
+        return environment
+
+    @defer.inlineCallbacks
+    def client(self, environment: Dict[str, str], *arguments: str) -> Any:
+        program = next(filter(None, map(shutil.which, ("brz", "bzr"))), None)
+        if not program:
+            raise Refused("neither brz nor bzr is installed on the master")
+        # Beside it is the Python that it was installed for; first in PATH may be that of the master's own environment.
+        path = os.pathsep.join([os.path.dirname(program), os.environ.get("PATH", os.defpath)])
+        return (yield called(self, [program, *arguments], env={**environment, "PATH": path}))
+
+
+class Refused(Exception):
+    """A client of a version control system failed, for this reason."""
+
+
+@defer.inlineCallbacks
+def called(poller: ReconfigurablePollingChangeSource, command: List[str], **how: Any) -> Any:
+    """What a client said on its standard output."""
+    code, out, err = yield run_process(poller.master.reactor, command, runtime_timeout=600, **how)
+    if code != 0:
+        lines = err.decode("utf-8", "replace").strip().splitlines() or [f"exit status {code}"]
+        raise Refused(f"{os.path.basename(command[0])} {command[1]}: {lines[-1]}")
+    return str(out.decode("utf-8", "replace")).strip()
+
+
+def bzr_entries(said: str) -> List[List[str]]:
+    """The entries of a log. What people wrote is indented in it, so no line of theirs begins one."""
+    entries: List[List[str]] = []
+    for line in said.split("\n"):
+        if line.startswith("-----"):
+            entries.append([])
+        elif entries:
+            entries[-1].append(line)
+    return entries
+
+
+def bzr_change(lines: List[str]) -> Dict[str, Any]:
+    """A change, as the master takes it."""
+    head: Dict[str, str] = {}
+    body: Dict[str, List[str]] = {}
+    name = ""
+    for line in lines:
+        if line.startswith("  "):
+            body.setdefault(name, []).append(line[2:])
+        else:
+            name, _, value = line.partition(":")
+            head[name] = value.strip()
+    touched = [path for part in ("added", "modified", "removed", "renamed", "kind changed") for path in body.get(part, [])]
+    return {
+        "revision": f"{head.get('revno', '').split(' ')[0]} {head.get('revision-id', '')}",
+        "author": head.get("author") or head.get("authors") or head.get("committer") or "unknown",
+        "comments": "\n".join(body.get("message", [])).strip(),
+        # A file's identifier follows its path.
+        "files": [path.rstrip().rpartition(" ")[0].rstrip() or path for path in touched],
+    }
+
+
+def write_private(path: str, text: str) -> None:
+    """Writes a file that nobody else can read, not even for a moment."""
+    with open(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def quoted(text: str) -> str:
+    """A value as Bazaar's configuration files have it: they know no escapes."""
+    mark = next((mark for mark in ('"', "'") if mark not in text), '"""')
+    return f"{mark}{text}{mark}"
+
+
+def short(name: str, most: int = 128) -> str:
+    """A name that fits into the column that Buildbot's database has for names, whatever engine it is."""
+    return name if len(name) <= most else f"{name[:most - 9]}-{digest(name)}"
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def identifier(name: str) -> str:
+    """As much of a name as a ForceScheduler's may have of it, with no dots and no blanks, and what keeps it apart from others."""
+    return name if ident_re.match(f"-{name}") else f"{re.sub('[^a-zA-Z0-9_-]', '_', name)}-{digest(name)}"
+
+
+class GivenParameter(StringParameter):  # type: ignore[misc]
+    """A property of a forced build. Where nothing is given the build has no such property: an empty one would stand in the way
+    of the worker's and of defaults."""
+
+    def updateFromKwargs(self, properties: Dict[str, Any], kwargs: Dict[str, Any], collector: Any, **unused: Any) -> None:
+        value = self.getFromKwargs(kwargs)
+        if value:
+            properties[self.name] = value
+
+
+@implementer(ICredentialsChecker)
+class HookLogin(BuildbotService):  # type: ignore[misc]
+    """Who may tell of changes over the web. Being a service it asks for the password when somebody logs in, as workers'
+    logins do, wherever the master keeps its secrets."""
+
+    name = "farmout-change-hook"
+    credentialInterfaces = (IUsernamePassword,)
+
+    def checkConfig(self, secret: str) -> None:
+        pass
+
+    @defer.inlineCallbacks
+    def reconfigService(self, secret: str) -> Any:
+        self.secret = secret
+
+    @defer.inlineCallbacks
+    def requestAvatarId(self, credentials: Any) -> Any:
+        password = yield self.renderSecrets(Secret(self.secret))
+        right = hmac.compare_digest(credentials.password, password.encode())
+        if credentials.username != TELLER.encode() or not right:
+            raise UnauthorizedLogin()
+        return TELLER.encode()
+
+
+def codebase(branch: BranchData) -> str:
+    """What a repository is called as a codebase."""
+    return short(branch.place.removeprefix("//"), 256)
+
+
 # ---------------------------------------------------------------------------------------------------------- the farm
 
 
@@ -646,16 +1028,28 @@ class Farm:
         *,
         program: Optional[str] = None,
         retries: int = 0,
+        poll: Optional[int] = 300,
+        change_hook: Optional[str] = None,
+        sendchange: Optional[str] = None,
+        codebases: bool = False,
     ) -> None:
         """Reads farm.json.
 
         directory: the master's, in which farm.json and secrets/ are; that of this file if it is not given.
         program: the farmout that workers get which have none; the one on PATH if it is not given.
         retries: how many times a step is tried again that failed for reasons that have nothing to do with the build.
+        poll: how often watched repositories are looked at, in seconds; None leaves changes to hooks.
+        change_hook, sendchange: the names of the secrets with the passwords of those who tell of changes, to the web pages'
+            change hook and on the workers' port.
+        codebases: whether each repository is a codebase, so that a build shows what came from each.
         """
         self.directory = Path(directory or Path(__file__).parent)
         self.program = program or shutil.which("farmout")
         self.retries = retries
+        self.poll = poll
+        self.change_hook = change_hook
+        self.sendchange = sendchange
+        self.codebases = codebases
         self.locks: Dict[str, Any] = {}
         data = self._read()
         self.version: str = data["farmout"]
@@ -784,6 +1178,97 @@ class Farm:
         """Where secrets are: a file for each, which only the master can read."""
         return [SecretInAFile(str(self.directory / "secrets"))]
 
+    # What starts builds.
+
+    def schedulers(self) -> List[Any]:
+        """Of each build the one that waits for its changes, if it watches anything, and the one for people."""
+        builds = list(self.builds.values())
+        watching = [self.watch_scheduler(build) for build in builds if build.watch]
+        return watching + [self.force_scheduler(build) for build in builds]
+
+    def watch_scheduler(self, build: BuildData) -> Any:
+        """What waits until all that a build watches is quiet. No ForceScheduler can have a name like this one's."""
+        return WatchScheduler(
+            name=short(f"changes: {build.name}"),
+            builderNames=list(build.builders),
+            treeStableTimer=build.tree_stable_timer,
+            change_filter=WatchFilter(build.watch),
+            codebases=self.codebases_of(build),
+            reason=f"changes for {build.name}".replace("%", "%%"),
+        )
+
+    def force_scheduler(self, build: BuildData) -> Any:
+        """What people start a build with. The plan says what is fetched, and asks nobody."""
+        fields = {"branch": "", "revision": "", "repository": "", "project": ""}
+        sources = self.codebases_of(build).items()
+        return ForceScheduler(
+            name=short(f"force-{identifier(build.name)}"),
+            builderNames=list(build.builders),
+            label=f"Force {build.name}",
+            buttonName="Force",
+            codebases=[CodebaseParameter(name, label="", **{**fields, **source}) for name, source in sources],
+            username=UserNameParameter(label="Who", need_email=False),
+            reason=StringParameter("reason", label="Why", size=60),
+            properties=[
+                GivenParameter(wanted["name"], label=wanted["name"], required=wanted["required"], size=40)
+                for wanted in build.properties
+            ],
+        )
+
+    def codebases_of(self, build: BuildData) -> Dict[str, Dict[str, Optional[str]]]:
+        """The sources that a build shows: one for each repository, or one for all."""
+        if not self.codebases or not build.watch:
+            return {"": {}}
+        return {codebase(branch): {"repository": branch.url, "branch": branch.branch} for branch in build.watch}
+
+    def codebase_of(self) -> Callable[[Mapping[str, Any]], str]:
+        """What finds the codebase of a change. Changes in repositories that are not the farm's stay in the one for all."""
+        known = {at: codebase(branch) for branch in self.branches for at in places(branch)}
+
+        def find(change: Mapping[str, Any]) -> str:
+            told = addresses(change["properties"].get(PLACES, [None])[0], change["repository"])
+            return next((known[at] for at in told if at in known), "")
+
+        return find
+
+    def change_sources(self) -> List[Any]:
+        """A poller for each repository, and who listens on the workers' port."""
+        repositories: Dict[Tuple[str, str], Dict[BranchData, None]] = {}
+        for build in self.builds.values():
+            for branch in build.watch:
+                repositories.setdefault((branch.vcs, branch.url), {})[branch] = None
+        sources: List[Any] = []
+        if self.poll is not None:
+            sources += [self.poller(list(branches), self.poll) for branches in repositories.values()]
+        if self.sendchange is not None:
+            sources.append(PBChangeSource(TELLER, Secret(self.sendchange), name="farmout-sendchange"))
+        return sources
+
+    def poller(self, branches: Sequence[BranchData], seconds: int) -> Any:
+        """The poller of a repository of which these branches are watched. Pollers do not all look at the same moment, and each
+        has a directory of its own."""
+        vcs, url, login = branches[0].vcs, branches[0].url, Login.of(branches[0].secret)
+        how: Dict[str, Any] = {"pollInterval": seconds, "pollRandomDelayMax": seconds // 2, "pollAtLaunch": True}
+        how["name"] = short(f"{vcs} {url}")
+        if vcs == "bzr":
+            return BzrPoller(url, login=login, **how)
+        place = re.sub(r"[^a-zA-Z0-9_.-]+", "-", url).strip("-.")
+        how["workdir"] = f"pollers/{vcs}-{place[-60:]}-{digest(url)}"
+        how["branches"] = sorted(str(branch.branch) for branch in branches)
+        if vcs == "hg":
+            return WatchedHg(url, login=login, **how)
+        return WatchedGit(url, auth_credentials=login, buildPushesWithNoCommits=True, **how)
+
+    def take_changes(self, c: Dict[str, Any]) -> None:
+        """Opens the change hook of the master's web pages, if that is wanted, to those who know its password."""
+        if self.codebases:
+            c["codebaseGenerator"] = self.codebase_of()
+        if self.change_hook is not None:
+            www = c.setdefault("www", {})
+            www["change_hook_dialects"] = {"base": True, **www.get("change_hook_dialects", {})}
+            www["change_hook_auth"] = [HookLogin(self.change_hook)]
+            c.setdefault("services", []).extend(www["change_hook_auth"])
+
     # What goes into the master's configuration.
 
     def configure(self, c: Dict[str, Any]) -> None:
@@ -792,8 +1277,11 @@ class Farm:
             ("secretsProviders", self.secret_providers()),
             ("workers", [self.worker(worker) for worker in self.workers.values()]),
             ("builders", [self.builder(builder) for builder in self.builders.values()]),
+            ("schedulers", self.schedulers()),
+            ("change_source", self.change_sources()),
         ):
             c.setdefault(key, []).extend(things)
+        self.take_changes(c)
 
 
 def configure(c: Dict[str, Any], farm: Callable[..., Farm] = Farm, **options: Any) -> Farm:

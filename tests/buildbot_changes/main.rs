@@ -1,0 +1,9 @@
+//! What starts builds on a real Buildbot master: commits in real repositories, hooks, people; and what a reconfiguration
+//! leaves of it.
+
+#[path = "../common/buildbot.rs"]
+mod buildbot;
+
+mod polled;
+mod support;
+mod timers;
