@@ -29,8 +29,8 @@ fn buildbot_takes_every_example() {
     fs::create_dir(farm.path().join("buildouts")).unwrap();
     let manifest = "[shop]\nbuildout = git https://git.example/shop main buildout.cfg\nbuild-category = customers\n";
     fs::write(farm.path().join("buildouts/MANIFEST.cfg"), manifest).unwrap();
-    let fragment = "[atlas]\npassword = not-a-secret\ncapability = postgresql 15\n[zeus]\npassword = not-a-secret\n\
-                    capability = postgresql 15\ncontainer = farm/slave\n";
+    let fragment = "[atlas]\npassword = not-a-secret\ncapability = postgresql 15\n[here]\npassword = not-a-secret\n\
+                    capability = postgresql 15\n";
     fs::write(farm.path().join("slaves.cfg"), fragment).unwrap();
     farmout(&["render", "buildbot", "-o", "master"]).current_dir(farm.path()).assert().success();
     let master = farm.path().join("master");

@@ -64,7 +64,8 @@ impl Worker {
         let text = ran.shown().replace(self.path("").to_str().unwrap().trim_end_matches('/'), "W");
         let numbers = regex::Regex::new(r"pid \d+").unwrap().replace_all(&text, "pid N").into_owned();
         // What surrounds the tests is another matter.
-        let own = regex::Regex::new(r#""unset":\[.*\],"path":".*"\}"#).unwrap().replace_all(&numbers, "…}").into_owned();
+        let own =
+            regex::Regex::new(r#""unset":\[.*\],"path":".*"\}"#).unwrap().replace_all(&numbers, "…}").into_owned();
         regex::Regex::new("/tmp/fo-[0-9a-f]+").unwrap().replace_all(&own, "/tmp/fo-X").into_owned()
     }
 }
