@@ -119,6 +119,28 @@ fn what_is_not_there_is_said() {
 }
 
 #[test]
+fn what_was_added_to_files_is_beside_the_log() {
+    let mut kept = Kept::new();
+    let mut test = step("test", "post-buildout", "failure", 0, 1.0);
+    test["followed"] = serde_json::json!([
+        {"file": "/srv/farm/<build>/test.log", "log": "01-test.attempt-2.followed-1.log"},
+        {"file": "/srv/farm/build/gone.log", "log": "01-test.attempt-2.followed-2.log"},
+        {"file": "/srv/farm/build/elsewhere.log", "log": "../../secret"},
+    ]);
+    let first = serde_json::json!([{"file": "/srv/farm/build/test.log", "log": "01-test.followed-1.log"}]);
+    test["retried"] = serde_json::json!([{"reason": "exit status 7", "seconds": 2.0, "followed": first}]);
+    kept.add("shop", "15", "failure", None, vec![(test, Some(b"said\n"))]);
+    let folder = kept.folder().join("shop-pg15");
+    fs::write(kept.folder().parent().unwrap().join("secret"), "the secret\n").unwrap();
+    fs::write(folder.join("01-test.attempt-2.followed-1.log"), "added <b>\nand more\n").unwrap();
+    fs::write(folder.join("01-test.followed-1.log"), "first\n").unwrap();
+    let html = page(&kept, &[]);
+    assert_eq!(blocks(&html).concat(), b"said\nadded <b>\nand more\nfirst\n");
+    let section = html.split("<details class=\"step\"").nth(1).unwrap().split("<dl class=\"facts\">").nth(1).unwrap();
+    snapshot!("report-html-followed", section.split_once("</dl>").unwrap().1);
+}
+
+#[test]
 fn a_reader_who_went_away_is_an_error() {
     struct Full;
     impl std::io::Write for Full {

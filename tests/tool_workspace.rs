@@ -472,10 +472,14 @@ mod root {
         assert_eq!(worker.path("demo/tmp").metadata().unwrap().uid(), 65534);
         // What is root's cannot be ended by others, and is not the build's.
         let mut foreign = Step::sleep(&worker, "1", "demo");
-        let mut own =
-            common::plain("sleep").arg("602").env("FARMOUT_STEP", format!("{run}/demo/test")).spawn().unwrap();
+        let mut own = common::plain("sleep");
+        let own = own.arg("602").env("FARMOUT_STEP", format!("{run}/demo/test")).stdout(Stdio::null()).spawn().unwrap();
+        let mut own = Step(own);
+        eventually("it is nobody's", || {
+            fs::read(format!("/proc/{}/cmdline", own.0.id())).is_ok_and(|line| line.starts_with(b"sleep"))
+        });
         call("end").exits(0).says("`sleep 602`").says_no("`sleep 600`");
-        assert!(foreign.runs() && own.try_wait().unwrap().is_some());
+        assert!(foreign.runs() && !own.runs());
         assert!(left_behind(&begun).is_empty());
     }
 }

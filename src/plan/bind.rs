@@ -113,12 +113,13 @@ impl<'a> Binding<'a> {
 
     fn step(&mut self, step: &Step) -> Result<Step, placeholder::Error> {
         let run = step.run.iter().map(|argument| self.fill(argument)).collect::<Result<_, _>>()?;
+        let follow = step.follow.iter().map(|file| self.fill(file)).collect::<Result<_, _>>()?;
         let environment = step
             .environment
             .iter()
             .map(|(name, value)| Ok((name.clone(), self.fill(value)?)))
             .collect::<Result<_, _>>()?;
-        Ok(Step { run, environment, directory: self.fill(&step.directory)?, ..step.clone() })
+        Ok(Step { run, environment, directory: self.fill(&step.directory)?, follow, ..step.clone() })
     }
 
     /// The builder's properties, those of the capabilities that it got here, and the slave's own.

@@ -127,6 +127,10 @@ pub struct Step {
     /// A file that the step leaves in its directory, of at most 4 MiB: it is kept with the run's logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<String>,
+    /// Files that the command appends to, from its directory: what is added while it runs is kept with the run's logs, and
+    /// counts as output for `idle-timeout`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub follow: Vec<String>,
     /// What of the manifest names the step's program, for whoever has to find out why there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub named_by: Option<NamedBy>,
@@ -143,6 +147,13 @@ pub struct NamedBy {
     /// Whether that is the option's default.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub default: bool,
+}
+
+impl Step {
+    /// Its texts, in which there may be placeholders.
+    pub fn texts(&self) -> impl Iterator<Item = &String> {
+        self.run.iter().chain(self.environment.values()).chain([&self.directory]).chain(&self.follow)
+    }
 }
 
 fn build_directory() -> String {

@@ -2,16 +2,13 @@
 
 use indexmap::IndexSet;
 
-use super::Plan;
 use super::placeholder::{Error, finish};
+use super::{Plan, Step};
 
 impl Plan {
     /// All texts of the plan that may hold placeholders.
     pub fn texts(&self) -> impl Iterator<Item = &String> {
-        let steps = self
-            .steps
-            .iter()
-            .flat_map(|step| step.run.iter().chain(step.environment.values()).chain(std::iter::once(&step.directory)));
+        let steps = self.steps.iter().flat_map(Step::texts);
         self.path.iter().chain(self.environment.values()).chain(steps)
     }
 

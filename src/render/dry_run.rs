@@ -78,6 +78,9 @@ fn write_step(text: &mut String, number: usize, step: &Step) -> std::fmt::Result
     if let Some(file) = &step.keep {
         writeln!(text, "      {DIM}its file{DIM:#} {file} {DIM}is kept with the logs{DIM:#}")?;
     }
+    for file in &step.follow {
+        writeln!(text, "      {DIM}what it adds to{DIM:#} {file} {DIM}is kept with the logs{DIM:#}")?;
+    }
     let mut facts = Vec::new();
     facts.extend(step.lock.as_ref().map(|lock| format!("holds the lock {lock}")));
     facts.extend(

@@ -18,6 +18,11 @@ pub(super) fn name(index: usize, step: &str, attempt: u32, suffix: &str) -> Stri
     format!("{index:02}-{step}{attempt}{suffix}.log")
 }
 
+/// The name of what was added to a file that is followed, counted from 1, beside the log of this name.
+pub(super) fn followed(log: &str, number: usize) -> String {
+    format!("{}.followed-{number}.log", log.strip_suffix(".log").unwrap_or(log))
+}
+
 /// The log of one step. It holds the step's output and nothing else, but for a line where some of it is missing.
 #[derive(Debug)]
 pub(super) struct StepLog<'a> {

@@ -13,13 +13,14 @@ use nix::unistd::Pid;
 
 use super::account::with_rights_of;
 use super::event::Stream;
+use super::follow::Follow;
 use super::source::Source;
 use crate::group::{self, Handle, ProcessId};
 use crate::interrupt::Interrupts;
 use crate::workspace::stray::{self, AFTERMATH, GLANCE, Mark};
 
 /// A command, and how it is run.
-pub(super) struct Job {
+pub(super) struct Job<'a> {
     pub(super) command: Command,
     /// The user and the group that it runs as, if not this process's.
     pub(super) account: Option<(u32, u32)>,
@@ -30,6 +31,8 @@ pub(super) struct Job {
     /// [`Stream::Out`]. From two pipes nobody can tell what came first.
     pub(super) apart: bool,
     pub(super) limits: Limits,
+    /// Files whose growth is output too.
+    pub(super) follow: &'a mut Follow,
 }
 
 /// How long a command may take, and how it is ended.
@@ -96,8 +99,12 @@ const LAST_READS: usize = 32;
 ///
 /// # Errors
 /// The command cannot be started, or the system cannot say how it fares; then it is killed.
-pub(super) fn supervise(job: Job, interrupts: &Interrupts, tell: &mut dyn FnMut(Happening<'_>)) -> io::Result<Ended> {
-    let Job { mut command, account, mark, apart, limits } = job;
+pub(super) fn supervise(
+    job: Job<'_>,
+    interrupts: &Interrupts,
+    tell: &mut dyn FnMut(Happening<'_>),
+) -> io::Result<Ended> {
+    let Job { mut command, account, mark, apart, limits, follow } = job;
     let mut sources = Vec::new();
     let (source, out) = Source::new(Stream::Out)?;
     sources.push(source);
@@ -117,7 +124,7 @@ pub(super) fn supervise(job: Job, interrupts: &Interrupts, tell: &mut dyn FnMut(
     // Before anything else: nobody has taken note of its end yet, so the number is surely its own.
     let handle = Handle::of_child(group);
     tell(Happening::Started(group));
-    let ended = Supervision::new(&mut child, handle, sources, &mark, limits).run(interrupts, tell);
+    let ended = Supervision::new(&mut child, handle, sources, &mark, (limits, follow)).run(interrupts, tell);
     if ended.is_err() {
         group::kill(group);
         let _ = child.try_wait();
@@ -140,6 +147,7 @@ struct Supervision<'a> {
     group: i32,
     mark: &'a Mark,
     limits: Limits,
+    follow: &'a mut Follow,
     sources: Vec<Source>,
     started: Instant,
     last_output: Instant,
@@ -152,7 +160,13 @@ struct Supervision<'a> {
 }
 
 impl<'a> Supervision<'a> {
-    fn new(child: &'a mut Child, handle: Option<Handle>, sources: Vec<Source>, mark: &'a Mark, limits: Limits) -> Self {
+    fn new(
+        child: &'a mut Child,
+        handle: Option<Handle>,
+        sources: Vec<Source>,
+        mark: &'a Mark,
+        (limits, follow): (Limits, &'a mut Follow),
+    ) -> Self {
         let group = child.id().cast_signed();
         let now = Instant::now();
         Self {
@@ -161,6 +175,7 @@ impl<'a> Supervision<'a> {
             group,
             mark,
             limits,
+            follow,
             sources,
             started: now,
             last_output: now,
@@ -283,7 +298,9 @@ impl<'a> Supervision<'a> {
                 } else if over(self.started, self.limits.total) {
                     Some(Some(Stopped::Total))
                 } else {
-                    over(self.last_output, self.limits.idle).then_some(Some(Stopped::Idle))
+                    let idle =
+                        over(self.last_output, self.limits.idle) && over(self.last_growth(now), self.limits.idle);
+                    idle.then_some(Some(Stopped::Idle))
                 };
                 if let Some(stopped) = stopped {
                     self.stopped = stopped;
@@ -300,6 +317,14 @@ impl<'a> Supervision<'a> {
             Stage::Asked(_) | Stage::Killed(_) => {}
         }
         false
+    }
+
+    /// When there was output last, with what was written to the files that are followed. They are looked at only when nothing
+    /// else can keep the command from being ended.
+    fn last_growth(&mut self, now: Instant) -> Instant {
+        let grown = self.follow.grown().and_then(|age| now.checked_sub(age));
+        self.last_output = grown.map_or(self.last_output, |grown| grown.max(self.last_output));
+        self.last_output
     }
 
     fn ask(&mut self) {
@@ -363,13 +388,16 @@ mod tests {
             let mut command = Command::new("sleep");
             command.arg("4");
             let mark = Mark::step("test", "idle", &number.to_string());
-            let ended =
-                supervise(Job { command, account: None, mark, apart: false, limits }, &interrupts, &mut |happening| {
+            let ended = supervise(
+                Job { command, account: None, mark, apart: false, limits, follow: &mut Follow::default() },
+                &interrupts,
+                &mut |happening| {
                     // A command that is started costs what it costs.
                     if let Happening::Started(_) = happening {
                         std::thread::sleep(Duration::from_millis(1));
                     }
-                });
+                },
+            );
             assert!(ended.unwrap().status.unwrap().success());
             // This thread's.
             let usage = getrusage(UsageWho::RUSAGE_THREAD).unwrap();

@@ -103,6 +103,18 @@ pub struct StepResult {
     /// The name of the file that was kept of it, in the builder's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
+    /// The files that it followed and that its command added to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub followed: Vec<Followed>,
+}
+
+/// A file that a step's command added to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Followed {
+    /// Where it is, secrets masked.
+    pub file: String,
+    /// The name of what was added to it, in the builder's folder.
+    pub log: String,
 }
 
 /// An attempt at a step that was not the last one.
@@ -115,6 +127,9 @@ pub struct Attempt {
     /// The name of its log in the builder's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// The files that it followed and that its command added to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub followed: Vec<Followed>,
 }
 
 /// One builder of a run.

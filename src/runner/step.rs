@@ -20,6 +20,7 @@ use super::active::Active;
 use super::choice::Providers;
 use super::environment::{Environment, Values, differences};
 use super::event::{Event, Stream};
+use super::follow::Follow;
 use super::keep;
 use super::log::{self, StepLog};
 use super::origin::origin;
@@ -72,6 +73,7 @@ struct Prepared {
     run: Vec<String>,
     directory: Utf8PathBuf,
     environment: Environment,
+    follow: Vec<Utf8PathBuf>,
 }
 
 impl<'a> Work<'a> {
@@ -110,7 +112,8 @@ impl<'a> Work<'a> {
             if !self.wait_for_retry(step, retried.len(), &reason) {
                 break result;
             }
-            retried.push(Attempt { reason, seconds: result.seconds, log: result.log });
+            let (log, followed) = (result.log, result.followed);
+            retried.push(Attempt { reason, seconds: result.seconds, log, followed });
         };
         result.retried = retried;
         self.finished(&result);
@@ -154,16 +157,26 @@ impl<'a> Work<'a> {
             Err(verdict) => Err(verdict.clone()),
             Ok(_) => self.prepare(step).map_err(Verdict::Failed),
         };
+        let mut follow = Follow::default();
         let verdict = match verdict {
             Err(verdict) => verdict,
-            Ok(prepared) => self.execute(step, prepared, patience, &mut log, &mut result),
+            Ok(prepared) => {
+                follow = Follow::new(prepared.follow.clone(), self.workspace.owner());
+                self.execute(step, prepared, patience, &mut log, &mut follow, &mut result)
+            }
         };
         drop(lock);
         for (stream, bytes) in log.finish() {
             self.output(step, stream, bytes.into());
         }
         result.seconds = seconds(began.elapsed());
-        self.judge(step, verdict, &mut log, &mut result);
+        let mut problems = Vec::new();
+        let name = result.log.clone().unwrap_or_default();
+        let name = |number| self.folder.join(log::followed(&name, number));
+        let how = (Readers::of(self.user), session.site.log_limit, session.mask);
+        result.followed = follow.keep(name, how, &mut problems);
+        problems.splice(0..0, log.problem().map(str::to_owned));
+        self.judge(step, verdict, (&mut log, problems), &mut result);
         keep::keep(session, step, self.folder, Readers::of(self.user), &mut result);
         result
     }
@@ -193,7 +206,10 @@ impl<'a> Work<'a> {
         let run = step.run.iter().map(|argument| values.fill("an argument", argument)).collect::<Result<_, _>>()?;
         let directory = Utf8PathBuf::from(values.fill("the working directory", &step.directory)?);
         let environment = values.environment(step, self.user)?;
-        Ok(Prepared { run, directory: self.workspace.builder.join("build").join(directory), environment })
+        let directory = self.workspace.builder.join("build").join(directory);
+        let file = |file: &String| values.fill("a file to follow", file).map(|file| directory.join(file));
+        let follow = step.follow.iter().map(file).collect::<Result<_, _>>()?;
+        Ok(Prepared { run, directory, environment, follow })
     }
 
     fn execute(
@@ -202,6 +218,7 @@ impl<'a> Work<'a> {
         prepared: Prepared,
         patience: usize,
         log: &mut StepLog<'_>,
+        follow: &mut Follow,
         result: &mut StepResult,
     ) -> Verdict {
         let session = self.session;
@@ -228,7 +245,8 @@ impl<'a> Work<'a> {
         };
         let interrupts = session.interrupts;
         let (command, mark) = (self.command(&prepared), Mark::step(self.run, &self.plan.directory, &step.name));
-        let job = Job { command, account: self.workspace.owner(), mark, apart: step.property.is_some(), limits };
+        let job =
+            Job { command, account: self.workspace.owner(), mark, apart: step.property.is_some(), limits, follow };
         let ended = supervise(job, interrupts, &mut |happening| match happening {
             Happening::Started(group) => {
                 let (builder, step) = (self.plan.builder.clone(), step.name.clone());
@@ -277,7 +295,13 @@ impl<'a> Work<'a> {
         with_rights_of(self.workspace.owner(), || places.find(can_be_started)).ok()?
     }
 
-    fn judge(&mut self, step: &Step, verdict: Verdict, log: &mut StepLog<'_>, result: &mut StepResult) {
+    fn judge(
+        &mut self,
+        step: &Step,
+        verdict: Verdict,
+        (log, problems): (&mut StepLog<'_>, Vec<String>),
+        result: &mut StepResult,
+    ) {
         let mut reasons = Vec::new();
         result.outcome = match verdict {
             Verdict::Fine => {
@@ -307,7 +331,7 @@ impl<'a> Work<'a> {
                 }
             }
         };
-        reasons.extend(log.problem().map(str::to_owned));
+        reasons.extend(problems);
         result.reason = (!reasons.is_empty()).then(|| self.session.masked(&plain(&reasons.join("; "))));
     }
 
@@ -342,6 +366,7 @@ impl<'a> Work<'a> {
             environment: IndexMap::new(),
             log: None,
             kept: None,
+            followed: Vec::new(),
         }
     }
 }

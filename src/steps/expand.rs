@@ -231,6 +231,7 @@ impl Expansion<'_> {
             always_run: clean_up,
             property: step.property.clone(),
             keep: step.keep.clone(),
+            follow: step.follow.iter().map(|file| self.text(file)).collect::<Result<_, _>>()?,
             named_by: step.program.as_deref().and_then(|option| self.named_by(option)),
         }))
     }

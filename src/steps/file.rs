@@ -39,6 +39,7 @@ const STEP: &[&str] = &[
     "on-failure",
     "property",
     "keep",
+    "follow",
 ];
 
 const FAILURES: [(&str, OnFailure); 4] =
@@ -219,6 +220,9 @@ impl Steps<'_, '_> {
             self.checker.reads.options.push((option.trim().to_owned(), option.whole()));
         }
         let directory = fields.get("directory").and_then(|node| self.text(decoder, node));
+        let follow = fields
+            .get("follow")
+            .map(|node| decoder.list(node, "a list of files", |decoder, node| self.text(decoder, node)));
         let variables = fields.get("environment").map(|node| {
             environment(decoder, node, &mut |decoder, text| {
                 self.checker.text(text, decoder);
@@ -251,6 +255,7 @@ impl Steps<'_, '_> {
             on_failure: fields.get("on-failure").and_then(|node| decoder.choice(node, &FAILURES)),
             property: fields.get("property").and_then(|node| plain(decoder, node)),
             keep: fields.get("keep").and_then(|node| plain(decoder, node)),
+            follow: follow.unwrap_or_default(),
         })
     }
 

@@ -281,6 +281,9 @@ pub struct StepTemplate {
     /// The file that is kept with the run's logs.
     #[schemars(default)]
     pub keep: Option<String>,
+    /// Files that the command appends to.
+    #[schemars(default)]
+    pub follow: Vec<String>,
 }
 
 /// A time limit.

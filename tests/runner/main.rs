@@ -4,6 +4,7 @@
 mod account;
 mod choice;
 mod faults;
+mod follow;
 mod killed;
 mod limits;
 mod locks;

@@ -87,10 +87,8 @@ impl<'a> Binding<'a> {
             texts.map(|text| Risk { text, condition: None, origin: Origin::Capability(&declaration.name) })
         });
         let steps = procedure.steps.iter().flat_map(|step| {
-            let texts = step.step.run.iter().chain(step.step.environment.values());
             let origin = Origin::Step(&step.step.template, step.place.as_deref());
-            let texts = texts.chain(std::iter::once(&step.step.directory));
-            texts.map(move |text| Risk { text, condition: step.only_if.as_ref(), origin })
+            step.step.texts().map(move |text| Risk { text, condition: step.only_if.as_ref(), origin })
         });
         // What can be filled in with nothing known can always be.
         declared.chain(steps).filter(|risk| unknown(risk.text, |_, _| false).is_some()).collect()

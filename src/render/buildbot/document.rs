@@ -172,6 +172,9 @@ pub struct Step {
     /// A file that it leaves in its directory, kept as a log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<String>,
+    /// Files that it appends to, shown while it does.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub follow: Vec<Text>,
     /// It is there only on workers whose setting has this variant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only_if: Option<String>,

@@ -1102,7 +1102,7 @@ class Farm:
         setting = place.setting
         yield from (*setting.path, *setting.environment.values(), *setting.values.values())
         for step in filter(place.has, place.builder.steps):
-            yield from (*step.run, step.directory, *step.environment.values())
+            yield from (*step.run, step.directory, *step.environment.values(), *step.follow)
 
     def aftermath(self, directory: str, worker: WorkerData) -> List[Any]:
         """The steps that clean up after a build which was cut off, by another build on the same worker."""

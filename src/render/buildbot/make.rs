@@ -296,7 +296,7 @@ fn taken_apart(procedure_step: ProcedureStep) -> Result<Step, LowerError> {
     let ProcedureStep { step, only_if, .. } = procedure_step;
     let failed = |error| LowerError::Placeholder { step: step.name.clone(), error };
     let texts = |texts: &[String]| texts.iter().map(|part| text(part)).collect::<Result<Vec<_>, _>>().map_err(failed);
-    let run = texts(&step.run)?;
+    let (run, follow) = (texts(&step.run)?, texts(&step.follow)?);
     let environment = step.environment.iter().map(|(name, value)| Ok((name.clone(), text(value)?)));
     Ok(Step {
         upload: transfer::upload(&run),
@@ -319,6 +319,7 @@ fn taken_apart(procedure_step: ProcedureStep) -> Result<Step, LowerError> {
         permanent: step.permanent,
         property: step.property,
         keep: step.keep,
+        follow,
     })
 }
 
@@ -342,7 +343,7 @@ fn asks(procedure: &Procedure, steps: &IndexSet<Step>) -> Asks {
     let mut asks = Asks::new();
     for step in steps() {
         let texts = step.run.iter().chain(step.environment.0.iter().map(|(_, value)| value));
-        for text in texts.chain([&step.directory]) {
+        for text in texts.chain([&step.directory]).chain(&step.follow) {
             if let Text::Pieces(pieces) = text {
                 asked(pieces, &mut asks);
             }

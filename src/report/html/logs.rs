@@ -10,7 +10,7 @@ use camino::Utf8Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::model::Run;
+use super::model::{Run, Step};
 
 /// The bytes of all logs that a page holds at most: a browser has to keep them in memory.
 const MOST: u64 = 192 << 20;
@@ -20,8 +20,7 @@ const BLOCK: usize = 1 << 20;
 /// How many bytes of one log are kept, so that those of all logs do not exceed [`MOST`]: the longest are cut first.
 pub(super) fn share(run: &Run) -> u64 {
     let steps = run.builders.iter().flat_map(|builder| &builder.steps);
-    let logs = steps.flat_map(|step| step.retried.iter().map(|attempt| &attempt.log).chain([&step.log]));
-    share_of(logs.flatten().map(|path| size(path)).collect(), MOST)
+    share_of(steps.flat_map(Step::logs).map(|path| size(path)).collect(), MOST)
 }
 
 fn share_of(mut sizes: Vec<u64>, most: u64) -> u64 {

@@ -83,6 +83,17 @@ pub struct Step {
     pub directory: Option<String>,
     /// Its log.
     pub log: Option<Utf8PathBuf>,
+    /// What was added to the files that it followed.
+    pub followed: Vec<Followed>,
+}
+
+/// What a step's command added to a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Followed {
+    /// The file.
+    pub file: String,
+    /// What was added.
+    pub log: Utf8PathBuf,
 }
 
 /// An attempt at a step that was not the last one.
@@ -94,6 +105,8 @@ pub struct Attempt {
     pub seconds: f64,
     /// Its log.
     pub log: Option<Utf8PathBuf>,
+    /// What was added to the files that it followed.
+    pub followed: Vec<Followed>,
 }
 
 /// How a builder fared in an earlier run.
@@ -107,7 +120,20 @@ pub struct Past {
     pub seconds: f64,
 }
 
+impl Attempt {
+    /// Its own log, and what it followed.
+    pub fn logs(&self) -> impl Iterator<Item = &Utf8PathBuf> {
+        self.log.iter().chain(self.followed.iter().map(|followed| &followed.log))
+    }
+}
+
 impl Step {
+    /// Its logs, those of attempts before it and what it followed.
+    pub fn logs(&self) -> impl Iterator<Item = &Utf8PathBuf> {
+        let followed = self.followed.iter().map(|followed| &followed.log);
+        self.retried.iter().flat_map(Attempt::logs).chain(&self.log).chain(followed)
+    }
+
     /// Whether it looks through a log: what it prints are findings.
     pub fn is_analysis(&self) -> bool {
         self.command.windows(2).any(|words| words == ["tool", "analyze-log"])

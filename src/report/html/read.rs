@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use super::model::{Attempt, Builder, Past, Run, Step};
+use super::model::{Attempt, Builder, Followed, Past, Run, Step};
 use crate::runner::{self, BuilderResult, Ended, Outcome, RunResult, StepResult};
 
 /// The property that has the version of PostgreSQL, as the built-in capability declares it.
@@ -81,10 +81,16 @@ fn read_builder(run: &RunResult, result: &BuilderResult, mut past: Vec<Past>) ->
 
 fn read_step(folder: Option<&Utf8Path>, result: &StepResult) -> Step {
     let path = |log: &Option<String>| log.as_ref().and_then(|log| inside(folder?, log));
+    let followed = |all: &[runner::Followed]| {
+        let all =
+            all.iter().filter_map(|one| Some(Followed { file: one.file.clone(), log: inside(folder?, &one.log)? }));
+        all.collect::<Vec<_>>()
+    };
     let attempt = |attempt: &runner::Attempt| Attempt {
         reason: attempt.reason.clone(),
         seconds: attempt.seconds,
         log: path(&attempt.log),
+        followed: followed(&attempt.followed),
     };
     Step {
         name: result.name.clone(),
@@ -101,6 +107,7 @@ fn read_step(folder: Option<&Utf8Path>, result: &StepResult) -> Step {
         command: result.command.clone(),
         directory: result.directory.clone(),
         log: path(&result.log),
+        followed: followed(&result.followed),
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::finding::{self, Finding, finding};
 use super::history::History;
 use super::logs::{Blocks, Log};
-use super::model::{Builder, Step};
+use super::model::{Builder, Followed, Step};
 use super::words::{Axis, Tick, anchor, machine, moment, took};
 use crate::plan::Phase;
 use crate::runner::Outcome;
@@ -71,6 +71,16 @@ struct StepView<'a> {
     command: String,
     directory: Option<&'a str>,
     log: Option<LogView>,
+    followed: Vec<FollowedView<'a>>,
+}
+
+#[derive(Serialize)]
+struct FollowedView<'a> {
+    number: usize,
+    /// Its name, and where it is.
+    name: &'a str,
+    file: &'a str,
+    log: LogView,
 }
 
 #[derive(Serialize)]
@@ -79,6 +89,7 @@ struct AttemptView<'a> {
     reason: &'a str,
     took: String,
     log: Option<LogView>,
+    followed: Vec<FollowedView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -120,8 +131,9 @@ pub(super) fn section(
         let log = step.log.as_ref().map(|path| Log::read(path, share));
         findings.extend(finding(step, log.as_ref().and_then(|log| log.as_ref().ok())));
         let log = log.map(|log| place(&mut blocks, log)).transpose()?;
+        let followed = followed(&step.followed, &mut blocks, share)?;
         let retried = retried(step, &mut blocks, share)?;
-        rows.push(Row::Step(Box::new(view(step, axis, step.seconds >= long, log, retried))));
+        rows.push(Row::Step(Box::new(StepView { log, followed, retried, ..view(step, axis, step.seconds >= long) })));
     }
     finding::sort(&mut findings);
     let view = View {
@@ -160,9 +172,18 @@ fn skip<'a>(rows: &mut Vec<Row<'a>>, step: &'a Step) {
 fn retried<'a>(step: &'a Step, blocks: &mut Blocks, share: u64) -> io::Result<Vec<AttemptView<'a>>> {
     let attempts = step.retried.iter().enumerate().map(|(index, attempt)| {
         let log = attempt.log.as_ref().map(|path| place(blocks, Log::read(path, share))).transpose()?;
-        Ok(AttemptView { number: index + 1, reason: &attempt.reason, took: took(attempt.seconds), log })
+        let followed = followed(&attempt.followed, blocks, share)?;
+        Ok(AttemptView { number: index + 1, reason: &attempt.reason, took: took(attempt.seconds), log, followed })
     });
     attempts.collect()
+}
+
+fn followed<'a>(all: &'a [Followed], blocks: &mut Blocks, share: u64) -> io::Result<Vec<FollowedView<'a>>> {
+    let views = all.iter().enumerate().map(|(index, Followed { file, log })| {
+        let name = file.rsplit('/').next().unwrap_or(file);
+        Ok(FollowedView { number: index + 1, name, file, log: place(blocks, Log::read(log, share))? })
+    });
+    views.collect()
 }
 
 fn place(blocks: &mut Blocks, log: io::Result<Log>) -> io::Result<LogView> {
@@ -188,13 +209,8 @@ fn place(blocks: &mut Blocks, log: io::Result<Log>) -> io::Result<LogView> {
     })
 }
 
-fn view<'a>(
-    step: &'a Step,
-    axis: Axis,
-    long: bool,
-    log: Option<LogView>,
-    retried: Vec<AttemptView<'a>>,
-) -> StepView<'a> {
+/// What there is of a step but its logs.
+fn view(step: &Step, axis: Axis, long: bool) -> StepView<'_> {
     let (at, width) = axis.bar(step.at, step.ends());
     let waited = step.has_waited().then(|| {
         let (at, width) = axis.bar(step.begins(), step.at);
@@ -212,11 +228,12 @@ fn view<'a>(
         width,
         long,
         waited,
-        retried,
+        retried: Vec::new(),
         exit: step.exit,
         signal: step.signal,
         command: shell_words::join(&step.command),
         directory: step.directory.as_deref(),
-        log,
+        log: None,
+        followed: Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 //! them, tidied after the last, and cleaned up where a build was interrupted in between. In: a base directory, and which builds
 //! are at work. Out: the folders, and the directories of builds that have more to clean up than files and processes.
 //!
-//! Nothing here runs from the beginning of a build to its end. That it has begun is told by its [`Record`], which is there
+//! Nothing here runs from the beginning of a build to its end. That it has begun is told by its record, which is there
 //! before anything else is made, and goes after all of it. Whoever works on a directory holds the lock of that directory
 //! meanwhile, so several may begin and end at once, and be killed at any moment.
 
