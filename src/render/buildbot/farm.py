@@ -298,6 +298,13 @@ class FarmStep(BuildStep):  # type: ignore[misc]
         if not fine:
             raise BuildStepFailed
 
+    def at_work(self) -> List[str]:
+        """The directories of the other builders that build on this worker now."""
+        worker = self.build.workerforbuilder.worker
+        busy = (other.builder.name for other in worker.workerforbuilders.values() if other.isBusy())
+        others = (name for name in busy if name in self.farm.builders and name != self.build.builder.name)
+        return sorted(self.farm.builders[name].directory for name in others)
+
     def environment(self) -> Dict[str, Any]:
         """What every command gets: nothing of the worker's own Python, database or repository reaches a build."""
         clean: Mapping[str, Any] = json.loads(self.getProperty("farmout-environment") or "{}")
@@ -386,13 +393,6 @@ class Workspace(FarmStep):
         )
         return SUCCESS
 
-    def at_work(self) -> List[str]:
-        """The directories of the other builders that build on this worker now."""
-        worker = self.build.workerforbuilder.worker
-        busy = (other.builder.name for other in worker.workerforbuilders.values() if other.isBusy())
-        here = (self.farm.builders[name].directory for name in busy if name in self.farm.builders)
-        return sorted(directory for directory in here if directory != self.place.builder.directory)
-
 
 class WorkspaceEnd(FarmStep):
     """Ends what the build's steps left running, and empties its temporary directories."""
@@ -446,7 +446,10 @@ class PlanStep(FarmStep):
         place, data = self.place, self.data
         if not has_farmout(self) or not place.has(data):
             return False
-        if not data.always_run or self.of is not None or data.template in self.begun():
+        if self.of is not None:
+            # It may have begun again since, and needs then what this would remove.
+            return place.builder.directory not in self.at_work()
+        if not data.always_run or data.template in self.begun():
             return True
         steps = place.builder.steps
         return all(s.always_run or s.template != data.template or not place.has(s) for s in steps)
