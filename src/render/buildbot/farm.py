@@ -1000,9 +1000,9 @@ class HookLogin(BuildbotService):  # type: ignore[misc]
     def checkConfig(self, secret: str) -> None:
         pass
 
-    @defer.inlineCallbacks
     def reconfigService(self, secret: str) -> Any:
         self.secret = secret
+        return defer.succeed(None)
 
     @defer.inlineCallbacks
     def requestAvatarId(self, credentials: Any) -> Any:
