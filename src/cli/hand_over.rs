@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use super::given;
 use crate::diagnostic::{Failure, plain};
 use crate::model::{Change, Secret, without_credentials};
-use crate::watch::forward::{Master, Sent};
+use crate::watch::forward::{Master, PB, Sent};
 use crate::watch::{Delivery, Spool};
 
 /// How long a push may wait for a master.
@@ -17,10 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A Buildbot master.
 #[derive(Debug, clap::Args)]
 pub(super) struct MasterArguments {
-    /// Tell a Buildbot master as well, by the `base` change hook of its web server at this address
+    /// Tell a Buildbot master as well: by the `base` change hook of its web server at this address; or, as pb://HOST:PORT, by
+    /// `buildbot sendchange` to the port where its workers connect
     #[arg(long, value_name = "URL")]
     buildbot: Option<String>,
-    /// USER:PASSWORD for the change hook, if it asks: @FILE, or $NAME of the environment
+    /// USER:PASSWORD for the master, if it asks: @FILE, or $NAME of the environment
     #[arg(long, value_name = "@FILE|$NAME")]
     pub(super) buildbot_login: Option<String>,
 }
@@ -40,9 +41,18 @@ impl MasterArguments {
 /// A master's address, which is written down and shown: it may hold no password.
 fn master_url(url: &str) -> Result<&str, Failure> {
     let url = url.trim_end_matches('/');
+    if let Some(address) = url.strip_prefix(PB) {
+        let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty() && !host.contains(['/', '@']));
+        if port.is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
+            return Err(Failure::misuse("--buildbot has no host and port after pb://")
+                .help("write where workers connect, such as pb://buildbot.example:9989"));
+        }
+        return Ok(url);
+    }
     if !url.starts_with("http://") && !url.starts_with("https://") {
-        return Err(Failure::misuse("--buildbot is no web address")
-            .help("write that of the master's web server, such as https://buildbot.example:8010"));
+        return Err(Failure::misuse("--buildbot is no web address").help(
+            "write that of the master's web server, such as https://buildbot.example:8010; or where workers connect, such as pb://buildbot.example:9989",
+        ));
     }
     if without_credentials(url) != url {
         return Err(Failure::misuse("--buildbot has a password in it, which hooks and lists of processes would show")

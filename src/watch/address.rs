@@ -104,7 +104,7 @@ fn without_end_slashes(path: &str) -> &str {
 }
 
 /// All places that a change is said to be at: as they were told, and as the farm's rewrites have them, by which it watches.
-fn places(change: &Change, rewrites: &[Rewrite]) -> BTreeSet<String> {
+pub fn places(change: &Change, rewrites: &[Rewrite]) -> BTreeSet<String> {
     let urls = std::iter::once(&change.url).chain(&change.other_urls);
     let both = |url: &String| [&[], rewrites].map(|rewrites| watch(change.vcs, url, None, rewrites).url);
     urls.flat_map(both).map(|url| place(change.vcs, &url)).collect()

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 use crate::model::{Change, Wish};
 
@@ -95,14 +96,7 @@ impl Spool {
     /// # Errors
     /// The disk is full, or the like; then nothing was handed over.
     pub fn put(&self, delivery: Delivery) -> io::Result<String> {
-        let envelope = Envelope { format: FORMAT, delivery };
-        let mut aside = tempfile::Builder::new().prefix(".new-").suffix(".part").tempfile_in(&self.0)?;
-        aside.write_all(&serde_json::to_vec(&envelope)?)?;
-        aside.write_all(b"\n")?;
-        // The scheduler may be another user of the folder's group than the one whose push this is.
-        let mode = std::fs::metadata(&self.0)?.permissions().mode() & 0o060;
-        aside.as_file().set_permissions(std::fs::Permissions::from_mode(0o600 | mode))?;
-        aside.as_file().sync_all()?;
+        let mut aside = self.aside(delivery)?;
         loop {
             // Names sort as they come, as far as the clock does not go back.
             let name = format!("{:020}-{}{ENDING}", Timestamp::now().as_nanosecond().max(0), std::process::id());
@@ -115,6 +109,28 @@ impl Spool {
                 Err(error) => return Err(error.error),
             }
         }
+    }
+
+    /// Puts another delivery in the place of one that waits.
+    ///
+    /// # Errors
+    /// The disk is full, or the like; then the old one is still there.
+    pub fn replace(&self, name: &str, delivery: Delivery) -> io::Result<()> {
+        self.aside(delivery)?.persist(self.0.join(name)).map_err(|error| error.error)?;
+        File::open(&self.0)?.sync_all()
+    }
+
+    /// A delivery in a file that nobody takes for one yet.
+    fn aside(&self, delivery: Delivery) -> io::Result<NamedTempFile> {
+        let envelope = Envelope { format: FORMAT, delivery };
+        let mut aside = tempfile::Builder::new().prefix(".new-").suffix(".part").tempfile_in(&self.0)?;
+        aside.write_all(&serde_json::to_vec(&envelope)?)?;
+        aside.write_all(b"\n")?;
+        // The scheduler may be another user of the folder's group than the one whose push this is.
+        let mode = std::fs::metadata(&self.0)?.permissions().mode() & 0o060;
+        aside.as_file().set_permissions(std::fs::Permissions::from_mode(0o600 | mode))?;
+        aside.as_file().sync_all()?;
+        Ok(aside)
     }
 
     /// What waits. Nothing is removed, but what is no delivery is put aside.
@@ -248,6 +264,8 @@ mod tests {
         let waiting: Vec<_> = found.waiting.iter().map(|waiting| waiting.name.clone()).collect();
         assert_eq!((waiting, found.rejected.len()), (names.clone(), 0));
         assert_eq!(found.waiting[1].delivery, delivery("b"));
+        spool.replace(&names[1], delivery("rest of b")).unwrap();
+        assert_eq!(spool.look().unwrap().waiting[1].delivery, delivery("rest of b"));
         spool.remove(&names[0]).unwrap();
         spool.remove(&names[0]).unwrap();
         assert_eq!(spool.look().unwrap().waiting.len(), 2);

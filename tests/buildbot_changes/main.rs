@@ -3,7 +3,12 @@
 
 #[path = "../common/buildbot.rs"]
 mod buildbot;
+#[path = "../common/locked.rs"]
+mod locked;
 
+mod codebases;
+mod forced;
+mod hooks;
 mod polled;
 mod support;
 mod timers;

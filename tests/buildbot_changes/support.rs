@@ -72,8 +72,14 @@ impl Case {
         }));
     }
 
+    /// Gives the master a secret.
     pub fn secret(&self, name: &str, text: &str) {
-        let file = self.master.directory().join("secrets").join(name);
+        self.secret_file(&format!("master/secrets/{name}"), text);
+    }
+
+    /// Writes a file that nobody else can read.
+    pub fn secret_file(&self, name: &str, text: &str) {
+        let file = self.path(name);
         fs::write(&file, text).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     }
@@ -81,12 +87,15 @@ impl Case {
     /// Writes what the master reads.
     pub fn write(&self) {
         let directory = self.master.directory();
-        let builders: Vec<_> = self.builds.iter().map(|build| {
+        let names = |build: &Value| build["builders"].as_array().unwrap().clone();
+        let all = self.builds.iter().flat_map(|build| names(build).into_iter().map(move |name| (build, name)));
+        let builder = |(build, name): (&Value, Value)| {
             json!({
-                "name": build["builders"][0], "build": build["name"], "directory": build["builders"][0], "databases": {"x": "x"},
-                "properties": {}, "offers": 0, "procedure": 0,
+                "name": name, "build": build["name"], "directory": name, "databases": {"x": "x"}, "properties": {},
+                "offers": 0, "procedure": 0,
             })
-        }).collect();
+        };
+        let builders: Vec<_> = all.map(builder).collect();
         let worker = json!({"priority": 0, "db_prefix": "x", "password": "local", "properties": {}});
         let setting = json!({"values": {}, "path": [], "environment": {}, "properties": {}, "variants": []});
         let farm = json!({
@@ -168,6 +177,16 @@ impl Case {
             format!("{}: {}", set["reason"].as_str().unwrap(), revisions.join(" "))
         };
         all.iter().map(shown).collect()
+    }
+
+    /// Waits until builds of a build are asked for, for a revision.
+    #[track_caller]
+    pub fn wants(&self, build: &str, revision: &str) {
+        self.master.until("buildsets", |sets| {
+            let mut sets = sets.as_array().unwrap().iter();
+            let reason = format!("changes for {build}");
+            sets.any(|set| set["reason"] == *reason && set["sourcestamps"][0]["revision"] == revision).then_some(())
+        });
     }
 
     /// Waits until so many pollers have had their first look.

@@ -711,8 +711,8 @@ class WatchFilter(ChangeFilter):  # type: ignore[misc]
 class Steady(BuildbotService):  # type: ignore[misc]
     """A service that a reconfiguration leaves alone where nothing is new for it.
 
-    Buildbot compares what a service has become with what another is only asked to be. The two never are equal, and so it
-    would stop and start each scheduler, and have each poller forget in the midst of its work what it knows.
+    Buildbot compares what a service has become with what another is only asked to be. The two never are equal, and so each
+    scheduler would subscribe to changes anew, and each poller forget in the midst of its work what it knows.
     """
 
     _config_args: Any
@@ -1000,9 +1000,9 @@ class HookLogin(BuildbotService):  # type: ignore[misc]
     def checkConfig(self, secret: str) -> None:
         pass
 
-    @defer.inlineCallbacks
     def reconfigService(self, secret: str) -> Any:
         self.secret = secret
+        return defer.succeed(None)
 
     @defer.inlineCallbacks
     def requestAvatarId(self, credentials: Any) -> Any:

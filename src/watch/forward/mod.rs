@@ -1,6 +1,8 @@
 //! Changes for a Buildbot master: deliveries in, which wait in a folder of their own until the master has them; calls of its change
-//! hook out. A master that is away, or that refuses them, costs nobody a change: all of them are sent, in their order, with a
-//! later call. One that was sent in part is sent whole again.
+//! hook out, or of its own program for changes. A master that is away, or that refuses them, costs nobody a change: all of them are
+//! sent, in their order, with a later call, which goes on where this one stopped.
+
+mod sendchange;
 
 use std::fs::File;
 use std::io;
@@ -12,12 +14,17 @@ use camino::{Utf8Path, Utf8PathBuf};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use ureq::tls::{RootCerts, TlsConfig};
 
+use super::address::places;
 use super::{Delivery, Spool, Waiting};
 use crate::diagnostic::plain;
 use crate::model::{Change, Secret};
 
 /// How long the master may take for one change.
 const REQUEST: Duration = Duration::from_secs(5);
+/// How the addresses begin of masters that are told of changes as workers talk to them.
+pub const PB: &str = "pb://";
+/// The property of a change that has all places of its repository.
+const PLACES: &str = "farmout-places";
 /// Beside the deliveries: whoever has it sends.
 const LOCK: &str = ".lock";
 
@@ -112,12 +119,15 @@ impl Master {
         let count = found.waiting.len();
         for (number, Waiting { name, delivery }) in found.waiting.into_iter().enumerate() {
             let changes = if let Delivery::Changes(changes) = delivery { changes } else { Vec::new() };
-            for change in &changes {
+            for (done, change) in changes.iter().enumerate() {
                 let late = || "there was no time for more".to_owned();
                 let left = end.map(|end| end.saturating_duration_since(Instant::now()));
                 let time = left.map_or(REQUEST, |left| left.min(REQUEST));
-                let posted = if time.is_zero() { Err(late()) } else { self.post(&agent, change, login, time) };
+                let posted = if time.is_zero() { Err(late()) } else { self.tell(&agent, change, login, time) };
                 if let Err(why) = posted {
+                    if done > 0 {
+                        self.spool.replace(&name, Delivery::Changes(changes[done..].to_vec()))?;
+                    }
                     sent.left = Some((count - number, why));
                     return Ok(());
                 }
@@ -126,6 +136,13 @@ impl Master {
             sent.sent += 1;
         }
         Ok(())
+    }
+
+    fn tell(&self, agent: &ureq::Agent, change: &Change, login: Option<&Secret>, time: Duration) -> Result<(), String> {
+        match self.url.strip_prefix(PB) {
+            Some(address) => sendchange::send(address, change, login, time),
+            None => self.post(agent, change, login, time),
+        }
     }
 
     fn post(&self, agent: &ureq::Agent, change: &Change, login: Option<&Secret>, time: Duration) -> Result<(), String> {
@@ -158,6 +175,7 @@ fn form(change: &Change) -> Vec<(&'static str, String)> {
         ("comments", text(&change.comment)),
         ("files", serde_json::json!(change.files).to_string()),
         ("when_timestamp", change.time.as_second().to_string()),
+        ("properties", serde_json::json!({PLACES: places(change, &[])}).to_string()),
     ];
     // A branch that is empty is another one to it than none.
     form.extend(change.branch.clone().map(|branch| ("branch", branch)));
