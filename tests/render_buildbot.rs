@@ -53,6 +53,8 @@ fn farm(manifest: &str) -> TempDir {
     let farm = tempfile::tempdir().unwrap();
     fs::create_dir(farm.path().join("buildouts")).unwrap();
     fs::write(farm.path().join("buildouts/MANIFEST.cfg"), manifest).unwrap();
+    let rewrites = "rewrite-urls:\n  - {from: 'https://hg.example/', to: 'ssh://hg@mirror.example/'}\n";
+    fs::write(farm.path().join("farm.yaml"), rewrites).unwrap();
     let fragment = farm.path().join("slaves.cfg");
     fs::write(&fragment, FRAGMENT).unwrap();
     fs::set_permissions(fragment, fs::Permissions::from_mode(0o600)).unwrap();

@@ -267,6 +267,9 @@ pub struct Branch {
     pub branch: Option<String>,
     /// The spelling that all addresses of the repository share.
     pub place: String,
+    /// Those of the addresses that the farm rewrites to this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_places: Vec<String>,
     /// The name of the secret with `USER:PASSWORD` for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,

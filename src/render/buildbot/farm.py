@@ -155,6 +155,9 @@ class BranchData:
     url: str
     branch: Optional[str]
     place: str
+    """The spelling that all its addresses share."""
+    other_places: Sequence[str] = ()
+    """Those of addresses that the farm rewrites to this one."""
     secret: Optional[str] = None
 
 
@@ -678,9 +681,9 @@ def addresses(places: Any, repository: Optional[str]) -> List[str]:
     return [*known, bare(repository or "")]
 
 
-def places(branch: BranchData) -> Tuple[str, str]:
+def places(branch: BranchData) -> Tuple[str, ...]:
     """By what a change in a branch's repository is known."""
-    return branch.place, bare(branch.url)
+    return (branch.place, bare(branch.url), *branch.other_places)
 
 
 class WatchFilter(ChangeFilter):  # type: ignore[misc]

@@ -1,6 +1,6 @@
 //! From the graph to what a Buildbot master has to know. Every builder is lowered; what several have alike is kept once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use crate::dispatch::{self, Graph};
 use crate::model::{self, Requirement, Slave, Version, Watch};
 use crate::plan::placeholder::{self, Piece, pieces};
 use crate::plan::{Condition, LowerError, Offered, PlanFile, ProcedureStep, database, directory, lower, short_hash};
+use crate::resolve::Rewrite;
 use crate::watch::address::place;
 
 /// Why a farm cannot be written for Buildbot.
@@ -121,7 +122,7 @@ pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
             procedure,
         });
     }
-    let mut branches = Branches::default();
+    let mut branches = Branches { rewrites: &compilation.rewrites, all: IndexMap::new() };
     for ((index, build), wanted) in builds.iter_mut().zip(wanted) {
         build.watch = graph.farm.builds[*index].watch.iter().map(|watch| branches.number(watch)).collect();
         build.properties = wanted.into_iter().map(|(name, required)| Property { name, required }).collect();
@@ -135,7 +136,7 @@ pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
         |name: &&String| given[*name].slave.as_ref().is_none_or(|slave| workers.contains_key(&worker_name(slave)));
     let secrets = workers.values().map(|worker| worker.password.clone());
     let secrets = secrets.chain(given.keys().filter(of_workers).cloned());
-    let secrets = secrets.chain(branches.0.values().filter_map(|branch| branch.secret.clone()));
+    let secrets = secrets.chain(branches.all.values().filter_map(|branch| branch.secret.clone()));
     let secrets: IndexSet<String> = secrets.collect();
     Ok(Document {
         settings: making.settings.into_items(),
@@ -145,7 +146,7 @@ pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
         procedures: making.procedures.into_items(),
         builders,
         builds: builds.into_values().collect(),
-        branches: branches.0.into_values().collect(),
+        branches: branches.all.into_values().collect(),
         secrets: secrets.into_iter().collect(),
         workers,
     })
@@ -271,24 +272,42 @@ fn worker(slave: &Slave) -> Worker {
 }
 
 /// The watched branches, each once.
-#[derive(Default)]
-struct Branches<'a>(IndexMap<&'a Watch, Branch>);
+struct Branches<'a> {
+    rewrites: &'a [Rewrite],
+    all: IndexMap<&'a Watch, Branch>,
+}
 
 impl<'a> Branches<'a> {
     fn number(&mut self, watch: &'a Watch) -> usize {
-        let entry = self.0.entry(watch);
+        let others = self.addresses_before(&watch.url).into_iter().map(|url| place(watch.vcs, &url));
+        let entry = self.all.entry(watch);
         let number = entry.index();
         let branch = entry.or_insert_with(|| Branch {
             vcs: watch.vcs,
             url: watch.url.clone(),
             branch: watch.branch.clone(),
             place: place(watch.vcs, &watch.url),
+            other_places: others.collect(),
             secret: None,
         });
         if branch.secret.is_none() && !watch.credentials.is_empty() {
             branch.secret = Some(watch_secret(&watch.url));
         }
         number
+    }
+}
+
+impl Branches<'_> {
+    /// What may have been rewritten to an address: whoever tells of changes need not know the farm's rewrites.
+    fn addresses_before(&self, url: &str) -> BTreeSet<String> {
+        let mut addresses = BTreeSet::from([url.to_owned()]);
+        for Rewrite { from, to } in self.rewrites.iter().rev() {
+            let before =
+                addresses.iter().filter_map(|address| Some(format!("{from}{}", address.strip_prefix(to.as_str())?)));
+            addresses.extend(before.collect::<Vec<_>>());
+        }
+        addresses.remove(url);
+        addresses
     }
 }
 
