@@ -109,8 +109,9 @@ impl CiArguments {
                 jobs.left_out.iter().skip(1).for_each(|left| note!("{}: {}", left.builder, left.reason));
                 Err(Failure::error(format!("builder {} cannot be a job: {}", first.builder, first.reason)))
             }
-            None if jobs.jobs.is_empty() => Err(Failure::error("this farm has no builders")
-                .help("`farmout compile` says why builds have none")),
+            None if jobs.jobs.is_empty() => {
+                Err(Failure::error("this farm has no builders").help("`farmout compile` says why builds have none"))
+            }
             _ => {
                 jobs.left_out.iter().for_each(|left| note!("{} is left out: {}", left.builder, left.reason));
                 Ok(())
@@ -166,8 +167,10 @@ impl CiArguments {
 /// Demands a path that a checkout elsewhere has, too.
 pub(super) fn relative(path: &Utf8Path) -> Result<(), Failure> {
     if path.is_absolute() {
-        return Err(Failure::misuse(format!("{path} is a path of this machine, and jobs have the repository elsewhere"))
-            .help("call farmout in the repository's root, with paths that begin there"));
+        return Err(Failure::misuse(format!(
+            "{path} is a path of this machine, and jobs have the repository elsewhere"
+        ))
+        .help("call farmout in the repository's root, with paths that begin there"));
     }
     Ok(())
 }

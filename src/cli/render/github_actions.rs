@@ -51,9 +51,8 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         schedule: &arguments.schedule,
         max_parallel: arguments.max_parallel,
     };
-    let text = workflow
-        .render(&jobs)
-        .map_err(|error| Failure::error(format!("the workflow cannot be written: {error}")))?;
+    let text =
+        workflow.render(&jobs).map_err(|error| Failure::error(format!("the workflow cannot be written: {error}")))?;
     if arguments.check {
         return check(file, &text, &workflow);
     }

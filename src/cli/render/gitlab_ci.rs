@@ -31,9 +31,8 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         parent: &arguments.parent_job,
         tags: &arguments.tags,
     };
-    let text = pipeline
-        .render(&jobs)
-        .map_err(|error| Failure::error(format!("the pipeline cannot be written: {error}")))?;
+    let text =
+        pipeline.render(&jobs).map_err(|error| Failure::error(format!("the pipeline cannot be written: {error}")))?;
     if text.len() > MOST_BYTES {
         note!(
             "the pipeline has {} MiB, and GitLab refuses more than 2 unless its admins have raised max_yaml_size_bytes: name \

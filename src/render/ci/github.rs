@@ -7,8 +7,12 @@ use indexmap::IndexMap;
 use super::header::Header;
 use super::script::{self, CACHES, PLANS, PROGRAMS, REPORTS};
 use super::stand_in::{HOST, USER};
+use super::yaml::yaml;
 use super::{Job, Jobs, Program};
-use document::{Concurrency, Container, Defaults, Document, Entry, Input, Job as Entries, Matrix, Minutes, Permissions, Schedule, Service, Shell, Step, Strategy, Triggers};
+use document::{
+    Concurrency, Container, Defaults, Document, Entry, Input, Job as Entries, Matrix, Minutes, Permissions, Schedule,
+    Service, Shell, Step, Strategy, Triggers,
+};
 
 /// What the slave is called that stands for a job.
 pub const SLAVE: &str = "github-actions";
@@ -48,10 +52,10 @@ impl Workflow<'_> {
     /// The workflow's file.
     ///
     /// # Errors
-    /// What YAML cannot hold, which would be a mistake of farmout.
-    pub fn render(&self, jobs: &Jobs) -> Result<String, serde_yaml::Error> {
+    /// What JSON cannot hold, which would be a mistake of farmout.
+    pub fn render(&self, jobs: &Jobs) -> Result<String, serde_json::Error> {
         let header = Header {
-            again: &self.again(),
+            instead: &["When the farm has changed:".to_owned(), format!("  {}", self.again())],
             settings: "the repository's settings, Secrets and variables, Actions",
             plain: "a variable",
             secret: "a secret",
@@ -83,7 +87,7 @@ impl Workflow<'_> {
             env: set.chain(unset).collect(),
             jobs: entries,
         };
-        Ok(header.text(jobs, &self.program) + "\n" + &serde_yaml::to_string(&document)?)
+        Ok(header.text(jobs, &self.program) + "\n" + &yaml(&document)?)
     }
 
     /// The command that writes the file.
@@ -145,7 +149,10 @@ impl Workflow<'_> {
                 Step::uses("actions/cache@v4", cached()),
                 get_farmout(),
                 Step {
-                    env: [("PLAN".to_owned(), "${{ matrix.plan }}".to_owned())].into_iter().chain(environment).collect(),
+                    env: [("PLAN".to_owned(), "${{ matrix.plan }}".to_owned())]
+                        .into_iter()
+                        .chain(environment)
+                        .collect(),
                     ..Step::run(
                         "Build",
                         &[
@@ -236,7 +243,8 @@ impl Inputs {
             }
             let plain: String = property.chars().map(|c| if c == '.' { '_' } else { c }).collect();
             // Names begin with a letter, and differ in more than their case.
-            let mut name = if plain.starts_with(|c: char| c.is_ascii_alphabetic()) { plain } else { format!("p-{plain}") };
+            let mut name =
+                if plain.starts_with(|c: char| c.is_ascii_alphabetic()) { plain } else { format!("p-{plain}") };
             while asked.iter().any(|known| known.name.eq_ignore_ascii_case(&name)) {
                 name.push('_');
             }

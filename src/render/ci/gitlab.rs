@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::header::Header;
 use super::script::{self, CACHES, PLANS, PROGRAMS, REPORTS};
 use super::stand_in::{HOST, USER};
+use super::yaml::yaml;
 use super::{Job, Jobs, Program};
 
 /// What the slave is called that stands for a job.
@@ -17,8 +18,24 @@ const LONGEST_NAME: usize = 255;
 
 /// Names that are keywords at a pipeline's top.
 const RESERVED: [&str; 18] = [
-    "after_script", "before_script", "cache", "default", "false", "image", "include", "nil", "pages", "pages:deploy", "services",
-    "spec", "stage", "stages", "true", "types", "variables", "workflow",
+    "after_script",
+    "before_script",
+    "cache",
+    "default",
+    "false",
+    "image",
+    "include",
+    "nil",
+    "pages",
+    "pages:deploy",
+    "services",
+    "spec",
+    "stage",
+    "stages",
+    "true",
+    "types",
+    "variables",
+    "workflow",
 ];
 
 /// What is said once for all jobs; names of jobs never begin so.
@@ -41,10 +58,10 @@ impl Pipeline<'_> {
     /// The pipeline's file.
     ///
     /// # Errors
-    /// What YAML cannot hold, which would be a mistake of farmout.
-    pub fn render(&self, jobs: &Jobs) -> Result<String, serde_yaml::Error> {
+    /// What JSON cannot hold, which would be a mistake of farmout.
+    pub fn render(&self, jobs: &Jobs) -> Result<String, serde_json::Error> {
         let header = Header {
-            again: "farmout render gitlab-ci, in the parent pipeline",
+            instead: &["The parent pipeline makes it anew each time.".to_owned()],
             settings: "the project's settings, CI/CD, Variables",
             plain: "a variable",
             secret: "a masked variable",
@@ -58,7 +75,7 @@ impl Pipeline<'_> {
                 .chain(jobs.jobs.iter().map(|job| (name(job), Entry::Builder(Box::new(self.builder(job))))))
                 .collect(),
         };
-        Ok(header.text(jobs, &self.program) + "\n" + &serde_yaml::to_string(&document)?)
+        Ok(header.text(jobs, &self.program) + "\n" + &yaml(&document)?)
     }
 
     fn common(&self) -> Common<'_> {

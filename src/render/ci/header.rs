@@ -8,8 +8,8 @@ use super::{Jobs, Program};
 
 /// The comment at the top of a file.
 pub(super) struct Header<'a> {
-    /// How it is rendered again.
-    pub again: &'a str,
+    /// What is done instead of editing the file.
+    pub instead: &'a [String],
     /// Where what it needs is said.
     pub settings: &'a str,
     /// What that is called there, if it is no secret.
@@ -21,10 +21,8 @@ pub(super) struct Header<'a> {
 impl Header<'_> {
     /// The comment.
     pub fn text(&self, jobs: &Jobs, program: &Program<'_>) -> String {
-        let mut lines = vec![
-            format!("Rendered by farmout {}. Do not edit it; this renders it again:", env!("CARGO_PKG_VERSION")),
-            format!("  {}", self.again),
-        ];
+        let mut lines = vec![format!("Rendered by farmout {}: do not edit it.", env!("CARGO_PKG_VERSION"))];
+        lines.extend_from_slice(self.instead);
         let plain = program.unset().map(|(name, meaning)| (name, format!("{}: {meaning}", self.plain)));
         let given = jobs.jobs.iter().flat_map(|job| &job.secrets);
         let secrets = given.map(|given| (given.variable.as_str(), format!("{}: {}", self.secret, given.meaning)));

@@ -37,16 +37,18 @@ impl std::str::FromStr for ImageRule {
             Some((names, image)) => (Some(names.split(',').map(|name| name.trim().to_owned()).collect()), image),
         };
         if image.is_empty() || image.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err("an image has a name without blanks, such as `registry.example/odoo:{python.version}`".to_owned());
+            return Err(
+                "an image has a name without blanks, such as `registry.example/odoo:{python.version}`".to_owned()
+            );
         }
         let rule = Self { capabilities, image: image.to_owned() };
         match &rule.capabilities {
             Some(names) if names.iter().any(String::is_empty) => {
                 Err("the name of a capability is missing before the `=`".to_owned())
             }
-            Some(names) if names.iter().any(|name| name == SERVICE) => Err(format!(
-                "{SERVICE} is a service beside the job, and its image is named with --{SERVICE}"
-            )),
+            Some(names) if names.iter().any(|name| name == SERVICE) => {
+                Err(format!("{SERVICE} is a service beside the job, and its image is named with --{SERVICE}"))
+            }
             _ => Ok(rule),
         }
     }
@@ -105,7 +107,9 @@ fn postgresql(slave: &Slave, named: Option<&str>) -> Result<Option<String>, Stri
     let image = named.unwrap_or(POSTGRESQL);
     let option = format!("--{SERVICE} IMAGE");
     match version(slave, SERVICE) {
-        None if named.is_none() => Err(format!("it takes any PostgreSQL, and a job's has a version: {option} names one")),
+        None if named.is_none() => {
+            Err(format!("it takes any PostgreSQL, and a job's has a version: {option} names one"))
+        }
         Some(version) if named.is_none() && !is_postgresql(version) => Err(unpublished(&fill(image, slave)?, &option)),
         _ => fill(image, slave).map(Some),
     }

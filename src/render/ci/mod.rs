@@ -10,6 +10,7 @@ mod program;
 mod script;
 mod stand_in;
 mod variables;
+mod yaml;
 
 use indexmap::IndexMap;
 
@@ -127,9 +128,11 @@ fn job(compilation: &Compilation, builder: &Builder, wanted: &Wanted<'_>) -> Res
     let mut plan =
         bind(&procedure, &slave, &graph.farm.declarations).map_err(|error| unbound(&error.to_string(), &slave.name))?;
     if postgresql.is_none() && plan.steps.iter().any(|step| step.phase == Phase::Db) {
-        return Err("it takes the default PostgreSQL cluster of its slave, and a job has none: write `build-for = postgresql` \
+        return Err(
+            "it takes the default PostgreSQL cluster of its slave, and a job has none: write `build-for = postgresql` \
                     or `build-requires = postgresql` in its build"
-            .to_owned());
+                .to_owned(),
+        );
     }
     plan.properties.extend(wanted.properties.clone());
     let lacking = plan.missing_properties();
