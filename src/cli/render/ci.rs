@@ -30,9 +30,9 @@ pub(super) struct CiArguments {
     /// Write the plans of the jobs into this directory, which they get as `plans`; without -o, nothing else is written
     #[arg(long, value_name = "DIR")]
     plans: Option<Utf8PathBuf>,
-    /// The image of jobs whose builds want nothing but these capabilities (else, whatever they want), such as
-    /// 'python,wkhtmltopdf=registry.example/odoo:{python.version}'; of several the first that fits [default: the official
-    /// image of the build's Python]
+    /// The image of jobs whose builds want just these capabilities beside PostgreSQL, such as
+    /// 'python,wkhtmltopdf=registry.example/odoo:{python.version}'; without any, of all jobs; of several the first that fits
+    /// [default: the official image of the build's Python]
     #[arg(long = "image", value_name = "[CAPABILITY,…=]IMAGE", value_parser = ImageRule::from_str)]
     images: Vec<ImageRule>,
     /// The image of PostgreSQL [default: postgres:{postgresql.version}]

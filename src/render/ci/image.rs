@@ -18,10 +18,10 @@ const PYTHON: &str = "python:{python.version}";
 /// PostgreSQL itself.
 const POSTGRESQL: &str = "postgres:{postgresql.version}";
 
-/// What an image is said to have.
+/// Which builds an image is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageRule {
-    /// The capabilities; none where it has all that any build wants.
+    /// The capabilities that the builds want which it is for; none where it is for all builds.
     capabilities: Option<Vec<String>>,
     /// The image, with `{CAPABILITY.version}` in it.
     image: String,
@@ -43,8 +43,8 @@ impl std::str::FromStr for ImageRule {
         }
         let rule = Self { capabilities, image: image.to_owned() };
         match &rule.capabilities {
-            Some(names) if names.iter().any(String::is_empty) => {
-                Err("the name of a capability is missing before the `=`".to_owned())
+            Some(names) if names.iter().enumerate().any(|(at, name)| name.is_empty() || names[..at].contains(name)) => {
+                Err("before the `=` each capability is named once".to_owned())
             }
             Some(names) if names.iter().any(|name| name == SERVICE) => {
                 Err(format!("{SERVICE} is a service beside the job, and its image is named with --{SERVICE}"))
@@ -79,10 +79,12 @@ pub(super) fn images(slave: &Slave, wanted: &Wanted<'_>) -> Result<Images, Strin
 
 fn image(slave: &Slave, rules: &[ImageRule]) -> Result<String, String> {
     let needs: Vec<&str> = slave.capabilities.keys().map(String::as_str).filter(|name| *name != SERVICE).collect();
-    let has_all = |rule: &&ImageRule| {
-        rule.capabilities.as_ref().is_none_or(|names| needs.iter().all(|need| names.iter().any(|name| name == need)))
+    let fits = |rule: &&ImageRule| {
+        let has =
+            |names: &Vec<String>| names.len() == needs.len() && names.iter().all(|name| needs.contains(&name.as_str()));
+        rule.capabilities.as_ref().is_none_or(has)
     };
-    if let Some(rule) = rules.iter().find(has_all) {
+    if let Some(rule) = rules.iter().find(fits) {
         return fill(&rule.image, slave);
     }
     match needs.as_slice() {
