@@ -95,7 +95,7 @@ fn builds_of_all_kinds_are_in_matrices_or_are_left_out_with_a_reason() {
         let build = steps.iter().find(|step| step["name"] == "Build").unwrap();
         build["env"].as_object().unwrap().keys().filter(|name| *name != "PLAN").cloned().collect::<Vec<_>>()
     };
-    assert_eq!(secrets("shop-pg14-py2.7"), ["FARM_SHOP_BUILDOUT_URL", "PG_PASSWORD"]);
+    assert_eq!(secrets("shop-pg14-py2.7"), ["PG_PASSWORD", "FARM_SHOP_BUILDOUT_URL"]);
     assert_eq!(secrets("museum-pg8.4"), ["PG_PASSWORD"]);
     assert_eq!(secrets("lint"), [""; 0]);
     assert_eq!(entry("lint").1["image"], "ghcr.io/${{github.repository_owner}}/odoo:3");

@@ -147,6 +147,57 @@ fn job<'a>(pipeline: &'a Value, name: &str, directory: &Path) -> (String, Vec<(&
     (script.join("\n"), variables.map(|(name, given)| (name.as_str(), value(given))).collect())
 }
 
+/// The parent pipeline of the documentation.
+fn documented() -> String {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/render.md")).unwrap();
+    let from = text.split("```yaml\n# .gitlab-ci.yml\n").nth(1).unwrap();
+    from.split("```").next().unwrap().to_owned()
+}
+
+/// The fragment of the documentation, which is in the repository.
+fn fragment() -> String {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/render.md")).unwrap();
+    text.split("```ini\n").nth(1).unwrap().split("```").next().unwrap().to_owned()
+}
+
+#[test]
+fn the_documented_parent_makes_the_plans_and_begins_the_child() {
+    let farm = Farm::sample();
+    farm.write(".gitlab-ci.yml", &documented());
+    farm.write("ci.cfg", &fragment());
+    let path = farm.root.join(".gitlab-ci.yml");
+    Document(&path).is_a_pipeline();
+    let parent = Document(&path).read();
+    farm.run(&["compile", "--slaves", "ci.cfg", "--deny", "warnings"]).exits(0).says_no("secret::");
+    let script: Vec<&str> =
+        parent["plans"]["script"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    let (url, sum) = download();
+    let run = |tag: &str| -> Ran {
+        let mut sh = command("sh");
+        sh.args(["-e", "-c", &script.join("\n")]).current_dir(&farm.root);
+        sh.envs([("FARMOUT_URL", url.as_str()), ("FARMOUT_SHA256", &sum), ("BUILDOUT_TAG", tag)]);
+        sh.output().unwrap().into()
+    };
+    run("").exits(0);
+    for made in parent["plans"]["artifacts"]["paths"].as_array().unwrap() {
+        assert!(farm.root.join(made.as_str().unwrap()).exists(), "{made}");
+    }
+    let plan = || fs::read_to_string(farm.root.join("plans/demo-pg17.yaml")).unwrap();
+    assert!(!plan().contains("buildout-tag"));
+    run("1 2").exits(0);
+    assert!(plan().contains("buildout-tag: 1 2\n"), "{}", plan());
+    // What the child asks of its parent.
+    let pipeline = rendered(&farm, &["--slaves", "ci.cfg"]);
+    let trigger = &parent["builds"];
+    let passed = trigger["variables"].as_object().unwrap();
+    let need = &pipeline[".builder"]["needs"][0];
+    assert!(passed.contains_key(need["pipeline"].as_str().unwrap().trim_start_matches('$')), "{need}");
+    assert!(parent.get(need["job"].as_str().unwrap()).is_some(), "{need}");
+    let rule = pipeline["demo-pg17"]["rules"][0]["if"].as_str().unwrap();
+    assert!(passed.keys().any(|name| rule.starts_with(&format!("${name} "))), "{rule}");
+    assert_eq!(trigger["trigger"]["include"][0]["artifact"], parent["plans"]["artifacts"]["paths"][0]);
+}
+
 mod root {
     use super::*;
 

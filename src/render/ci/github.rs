@@ -166,7 +166,7 @@ impl Workflow<'_> {
                 Step::run("Say how it went", &script::summary("\"$GITHUB_STEP_SUMMARY\"")).always(),
                 Step::uses(
                     "actions/upload-artifact@v4",
-                    [("name", "${{ matrix.plan }}"), ("path", REPORTS.join("\n").as_str())],
+                    [("name", "report-${{ matrix.plan }}"), ("path", REPORTS.join("\n").as_str())],
                 )
                 .always(),
             ],
