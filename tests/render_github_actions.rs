@@ -162,12 +162,11 @@ impl<'a> Doing<'a> {
     }
 
     fn fill(&self, text: &str) -> String {
-        let filled = self
-            .known
-            .iter()
-            .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{{ {name} }}}}"), value));
+        let text = text.replace("${{ '${{' }}", "\0");
+        let fill = |text: String, (name, value): &(&str, String)| text.replace(&format!("${{{{ {name} }}}}"), value);
+        let filled = self.known.iter().fold(text, fill);
         assert!(!filled.contains("${{"), "{filled}");
-        filled
+        filled.replace('\0', "${{")
     }
 
     /// Does the steps of a job that are scripts, as far as it comes; what they wrote, and whether the job is green.
@@ -185,7 +184,7 @@ impl<'a> Doing<'a> {
                 variables.map(|(name, value)| (name.as_str(), self.fill(value.as_str().unwrap()))).collect();
             let file = |at: usize| files[at].display().to_string();
             variables.extend([("GITHUB_PATH", file(0)), ("GITHUB_STEP_SUMMARY", file(1)), ("PATH", self.path.clone())]);
-            let ran = self.runner.run(self.directory, script, variables);
+            let ran = self.runner.run(self.directory, &self.fill(script), variables);
             green &= ran.code == Some(0);
             said += &ran.all();
             let added = fs::read_to_string(&files[0]).unwrap_or_default();
@@ -259,7 +258,8 @@ mod root {
         let (url, sum) = download();
         let runner = Runner::new();
         let farm = kinds();
-        let workflow = rendered(&farm, &["--farmout", &url, "--sha256", &sum]);
+        let image = "ghcr.io/${{github.repository_owner}}/it's";
+        let workflow = rendered(&farm, &["--farmout", &url, "--sha256", &sum, "--image", image]);
         for (tag, made) in [("", false), ("1.2 \"x\" $(touch here)", true)] {
             let _ = fs::remove_dir_all(farm.root.join("plans"));
             let known = vec![("inputs.buildout-tag", tag.to_owned())];
@@ -268,6 +268,7 @@ mod root {
             assert!(farm.root.join("plans/lint.yaml").exists());
             let plan = fs::read_to_string(farm.root.join("plans/release-pg17.yaml"));
             assert_eq!(plan.is_ok(), made, "{said}");
+            assert_eq!(said.contains("release-pg17 is left out: it needs the property"), !made, "{said}");
             let plan: Option<Value> = plan.ok().map(|plan| serde_yaml::from_str(&plan).unwrap());
             assert_eq!(plan.is_none_or(|plan| plan["properties"]["buildout-tag"] == tag), true);
         }

@@ -13,7 +13,7 @@ use crate::Compilation;
 use crate::diagnostic::Failure;
 use crate::dispatch::Builder;
 use crate::plan::Plan;
-use crate::render::ci::{ImageRule, Jobs, Program, Wanted};
+use crate::render::ci::{ImageRule, Jobs, LeftOut, Program, Wanted};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct CiArguments {
@@ -29,7 +29,7 @@ pub(super) struct CiArguments {
     pub(super) output: Option<Utf8PathBuf>,
     /// Write the plans of the jobs into this directory, which they get as `plans`; without -o, nothing else is written
     #[arg(long, value_name = "DIR")]
-    plans: Option<Utf8PathBuf>,
+    pub(super) plans: Option<Utf8PathBuf>,
     /// The image of jobs whose builds want just these capabilities beside PostgreSQL, such as
     /// 'python,wkhtmltopdf=registry.example/odoo:{python.version}'; without any, of all jobs; of several the first that fits
     /// [default: the official image of the build's Python]
@@ -113,7 +113,7 @@ impl CiArguments {
                 Err(Failure::error("this farm has no builders").help("`farmout compile` says why builds have none"))
             }
             _ => {
-                jobs.left_out.iter().for_each(|left| note!("{} is left out: {}", left.builder, left.reason));
+                leave_out(&jobs.left_out);
                 Ok(())
             }
         }
@@ -125,9 +125,9 @@ impl CiArguments {
     }
 
     /// Writes what is wanted: the plans, the file.
-    pub(super) fn write(&self, text: &str, jobs: &Jobs) -> Result<(), Failure> {
+    pub(super) fn write(&self, text: &str, jobs: Jobs) -> Result<(), Failure> {
         if let Some(directory) = &self.plans {
-            let plans: Vec<Plan> = jobs.jobs.iter().map(|job| job.plan.clone()).collect();
+            let plans: Vec<Plan> = jobs.jobs.into_iter().map(|job| job.plan).collect();
             write_plans(&plans, directory, Format::Yaml)?;
         }
         match &self.output {
@@ -162,6 +162,11 @@ impl CiArguments {
         words.extend(self.builders.iter().cloned());
         Ok(words)
     }
+}
+
+/// Says of builders why they have no jobs.
+pub(super) fn leave_out(builders: &[LeftOut]) {
+    builders.iter().for_each(|left| note!("{} is left out: {}", left.builder, left.reason));
 }
 
 /// Demands a path that a checkout elsewhere has, too.

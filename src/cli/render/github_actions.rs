@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use super::ci::{CiArguments, relative};
+use super::ci::{CiArguments, leave_out, relative};
 use crate::cli::Exit;
 use crate::diagnostic::Failure;
 use crate::render::ci::github::{FILE, MOST, SLAVE, Workflow};
@@ -56,8 +56,13 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     if arguments.check {
         return check(file, &text, &workflow);
     }
-    // Who begins a run may leave properties out, and with them the builds that need them.
-    ci.write(&text, &jobs.complete())?;
+    let told = jobs.left_out.len();
+    let jobs = jobs.complete();
+    if ci.plans.is_some() {
+        // Who begins a run may leave properties out, and with them the builds that need them.
+        leave_out(&jobs.left_out[told..]);
+    }
+    ci.write(&text, jobs)?;
     Ok(Exit::Fine)
 }
 

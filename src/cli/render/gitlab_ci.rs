@@ -40,6 +40,6 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
             text.len() >> 20
         );
     }
-    ci.write(&text, &jobs)?;
+    ci.write(&text, jobs)?;
     Ok(Exit::Fine)
 }

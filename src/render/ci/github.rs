@@ -108,10 +108,10 @@ impl Workflow<'_> {
             steps: vec![
                 Step::uses::<String>("actions/checkout@v4", []),
                 get_farmout(),
-                Step::run("Compare this file with the farm", &format!("{} --check", self.again())),
+                Step::run("Compare this file with the farm", &format!("{} --check", literal(&self.again()))),
                 Step {
                     env: inputs.environment(),
-                    ..Step::run("Make the plans", &format!("{} --plans {PLANS}{given}", self.command))
+                    ..Step::run("Make the plans", &format!("{} --plans {PLANS}{given}", literal(self.command)))
                 },
                 Step::uses("actions/upload-artifact@v4", [("name", PLANS), ("path", PLANS)]),
             ],
@@ -267,7 +267,7 @@ impl Inputs {
     }
 }
 
-/// A text of the farm's, which GitHub is not to take for an expression.
+/// A text that GitHub is not to take for an expression, whatever is in it.
 fn literal(text: &str) -> String {
     text.replace("${{", "${{ '${{' }}")
 }
