@@ -5,21 +5,13 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::ci::{Document, Runner, download};
+use common::ci::{Document, Runner, download, kinds};
 use common::snapshot::snapshot;
-use common::{Farm, Ran, command, postgresql};
+use common::{Farm, command, postgresql};
 use serde_json::Value;
 
 /// Where GitHub looks for workflows.
 const FILE: &str = ".github/workflows/farm.yml";
-
-/// A farm with builds of all kinds.
-fn kinds() -> Farm {
-    let farm = Farm::empty();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/render/ci/.");
-    assert!(command("cp").arg("-r").arg(source).arg(&farm.root).status().unwrap().success());
-    farm
-}
 
 fn show(name: &str, text: &str) {
     snapshot!(name, text, [(env!("CARGO_PKG_VERSION"), "[VERSION]")]);
@@ -270,7 +262,7 @@ mod root {
             assert_eq!(plan.is_ok(), made, "{said}");
             assert_eq!(said.contains("release-pg17 is left out: it needs the property"), !made, "{said}");
             let plan: Option<Value> = plan.ok().map(|plan| serde_yaml::from_str(&plan).unwrap());
-            assert_eq!(plan.is_none_or(|plan| plan["properties"]["buildout-tag"] == tag), true);
+            assert!(plan.is_none_or(|plan| plan["properties"]["buildout-tag"] == tag));
         }
         assert!(!farm.root.join("here").exists());
     }

@@ -5,18 +5,10 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::ci::{Document, Runner, download};
+use common::ci::{Document, Runner, download, kinds};
 use common::snapshot::snapshot;
 use common::{Farm, Ran, command, postgresql};
 use serde_json::Value;
-
-/// A farm with builds of all kinds.
-fn kinds() -> Farm {
-    let farm = Farm::empty();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/render/ci/.");
-    assert!(command("cp").arg("-r").arg(source).arg(&farm.root).status().unwrap().success());
-    farm
-}
 
 fn show(name: &str, text: &str) {
     snapshot!(name, text, [(env!("CARGO_PKG_VERSION"), "[VERSION]")]);

