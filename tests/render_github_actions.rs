@@ -19,7 +19,6 @@ fn show(name: &str, text: &str) {
 
 /// Renders, has the file checked, and reads it.
 fn rendered(farm: &Farm, arguments: &[&str]) -> Value {
-    fs::create_dir_all(farm.root.join(".github/workflows")).unwrap();
     farm.run(&[&["render", "github-actions", "-o", FILE], arguments].concat()).exits(0);
     let path = farm.root.join(FILE);
     Document(&path).is_a_workflow();

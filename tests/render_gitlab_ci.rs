@@ -115,6 +115,8 @@ fn what_cannot_be_rendered_is_said() {
         &["--postgresql", "a=b"],
         &["--password", "pg-password"],
         &["--sha256", "abc"],
+        &["--farmout", "https://deploy:zinnia@dist.example/farmout"],
+        &["-o", "slaves.cfg/farm.yml"],
     ] {
         let ran = farm.run(&[&["render", "gitlab-ci"], arguments].concat());
         assert!(ran.code == Some(1) || ran.code == Some(2), "{arguments:?}: {}", ran.all());
@@ -122,6 +124,7 @@ fn what_cannot_be_rendered_is_said() {
     }
     fs::remove_file(farm.root.join("slaves.cfg")).unwrap();
     all += &format!("# no fragments\n{}", farm.run(&["render", "gitlab-ci"]).exits(1).shown());
+    assert!(!all.replace("# --farmout https://deploy:zinnia@", "").contains("zinnia"), "{all}");
     snapshot!("render-gitlab-ci-mistakes", all);
 }
 

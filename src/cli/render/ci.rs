@@ -8,10 +8,11 @@ use super::super::compile::print;
 use super::super::farm::{FarmArguments, Pick, read, right};
 use super::super::plan::{Format, write as write_plans};
 use super::super::property::PropertyArguments;
-use super::super::report::write_with;
+use super::super::report::write_file;
 use crate::Compilation;
 use crate::diagnostic::Failure;
 use crate::dispatch::Builder;
+use crate::model::without_credentials;
 use crate::plan::Plan;
 use crate::render::ci::{ImageRule, Jobs, LeftOut, Program, Wanted};
 
@@ -70,6 +71,11 @@ fn sha256(text: &str) -> Result<String, String> {
 impl CiArguments {
     /// The farm, compiled.
     pub(super) fn compile(&self) -> Result<Compilation, Failure> {
+        // The message does not show it either.
+        if self.url.as_ref().is_some_and(|url| without_credentials(url) != *url) {
+            return Err(Failure::misuse("--farmout has a password in it, which the file would show")
+                .help("leave it out, and set the masked variable FARMOUT_URL instead"));
+        }
         let compilation = right(read(&self.farm.layout())?)?;
         if !compilation.has_fragments {
             return Err(Failure::error("this farm has no slave fragments, and builders are made from what slaves offer").help(
@@ -131,7 +137,13 @@ impl CiArguments {
             write_plans(&plans, directory, Format::Yaml)?;
         }
         match &self.output {
-            Some(path) => write_with(path, &|out| out.write_all(text.as_bytes())),
+            Some(path) => {
+                let failed = |error: std::io::Error| Failure::misuse(format!("cannot write {path}: {error}"));
+                if let Some(folder) = path.parent().filter(|folder| !folder.as_str().is_empty()) {
+                    std::fs::create_dir_all(folder).map_err(failed)?;
+                }
+                write_file(path, &|out| out.write_all(text.as_bytes())).map_err(failed)
+            }
             None if self.plans.is_none() => print(text),
             None => Ok(()),
         }
