@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 
-use crate::compile::addresses;
+use crate::compile::{addresses, secrets};
 use crate::diagnostic::{Diagnostics, Label, plain, problem};
 use crate::host::environment::GIT;
 use crate::model::{OfferValue, Secret, SecretSource, Slave};
@@ -64,6 +64,7 @@ fn is_weak(password: &str, slave: &str) -> bool {
 
 /// Checks who can read the fragments: the world through a repository, or every user of the machine.
 pub(super) fn files(fragments: &[(SourceId, Option<Utf8PathBuf>)], sources: &Sources, diagnostics: &mut Diagnostics) {
+    let fragments: Vec<_> = fragments.iter().filter(|(id, _)| holds_secrets(sources.get(*id).text(), *id)).collect();
     let (tracked, unknown) = tracked(fragments.iter().filter_map(|(_, path)| path.as_deref()));
     for (id, path) in fragments {
         let Some(path) = path else { continue };
@@ -80,6 +81,12 @@ pub(super) fn files(fragments: &[(SourceId, Option<Utf8PathBuf>)], sources: &Sou
             diagnostics.push(problem::Secret::Readable { file }, span);
         }
     }
+}
+
+/// Whether a fragment has a secret itself: what is hidden of it is more than names of variables and files.
+fn holds_secrets(text: &str, id: SourceId) -> bool {
+    let mut hidden = secrets(text, id).into_iter().map(|span| text[span.range()].trim());
+    hidden.any(|hidden| !hidden.is_empty() && SecretSource::parse(hidden, Utf8Path::new("")).given().is_some())
 }
 
 /// Checks the files that slaves name in place of passwords, as far as they are on this machine. None is read.

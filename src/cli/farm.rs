@@ -50,6 +50,13 @@ impl FarmArguments {
         self.root.farm.is_some() || !self.manifest.is_empty() || !self.slaves.is_empty()
     }
 
+    /// The paths that were named, by the options that name them.
+    pub(super) fn paths(&self) -> impl Iterator<Item = (&'static str, &Utf8PathBuf)> {
+        let farm = self.root.farm.iter().map(|path| ("--farm", path));
+        let manifests = self.manifest.iter().map(|path| ("--manifest", path));
+        farm.chain(manifests).chain(self.slaves.iter().map(|path| ("--slaves", path)))
+    }
+
     /// Where the farm's files are.
     pub(super) fn layout(&self) -> Layout {
         Layout {

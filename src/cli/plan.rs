@@ -42,7 +42,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+pub(super) enum Format {
     /// For a person
     Text,
     /// The plan file that `farmout run` executes
@@ -227,7 +227,7 @@ fn json(plan: &Plan) -> Result<String, Failure> {
 }
 
 /// Writes one file for each plan, aside first: nobody ever reads half a plan. A device or a pipe is written to as it is.
-fn write(plans: &[Plan], directory: &Utf8PathBuf, format: Format) -> Result<(), Failure> {
+pub(super) fn write(plans: &[Plan], directory: &Utf8PathBuf, format: Format) -> Result<(), Failure> {
     match std::fs::metadata(directory) {
         Ok(found) if found.is_file() => {
             return Err(Failure::misuse(format!("{directory} is a file, and plans are written into a directory"))

@@ -34,6 +34,11 @@ impl PropertyArguments {
         self.properties.is_empty()
     }
 
+    /// The properties as they were given.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The properties, checked against what a builder has by itself.
     pub(super) fn given(&self, compilation: &Compilation) -> Result<IndexMap<String, String>, Failure> {
         let declarations = &compilation.graph.farm.declarations;

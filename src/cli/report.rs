@@ -61,24 +61,30 @@ pub(super) fn write(run: &Recorded, format: Format, path: &Utf8Path) -> Result<(
     write_with(path, &|out| format.write(run, manner, out))
 }
 
-/// Writes a file with what `content` writes: aside first, so that it is there whole or not at all.
+/// Writes a report with what `content` writes.
+///
+/// # Errors
+/// It cannot be written.
 pub(super) fn write_with(
     path: &Utf8Path,
     content: &dyn Fn(&mut dyn io::Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::misuse(format!("cannot write the report {path}: {error}"));
+    write_file(path, content).map_err(failed)
+}
+
+/// Writes a file with what `content` writes: aside first, so that it is there whole or not at all.
+pub(super) fn write_file(path: &Utf8Path, content: &dyn Fn(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
     if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         // A pipe or a device cannot be replaced.
-        let mut file = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
-        return content(&mut file).map_err(failed);
+        return content(&mut std::fs::OpenOptions::new().write(true).open(path)?);
     }
-    let mut file = tempfile::NamedTempFile::new_in(folder(path)).map_err(failed)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder(path))?;
     let mut buffer = io::BufWriter::new(&mut file);
-    content(&mut buffer).and_then(|()| buffer.flush()).map_err(failed)?;
+    content(&mut buffer).and_then(|()| buffer.flush())?;
     drop(buffer);
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    file.persist(path).map(drop).map_err(|error| error.error)
 }
 
 fn folder(path: &Utf8Path) -> &Utf8Path {

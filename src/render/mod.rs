@@ -1,6 +1,7 @@
 //! Targets: what graphs and plans are written as. Plans and the graph come in, text goes out.
 
 pub mod buildbot;
+pub mod ci;
 mod diff;
 mod drawing;
 mod dry_run;

@@ -60,6 +60,11 @@ impl Clusters {
 
     /// Starts a server with these rules of who may connect. Its superuser is `postgres`.
     pub fn start(&self, prefix: &Path, port: u16, rules: &str) -> Cluster<'_> {
+        self.start_at("127.0.0.1", prefix, port, rules)
+    }
+
+    /// The same, at another of this machine's own addresses, where nobody else has the port.
+    pub fn start_at(&self, address: &str, prefix: &Path, port: u16, rules: &str) -> Cluster<'_> {
         let cluster = Cluster { clusters: self, programs: prefix.join("bin"), port };
         let mut initdb = cluster.program("initdb");
         initdb.args(["-N", "-E", "UTF8", "--locale=C", "-A", "trust", "-U", "postgres", "-D"]).arg(cluster.data());
@@ -68,7 +73,7 @@ impl Clusters {
         let own = if is_root() { "local all postgres peer" } else { "local all postgres trust" };
         fs::write(cluster.data().join("pg_hba.conf"), format!("{own}\n{rules}\n")).unwrap();
         let settings = format!(
-            "-k {} -p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c password_encryption=scram-sha-256",
+            "-k {} -p {port} -c listen_addresses={address} -c fsync=off -c password_encryption=scram-sha-256",
             self.host()
         );
         let mut start = cluster.program("pg_ctl");

@@ -10,6 +10,7 @@
 // Each test program uses its own part of this.
 #![allow(dead_code, unused_imports, unused_macros)]
 
+pub mod ci;
 pub mod cluster;
 mod farm;
 mod process;

@@ -1,6 +1,9 @@
 //! `farmout render`: the farm for other engines. A file a target.
 
 mod buildbot;
+mod ci;
+mod github_actions;
+mod gitlab_ci;
 
 use clap::Subcommand;
 
@@ -17,10 +20,26 @@ pub(super) struct Arguments {
 enum Target {
     /// Write what a Buildbot master needs to run the farm
     Buildbot(buildbot::Arguments),
+    /// Write a workflow of GitHub Actions, with a job for each builder
+    ///
+    /// Each job runs its builder's plan in a container, with PostgreSQL beside it. The workflow makes the plans in its first job,
+    /// which fails where the file is not what the farm would be today.
+    ///
+    /// Exits 1 if a builder that was named cannot be a job, or none can be; others are left out, and the file says why.
+    GithubActions(Box<github_actions::Arguments>),
+    /// Write a child pipeline of GitLab CI, with a job for each builder
+    ///
+    /// Each job runs its builder's plan in a container, with PostgreSQL beside it. The plans are an artifact of the parent
+    /// pipeline's job that calls this command with --plans.
+    ///
+    /// Exits 1 if a builder that was named cannot be a job, or none can be; others are left out, and the file says why.
+    GitlabCi(Box<gitlab_ci::Arguments>),
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.target {
         Target::Buildbot(arguments) => buildbot::main(arguments),
+        Target::GithubActions(arguments) => github_actions::main(arguments),
+        Target::GitlabCi(arguments) => gitlab_ci::main(arguments),
     }
 }
