@@ -35,6 +35,7 @@ pub mod mirror;
 pub mod doctor;
 
 // Graph → plan → run.
+mod demo;
 pub mod host;
 pub mod notify;
 pub mod plan;

@@ -173,7 +173,7 @@ impl Told {
     }
 }
 
-fn introduce(account: &Account) {
+pub(super) fn introduce(account: &Account) {
     let made =
         if account.created { format!(", made just now; `userdel {}` removes it", account.name) } else { String::new() };
     say!("running as root: servers and steps run as the user {} (uid {}{made})", account.name, account.uid);

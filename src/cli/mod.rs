@@ -3,6 +3,7 @@
 mod aftermath;
 mod clean;
 mod compile;
+mod demo_master;
 mod diff;
 mod execute;
 mod explain;
@@ -107,6 +108,22 @@ enum Command {
     ///
     /// Exits 0 where there is no error, 1 where there are some, 2 where a file cannot be read, or for wrong use.
     Compile(compile::Arguments),
+    /// Show the farm on a Buildbot of its own
+    ///
+    /// Installs Buildbot from PyPI once, makes a master and two workers that can be reached from this machine only, and starts the
+    /// first builds. Prints the address of the waterfall, tells in a line each what begins and how it ends, and removes
+    /// everything again but the downloads when it is stopped with Ctrl-C.
+    ///
+    /// Without slave fragments, this machine is both slaves; where several versions of PostgreSQL are installed, each
+    /// has its own. With fragments, the workers of the first two slaves run here, with what these offer: paths and ports must
+    /// be this machine's.
+    ///
+    /// The web pages need no login: whoever can log in to this machine can force builds in them. Run by root, all runs as the
+    /// user of --user, else as the system account `farmout`.
+    ///
+    /// Exits 0 when stopped; with --once 0 where the first builds succeed, 1 where one fails; 1 where the farm does not compile
+    /// or Buildbot does not start, 2 for wrong use, 130 when stopped before that.
+    DemoMaster(demo_master::Arguments),
     /// Show what changes between another version of the farm and this one
     ///
     /// Shows what appears, vanishes or changes between another version of the farm and this one: builds, what schedules
@@ -303,6 +320,7 @@ pub fn main() -> Exit {
     let result = match arguments.command {
         Command::Clean(arguments) => clean::main(&arguments),
         Command::Compile(arguments) => compile::main(&arguments),
+        Command::DemoMaster(arguments) => demo_master::main(&arguments),
         Command::Diff(arguments) => diff::main(&arguments),
         Command::Explain(arguments) => explain::main(&arguments),
         Command::Force(arguments) => force::main(&arguments),

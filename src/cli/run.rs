@@ -127,7 +127,7 @@ fn run_farm(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// Downloads are for farms that say nothing of what there is.
-fn refuse_embedded(majors: &[String]) -> Result<(), Failure> {
+pub(super) fn refuse_embedded(majors: &[String]) -> Result<(), Failure> {
     majors.first().map_or(Ok(()), |major| {
         Err(Failure::misuse("--embedded is for farms without slave fragments").help(format!(
             "`farmout slave detect --embedded {major}` prints the line to put into this machine's fragment"

@@ -4,6 +4,7 @@
 
 pub(crate) mod access;
 pub mod account;
+pub mod buildbot;
 pub mod detect;
 pub mod embedded;
 pub mod environment;
@@ -15,6 +16,7 @@ pub mod setup;
 pub mod workshop;
 
 pub use account::Account;
+pub use buildbot::Buildbot;
 pub use detect::{Machine, Search, detect};
 pub use place::Place;
 pub use workshop::Workshop;

@@ -59,20 +59,7 @@ pub fn check(state: &Utf8Path, slave: &str, builder: &str, account: Option<&Acco
         return Ok(());
     }
     let help = "name another directory with --state DIR";
-    let breaks = |c: &char| c.is_whitespace() || c.is_control() || BREAKING.contains(c);
-    if let Some(breaking) = state.as_str().chars().find(breaks) {
-        let what = match breaking {
-            ' ' => "a blank".to_owned(),
-            '\t' => "a tab".to_owned(),
-            '`' => "a backtick".to_owned(),
-            c if c.is_whitespace() || c.is_control() => format!("the character {}", c.escape_default()),
-            c => format!("`{c}`"),
-        };
-        let shown: String = state.as_str().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        return Err(
-            Failure::misuse(format!("{shown} has {what} in it, and builds break in such a directory")).help(help)
-        );
-    }
+    sound(&state, help)?;
     let python = near.join(component(slave)).join(builder).join(INTERPRETER);
     if python.as_str().len() > LONGEST {
         let least = python.as_str().len() - LONGEST;
@@ -82,6 +69,21 @@ pub fn check(state: &Utf8Path, slave: &str, builder: &str, account: Option<&Acco
         .help(format!("{help}, shorter by {least} {} at least", if least == 1 { "byte" } else { "bytes" })));
     }
     Ok(())
+}
+
+/// Fails where a directory's path has a character that builds break at.
+pub(super) fn sound(directory: &Utf8Path, help: &str) -> Result<(), Failure> {
+    let breaks = |c: &char| c.is_whitespace() || c.is_control() || BREAKING.contains(c);
+    let Some(breaking) = directory.as_str().chars().find(breaks) else { return Ok(()) };
+    let what = match breaking {
+        ' ' => "a blank".to_owned(),
+        '\t' => "a tab".to_owned(),
+        '`' => "a backtick".to_owned(),
+        c if c.is_whitespace() || c.is_control() => format!("the character {}", c.escape_default()),
+        c => format!("`{c}`"),
+    };
+    let shown: String = directory.as_str().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    Err(Failure::misuse(format!("{shown} has {what} in it, and builds break in such a directory")).help(help))
 }
 
 /// Characters that something in a build takes for its own: PostgreSQL's shell, the `%` and `{}` of Python, the sections and

@@ -66,6 +66,24 @@ impl Probe {
         self
     }
 
+    /// The program as it would be run, in a process group of its own, for somebody who starts it and ends it.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.current_dir(&self.directory).process_group(0);
+        if let Some(account) = &self.account {
+            account.apply(&mut command);
+        }
+        command
+    }
+
+    /// The same without some variables.
+    #[must_use]
+    pub fn without(mut self, names: &[String]) -> Self {
+        self.environment.retain(|(known, _)| !names.iter().any(|name| known == name.as_str()));
+        self
+    }
+
     /// Runs `program` and waits for its end.
     ///
     /// # Errors
@@ -91,13 +109,8 @@ impl Probe {
     /// # Errors
     /// As [`Probe::run`], but for the exit code.
     pub fn output(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Result<Output, String> {
-        let mut command = Command::new(program);
-        command.args(arguments).env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.current_dir(&self.directory).process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        if let Some(account) = &self.account {
-            account.apply(&mut command);
-        }
+        let mut command = self.command(program);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let end = Instant::now() + self.limit;
         let mut child = command.spawn().map_err(|error| format!("cannot be started: {error}"))?;
         let streams = (child.stdout.take().map(reader), child.stderr.take().map(reader));

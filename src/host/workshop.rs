@@ -1,7 +1,8 @@
-//! A directory for trying things out as builds would do them, gone afterwards. In: the account. Out: the directory, which
+//! A directory for trying things out as builds would do them, gone afterwards unless it is to be kept. In: the account. Out: the directory, which
 //! is the account's, and a farmout that the account can start. Whatever was started in it must be ended by who did.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 use super::access::mounted_noexec;
 use super::place::{self, Place, broken};
 use super::{Account, probe::Probe};
-use crate::diagnostic::Failure;
+use crate::diagnostic::{Failure, plain};
 
 /// Short ones first: the path of a socket has at most 107 bytes.
 const ABOVE: [&str; 2] = ["/tmp", "/var/tmp"];
@@ -22,7 +23,7 @@ pub struct Workshop {
     account: Option<Account>,
     /// The farmout that the account can start.
     pub program: Utf8PathBuf,
-    _directory: TempDir,
+    directory: Option<TempDir>,
 }
 
 impl Workshop {
@@ -43,15 +44,51 @@ impl Workshop {
             .ok_or_else(|| Failure::misuse(format!("{} is not UTF-8", directory.path().display())))?
             .to_owned();
         fs::set_permissions(&basedir, fs::Permissions::from_mode(0o755)).map_err(|error| broken(&basedir, &error))?;
+        Self::furnish(basedir, account, Some(directory))
+    }
+
+    /// Takes a directory that stays: a new one, or one that is empty.
+    ///
+    /// # Errors
+    /// It cannot be made, there is something in it, the account cannot get there, or builds would break at its path.
+    pub fn at(directory: &Utf8Path, account: Option<&Account>) -> Result<Self, Failure> {
+        let basedir = camino::absolute_utf8(directory).map_err(|error| broken(directory, &error))?;
+        place::sound(&basedir, "name another directory")?;
+        match fs::read_dir(&basedir).map(|mut entries| entries.next().is_none()) {
+            Ok(false) => return Err(Failure::misuse(format!("{basedir} is not empty")).help("name another directory")),
+            Ok(true) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let above = basedir.parent().unwrap_or(&basedir);
+                fs::create_dir_all(above).map_err(|error| broken(above, &error))?;
+            }
+            Err(error) => return Err(broken(&basedir, &error)),
+        }
+        let above = basedir.parent().unwrap_or(&basedir);
+        if let Some(account) = account.filter(|account| !account.can_reach(above)) {
+            return Err(Failure::misuse(format!("the user {} cannot enter {above}", account.name))
+                .help("name a directory that it can reach"));
+        }
+        Self::furnish(basedir, account, None)
+    }
+
+    fn furnish(basedir: Utf8PathBuf, account: Option<&Account>, directory: Option<TempDir>) -> Result<Self, Failure> {
         place::own(&basedir, account)?;
         let place = Place { basedir, moved: false };
         place::own(&place.home(), account)?;
         let program = place::program(&place, account)?;
-        Ok(Self {
-            account: account.map(|account| account.at_home(place.home())),
-            place,
-            program,
-            _directory: directory,
+        Ok(Self { account: account.map(|account| account.at_home(place.home())), place, program, directory })
+    }
+
+    /// Removes the directory, if it is none that stays.
+    ///
+    /// # Errors
+    /// Something of it cannot be removed.
+    pub fn close(self) -> Result<(), Failure> {
+        let path = self.place.basedir;
+        self.directory.map_or(Ok(()), |directory| {
+            directory
+                .close()
+                .map_err(|error| Failure::error(format!("{path} cannot be removed: {}", plain(&error.to_string()))))
         })
     }
 

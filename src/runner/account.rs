@@ -24,7 +24,7 @@ pub(super) fn owner(user: Option<&StepUser>) -> Owner {
 ///
 /// # Errors
 /// This process may not act as the account.
-pub(super) fn with_rights_of<T>(account: Option<(u32, u32)>, work: impl FnOnce() -> T) -> io::Result<T> {
+pub(crate) fn with_rights_of<T>(account: Option<(u32, u32)>, work: impl FnOnce() -> T) -> io::Result<T> {
     let Some((user, group)) = account else { return Ok(work()) };
     let _own = Own::lay_aside(Uid::from_raw(user), Gid::from_raw(group))?;
     Ok(work())

@@ -45,6 +45,7 @@ mod source;
 mod state;
 mod step;
 
+pub(crate) use account::with_rights_of;
 pub use before::{Ended, history};
 pub use caches::{Cache, remove_caches};
 pub(crate) use calls::Call;
@@ -53,6 +54,7 @@ pub use databases::{Database, databases, remove_databases};
 pub use event::{Cause, Entry, Event, FORMAT, Planned, Stream};
 pub use growing::GrowingLog;
 pub use options::Options;
+pub(crate) use orphan::{Adopting, adopt};
 pub(crate) use outward::{Requests, Veil};
 pub use past::{Past, read};
 pub use preview::{Preview, Previewed, preview};

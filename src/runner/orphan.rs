@@ -34,13 +34,13 @@ struct Reaper {
 
 /// Orphans are adopted for as long as one of these lives.
 #[derive(Debug)]
-pub(super) struct Adopting(());
+pub(crate) struct Adopting(());
 
 /// Begins to adopt the orphans among the processes that this one has started, directly or not.
 ///
 /// # Errors
 /// The system has no more threads, or the like.
-pub(super) fn adopt() -> io::Result<Adopting> {
+pub(crate) fn adopt() -> io::Result<Adopting> {
     let mut adoption = ADOPTION.lock().unwrap_or_else(PoisonError::into_inner);
     if adoption.reaper.is_none() {
         adoption.reaper = Some(Reaper::start()?);

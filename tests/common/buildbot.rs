@@ -23,8 +23,8 @@ const PACKAGES: [&str; 5] =
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The search path of a machine where nobody changed anything.
 pub const SYSTEM: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Below an environment: it is whole.
-const READY: &str = ".ready";
+/// Below an environment: it is whole, and its Python is one that everybody can start.
+const READY: &str = ".ready-for-everybody";
 
 /// The Python environment with Buildbot in it, made once and kept from one run of the tests to the next.
 pub fn environment() -> PathBuf {
@@ -35,7 +35,7 @@ pub fn environment() -> PathBuf {
     let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, error)| error).unwrap();
     if !environment.join(READY).exists() {
         let _ = fs::remove_dir_all(&environment);
-        fine(Command::new("python3").args(["-m", "venv"]).arg(&environment));
+        fine(Command::new("env").arg(format!("PATH={SYSTEM}")).args(["python3", "-m", "venv"]).arg(&environment));
         let wanted = PACKAGES.map(|package| format!("{package}=={VERSION}"));
         fine(Command::new(environment.join("bin/pip")).args(["install", "--quiet"]).args(wanted));
         fs::write(environment.join(READY), "").unwrap();

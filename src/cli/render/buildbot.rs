@@ -8,10 +8,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::NamedTempFile;
 
 use super::super::farm::{FarmArguments, read, right};
-use crate::Compilation;
 use crate::cli::Exit;
 use crate::diagnostic::{Failure, plain};
-use crate::host::secret;
+use crate::host::secret::{self, Found, Missing};
 use crate::render::buildbot::{Document, LOADER, MASTER, known_secrets, make};
 
 #[derive(Debug, clap::Args)]
@@ -30,7 +29,8 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     let failed =
         |error: io::Error| Failure::misuse(format!("cannot write into {directory}: {}", plain(&error.to_string())));
     let new_loader = write(directory, &document).map_err(failed)?;
-    let stubs = secrets(directory, &compilation, &document).map_err(failed)?;
+    let known = known_secrets(&compilation);
+    let stubs = secrets(directory, &document, &|name| known.get(name).map(secret::read)).map_err(failed)?;
     let count = |count: usize, thing: &str| format!("{count} {thing}{}", if count == 1 { "" } else { "s" });
     note!(
         "{}: {} of {} on {}",
@@ -58,7 +58,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
 
 /// Writes the files that are farmout's, all of them aside before the first one is in its place, and a configuration where there
 /// is none; whether the loader was there and is another now.
-fn write(directory: &Utf8Path, document: &Document) -> io::Result<bool> {
+pub(in crate::cli) fn write(directory: &Utf8Path, document: &Document) -> io::Result<bool> {
     std::fs::create_dir_all(directory)?;
     let mut farm = NamedTempFile::new_in(directory)?;
     let mut buffer = BufWriter::new(&mut farm);
@@ -96,13 +96,16 @@ fn put(file: NamedTempFile, path: &Utf8Path) -> io::Result<()> {
 
 /// Makes a file for each secret that has none, with the secret in it where it is known here. Goes out: those that have none in
 /// them, and why.
-fn secrets(directory: &Utf8Path, compilation: &Compilation, document: &Document) -> io::Result<Vec<(String, String)>> {
+pub(in crate::cli) fn secrets(
+    directory: &Utf8Path,
+    document: &Document,
+    find: &dyn Fn(&str) -> Option<Result<Found, Missing>>,
+) -> io::Result<Vec<(String, String)>> {
     let folder = directory.join("secrets");
     match DirBuilder::new().mode(0o700).create(&folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    let known = known_secrets(compilation);
     let mut empty = Vec::new();
     for name in &document.secrets {
         let path = folder.join(name);
@@ -112,7 +115,7 @@ fn secrets(directory: &Utf8Path, compilation: &Compilation, document: &Document)
             }
             continue;
         }
-        let found = known.get(name).map(secret::read);
+        let found = find(name);
         // Such a file has the mode 0600 from its beginning.
         let mut file = NamedTempFile::new_in(&folder)?;
         match found {

@@ -1,6 +1,6 @@
 //! `farmout render`: the farm for other engines. A file a target.
 
-mod buildbot;
+pub(super) mod buildbot;
 mod ci;
 mod github_actions;
 mod gitlab_ci;

@@ -21,6 +21,7 @@ use crate::diagnostic::Failure;
 
 pub use packages::majors;
 use packages::{PACKAGES, Package, Source};
+pub(super) use pypi::unreachable;
 
 /// The major version that is taken where none is asked for: the newest that OpenERP 7.0 still works with.
 pub const DEFAULT: &str = "17";

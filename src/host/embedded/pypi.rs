@@ -117,9 +117,8 @@ fn attempt(
 fn reason(package: &Package, interpreter: &Utf8Path, stderr: &str) -> String {
     let last =
         || stderr.lines().filter(|line| line.contains("ERROR")).map(str::trim).next_back().unwrap_or(stderr.trim());
-    if let Some(line) = stderr.lines().find(|line| line.contains("Retrying (") || line.contains("Could not fetch URL"))
-    {
-        format!("{UNREACHABLE}: {}", line.trim())
+    if let Some(unreachable) = unreachable(stderr) {
+        unreachable
     } else if stderr.contains("No matching distribution") {
         format!(
             "there is no package for this platform ({}), or pip is too old to know it ({interpreter}); there are for {}",
@@ -129,6 +128,12 @@ fn reason(package: &Package, interpreter: &Utf8Path, stderr: &str) -> String {
     } else {
         format!("{interpreter} -m pip failed: {}", last())
     }
+}
+
+/// What to say where pip did not get through to the index, going by what it wrote.
+pub(in crate::host) fn unreachable(stderr: &str) -> Option<String> {
+    let told = |line: &&str| line.contains("Retrying (") || line.contains("Could not fetch URL");
+    stderr.lines().find(told).map(|line| format!("{UNREACHABLE}: {}", line.trim()))
 }
 
 #[cfg(test)]

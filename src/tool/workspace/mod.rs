@@ -251,6 +251,22 @@ impl Build {
     }
 }
 
+/// The builds in a base directory that have begun and not ended, for whoever knows that none of them is at work. Processes that
+/// must be ended get no time for it.
+///
+/// # Errors
+/// The base directory or its records cannot be read.
+pub fn left_behind(basedir: &Utf8Path) -> io::Result<Vec<Build>> {
+    let workspace = Workspace::open(basedir, "build", None)?;
+    let records = Records::open(&workspace)?;
+    let build = |directory: String| {
+        let record = records.read(&directory)?;
+        let (basedir, grace) = (basedir.to_owned(), Duration::ZERO);
+        Ok(record.map(|Record { run, .. }| Build { basedir, directory, run, grace }))
+    };
+    records.directories()?.into_iter().filter_map(|directory| build(directory).transpose()).collect()
+}
+
 fn check(directory: &str) -> Result<(), Error> {
     if is_name(directory) && !TAKEN.contains(&directory) { Ok(()) } else { Err(Error::Directory(directory.to_owned())) }
 }
