@@ -8,6 +8,7 @@ mod dry_run;
 mod graph;
 mod layout;
 mod preview;
+pub mod sh;
 
 pub use diff::{markdown, summary as difference_summary, text as difference};
 pub use dry_run::{dry_run, summary};

@@ -4,6 +4,8 @@ mod buildbot;
 mod ci;
 mod github_actions;
 mod gitlab_ci;
+mod output;
+mod sh;
 
 use clap::Subcommand;
 
@@ -34,6 +36,8 @@ enum Target {
     ///
     /// Exits 1 if a builder that was named cannot be a job, or none can be; others are left out, and the file says why.
     GitlabCi(Box<gitlab_ci::Arguments>),
+    /// Write a POSIX shell script that builds on a host where nothing else is installed
+    Sh(sh::Arguments),
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -41,5 +45,6 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
         Target::Buildbot(arguments) => buildbot::main(arguments),
         Target::GithubActions(arguments) => github_actions::main(arguments),
         Target::GitlabCi(arguments) => gitlab_ci::main(arguments),
+        Target::Sh(arguments) => sh::main(arguments),
     }
 }
