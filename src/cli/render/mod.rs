@@ -6,6 +6,7 @@ mod github_actions;
 mod gitlab_ci;
 mod output;
 mod sh;
+mod template;
 
 use clap::Subcommand;
 
@@ -13,9 +14,12 @@ use super::Exit;
 use crate::diagnostic::Failure;
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Arguments {
+    #[command(flatten)]
+    template: template::TemplateArguments,
     #[command(subcommand)]
-    target: Target,
+    target: Option<Target>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -41,7 +45,8 @@ enum Target {
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
-    match &arguments.target {
+    let Some(target) = &arguments.target else { return template::main(&arguments.template) };
+    match target {
         Target::Buildbot(arguments) => buildbot::main(arguments),
         Target::GithubActions(arguments) => github_actions::main(arguments),
         Target::GitlabCi(arguments) => gitlab_ci::main(arguments),
