@@ -417,6 +417,9 @@ fn plain(text: &str, names: &[(String, &'static str)]) -> String {
     let text = names.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
     let sockets = regex::Regex::new("/tmp/fo-[0-9a-f]+").unwrap();
     let program = regex::Regex::new(r"^\S*/farmout[-~.0-9a-f]*$").unwrap();
+    // Which port is free may change from one call to the next.
+    let port = regex::Regex::new(r"(^|-port=)\d{4,5}$").unwrap();
+    let text = port.replace(&text, "${1}PORT").into_owned();
     program.replace(&sockets.replace_all(&text, "SOCKETS"), "FARMOUT").into_owned()
 }
 
