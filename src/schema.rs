@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::plan::Plan;
+use crate::render::Context;
 use crate::resolve::FarmFile;
 use crate::steps::TemplateFile;
 use crate::tool::analyze::RulesFile;
@@ -13,6 +14,11 @@ use crate::tool::analyze::RulesFile;
 /// Of `farm.yaml`.
 pub fn farm() -> Schema {
     written::<FarmFile>("farm.yaml", "What a farm of farmout says about itself. All of it is optional.")
+}
+
+/// Of what templates of a user's own are filled in with.
+pub fn context() -> Schema {
+    root::<Context>("context of templates", "What a template of `farmout render --template` sees of a farm.")
 }
 
 /// Of plans.

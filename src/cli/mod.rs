@@ -238,7 +238,10 @@ enum Command {
     Queue(queue::Arguments),
     /// Write the farm for another engine: Buildbot, GitLab CI, GitHub Actions, a shell script, a template of your own
     ///
-    /// Exits 0 when written, 1 where the farm does not compile, 2 for wrong use and where files cannot be written.
+    /// With --template it is whatever a template of your own, in the language of Jinja, makes of the farm and its plans.
+    ///
+    /// Exits 0 when written, 1 where the farm does not compile or the template has a mistake, 2 for wrong use and where files
+    /// cannot be read or written.
     Render(render::Arguments),
     /// Tell a run again
     ///
@@ -284,7 +287,8 @@ enum Command {
     Runs(runs::Arguments),
     /// Print the form of a YAML file, for editors
     ///
-    /// Prints the JSON Schema (draft 2020-12) of farm.yaml, of step templates or of plans. An editor that knows it completes
+    /// Prints the JSON Schema (draft 2020-12) of farm.yaml, of step templates, of log rules or of plans, and of what templates of
+    /// `farmout render` see. An editor that knows it completes
     /// and checks such a file while it is written: `farmout schema farm > farm.schema.json`, and in the file's first line
     /// `# yaml-language-server: $schema=farm.schema.json`. What needs more than the form, such as expressions, is checked by
     /// `farmout compile`.

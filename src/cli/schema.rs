@@ -14,6 +14,8 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum File {
+    /// What a template of `farmout render --template` is filled in with
+    Context,
     /// farm.yaml
     Farm,
     /// A plan, as `farmout plan --format yaml` writes it
@@ -26,6 +28,7 @@ enum File {
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     let schema = match arguments.file {
+        File::Context => schema::context(),
         File::Farm => schema::farm(),
         File::Plan => schema::plan(),
         File::Rules => schema::rules(),

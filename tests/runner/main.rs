@@ -10,6 +10,8 @@ mod limits;
 mod locks;
 mod output;
 mod parallel;
+#[path = "../common/plans.rs"]
+mod plans;
 mod report;
 mod runs;
 mod steps;

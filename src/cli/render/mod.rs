@@ -4,6 +4,9 @@ pub(super) mod buildbot;
 mod ci;
 mod github_actions;
 mod gitlab_ci;
+mod output;
+mod sh;
+mod template;
 
 use clap::Subcommand;
 
@@ -11,9 +14,12 @@ use super::Exit;
 use crate::diagnostic::Failure;
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Arguments {
+    #[command(flatten)]
+    template: template::TemplateArguments,
     #[command(subcommand)]
-    target: Target,
+    target: Option<Target>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -34,12 +40,16 @@ enum Target {
     ///
     /// Exits 1 if a builder that was named cannot be a job, or none can be; others are left out, and the file says why.
     GitlabCi(Box<gitlab_ci::Arguments>),
+    /// Write a POSIX shell script that builds on a host where nothing else is installed
+    Sh(sh::Arguments),
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
-    match &arguments.target {
+    let Some(target) = &arguments.target else { return template::main(&arguments.template) };
+    match target {
         Target::Buildbot(arguments) => buildbot::main(arguments),
         Target::GithubActions(arguments) => github_actions::main(arguments),
         Target::GitlabCi(arguments) => gitlab_ci::main(arguments),
+        Target::Sh(arguments) => sh::main(arguments),
     }
 }
