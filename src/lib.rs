@@ -34,6 +34,9 @@ pub mod mirror;
 // Graph and this machine → what is wrong with it.
 pub mod doctor;
 
+// Graph and a Buildbot master's directory → what is wrong with it.
+pub mod master;
+
 // Graph → plan → run.
 mod demo;
 pub mod host;

@@ -1,6 +1,7 @@
 //! The command line: arguments in, a call into the passes, an [`Exit`] out. One file per subcommand.
 
 mod aftermath;
+mod check_master;
 mod clean;
 mod compile;
 mod demo_master;
@@ -85,8 +86,27 @@ Examples:
   farmout notify --vcs git --url https://git.example/shop --git-refs --farm /srv/farm   (in hooks/post-receive)
   farmout notify --flush --farm /srv/farm   (from cron)";
 
+const CHECK_MASTER_EXAMPLES: &str = "\
+Examples:
+  farmout render buildbot -o /srv/master && farmout check-master /srv/master && buildbot reconfig /srv/master
+  farmout check-master --dry-run /srv/master 'demo-*' --slave atlas";
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Check a Buildbot master against the farm
+    ///
+    /// Says whether what `farmout render buildbot` wrote is what the farm compiles to now; whether each secret that the farm needs
+    /// is in the master's `secrets`, readable by its owner alone, and the one that the farm says; whether Buildbot takes the
+    /// configuration, with the lines of master.cfg that its errors come from, and what it takes but cannot work:
+    /// undefined properties, missing secrets and files, empty commands, variables that are no text, timers that are no
+    /// numbers, schedulers that no change reaches. And whether the steps that Buildbot would run are those of `farmout plan`.
+    ///
+    /// The configuration is run in a copy of the directory, by the Python of the Buildbot that is found: on PATH, in an
+    /// environment such as `venv` in or beside the directory, or named by --buildbot. Where there is none, the rest is checked.
+    ///
+    /// Exits 0 where there is no error, 1 where there are some or the farm does not compile, 2 for wrong use or what cannot be read.
+    #[command(after_help = CHECK_MASTER_EXAMPLES)]
+    CheckMaster(check_master::Arguments),
     /// Remove old runs, kept databases and caches
     ///
     /// Removes runs with their logs and results: those beyond the limits that are given, or else beyond those of `keep` in
@@ -322,6 +342,7 @@ enum Command {
 pub fn main() -> Exit {
     let arguments = Arguments::parse();
     let result = match arguments.command {
+        Command::CheckMaster(arguments) => check_master::main(&arguments),
         Command::Clean(arguments) => clean::main(&arguments),
         Command::Compile(arguments) => compile::main(&arguments),
         Command::DemoMaster(arguments) => demo_master::main(&arguments),

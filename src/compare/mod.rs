@@ -8,7 +8,7 @@ use indexmap::IndexSet;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use plans::{PlanGroup, Plans};
+pub use plans::{PlanGroup, Plans, compare as compare_plan};
 pub use values::{Detail, Sign};
 use values::{compare_values, text};
 

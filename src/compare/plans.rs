@@ -142,7 +142,8 @@ fn without_name(text: &str, name: &str) -> String {
     general + rest
 }
 
-fn compare(old: &Plan, new: &Plan) -> Vec<Detail> {
+/// What is different between two plans of one builder on one slave.
+pub fn compare(old: &Plan, new: &Plan) -> Vec<Detail> {
     let mut details = Vec::new();
     // What is compared elsewhere: the graph's part, and what has a comparison of its own.
     let rest = |plan: &Plan| without(plan, &["manifest", "category", "build", "files", "steps", "properties"]);

@@ -1,6 +1,7 @@
 //! What a doctor can find: names, how grave it is, and why it bites. The words for why are here and nowhere else;
 //! the findings and the table in the docs are made from them.
 
+use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 /// What belongs together, checked by one file each and told on one line.
@@ -55,6 +56,15 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// How it is coloured.
+    pub fn style(self) -> Style {
+        match self {
+            Self::Error => AnsiColor::Red.on_default().bold(),
+            Self::Warning => AnsiColor::Yellow.on_default().bold(),
+            Self::Note => AnsiColor::Cyan.on_default(),
+        }
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::AnsiColor;
 use serde::Serialize;
 
 use super::{Checked, Family, Finding, Mend, Patient, Place, Severity};
@@ -103,7 +103,7 @@ impl Report {
             let worst = checked.findings.iter().map(Finding::severity).min();
             let worst = worst.filter(|severity| *severity != Severity::Note);
             let (style, mark) =
-                worst.map_or((AnsiColor::Green.on_default(), "ok"), |worst| (style(worst), worst.name()));
+                worst.map_or((AnsiColor::Green.on_default(), "ok"), |worst| (worst.style(), worst.name()));
             let _ = writeln!(text, "  {style}{mark:<8}{style:#} {:<13} {}", checked.family.name(), checked.summary);
         }
         for severity in [Severity::Note, Severity::Warning, Severity::Error] {
@@ -149,7 +149,7 @@ impl Report {
 
 /// A finding for people, coloured.
 fn told(finding: &Finding) -> String {
-    let style = style(finding.severity());
+    let style = finding.severity().style();
     let mut text = format!("{style}{}{style:#}[{}]", finding.severity().name(), finding.kind.name);
     if let Some(Place { file, line, column }) = &finding.place {
         let _ = write!(text, " at {file}:{line}:{column}");
@@ -169,12 +169,4 @@ fn told(finding: &Finding) -> String {
         more("mend", &mend.join("\n"));
     }
     text
-}
-
-fn style(severity: Severity) -> Style {
-    match severity {
-        Severity::Error => AnsiColor::Red.on_default().bold(),
-        Severity::Warning => AnsiColor::Yellow.on_default().bold(),
-        Severity::Note => AnsiColor::Cyan.on_default(),
-    }
 }

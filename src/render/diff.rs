@@ -50,9 +50,7 @@ fn write_text(text: &mut String, difference: &Difference) -> std::fmt::Result {
 
 fn write_details(text: &mut String, details: &[Detail]) -> std::fmt::Result {
     for detail in details {
-        let value = value(detail);
-        let between = if value.is_empty() { "" } else { ": " };
-        writeln!(text, "      {}", styled(detail.sign, &format!("{}{between}{value}", detail.what)))?;
+        writeln!(text, "      {}", styled(detail.sign, &words(detail)))?;
         for line in &detail.lines {
             let sign = if line.starts_with('-') { Sign::Removed } else { Sign::Added };
             let style = style(sign);
@@ -60,6 +58,18 @@ fn write_details(text: &mut String, details: &[Detail]) -> std::fmt::Result {
         }
     }
     Ok(())
+}
+
+/// A detail in a line, with its sign.
+pub fn line(detail: &Detail) -> String {
+    format!("{} {}", mark(detail.sign), words(detail))
+}
+
+/// What a detail is about, and its value before and after.
+fn words(detail: &Detail) -> String {
+    let value = value(detail);
+    let between = if value.is_empty() { "" } else { ": " };
+    format!("{}{between}{value}", detail.what)
 }
 
 fn style(sign: Sign) -> Style {
@@ -221,9 +231,7 @@ fn write_block(text: &mut String, lines: &[String]) -> std::fmt::Result {
 fn detail_lines(details: &[Detail]) -> Vec<String> {
     let mut lines = Vec::new();
     for detail in details {
-        let value = value(detail);
-        let between = if value.is_empty() { "" } else { ": " };
-        lines.push(format!("{}   {}{between}{value}", mark(detail.sign), detail.what));
+        lines.push(format!("{}   {}", mark(detail.sign), words(detail)));
         // The sign stays first, where forges look for it.
         let line = |line: &String| match line.split_at_checked(1) {
             Some((sign @ ("+" | "-"), rest)) => format!("{sign}      {}", rest.strip_prefix(' ').unwrap_or(rest)),

@@ -13,7 +13,7 @@ mod preview;
 pub mod sh;
 
 pub use context::{CONTEXT, Context};
-pub use diff::{markdown, summary as difference_summary, text as difference};
+pub use diff::{line as difference_line, markdown, summary as difference_summary, text as difference};
 pub use dry_run::{dry_run, summary};
 pub use graph::{Language, draw};
 pub use preview::preview;

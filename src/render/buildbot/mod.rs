@@ -6,7 +6,7 @@ mod make;
 mod transfer;
 
 pub use document::{Document, FORMAT};
-pub use make::{MakeError, known_secrets, make};
+pub use make::{MakeError, known_secrets, make, worker_name};
 
 /// The loader of `farm.json`.
 pub const LOADER: &str = include_str!("farm.py");

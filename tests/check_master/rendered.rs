@@ -1,0 +1,105 @@
+//! Whether the rendered files are those of the farm.
+
+use std::fs;
+
+use super::binary::text;
+use super::snapshot::snapshot;
+use super::support::Case;
+
+#[test]
+fn a_master_that_was_just_rendered_is_in_order_and_stays_as_it_is() {
+    let case = Case::new();
+    let before = case.everything();
+    snapshot!("check-master-right", case.right());
+    assert_eq!(case.everything(), before);
+}
+
+#[test]
+fn a_farm_that_has_changed_is_told_in_its_own_words() {
+    let case = Case::new();
+    case.write(
+        "farm/buildouts/MANIFEST.cfg",
+        "[shop]\nbuildout = git https://git.example/shop next buildout.cfg\nbuild-for = postgresql >= 14\nwatch =\n\
+         \n[docs]\nbuildout = git https://git.example/docs main buildout.cfg\nwatch =\n",
+    );
+    case.edit("farm/slaves.cfg", "\n[zeus]", "max_builds = 3\n\n[zeus]");
+    snapshot!("check-master-changed", case.wrong());
+    case.render();
+    case.right();
+}
+
+#[test]
+fn a_change_that_reaches_workers_alone_is_told_as_such() {
+    let case = Case::new();
+    case.edit("farm/slaves.cfg", "port=5434", "port=6434");
+    let said = case.wrong();
+    assert!(said.contains("builders that are others now: shop-pg15 (workers), crm"), "{said}");
+    assert!(!said.contains("builds that"), "{said}");
+}
+
+#[test]
+fn files_that_are_missing_or_others_are_told() {
+    let case = Case::new();
+    fs::remove_file(case.path("master/farm.json")).unwrap();
+    let loader = fs::read_to_string(case.path("master/farm.py")).unwrap();
+    case.write("master/farm.py", &(loader.clone() + "\n# mine\n"));
+    let mut said = case.wrong();
+    case.write("master/farm.py", &loader);
+    case.render();
+    let data = fs::read_to_string(case.path("master/farm.json")).unwrap();
+    for damaged in [
+        data.replace("\"farmout_farm\": 1", "\"farmout_farm\": 7"),
+        data[..data.len() / 2].to_owned(),
+        data.replacen(env!("CARGO_PKG_VERSION"), "0.0.1", 1),
+    ] {
+        case.write("master/farm.json", &damaged);
+        let report = case.wrong();
+        said += report[report.find("error[not-current]").unwrap()..].split("\n\n").next().unwrap();
+        said += "\n\n";
+    }
+    snapshot!("check-master-files", said);
+}
+
+#[test]
+fn a_farm_that_does_not_compile_is_told_as_by_compile() {
+    let case = Case::new();
+    case.write("farm/buildouts/MANIFEST.cfg", "[shop]\nbuildout = nonsense\n");
+    let output = case.check(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    assert!(text(&output.stderr).contains("the farm does not compile: 1 error"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn wrong_use_is_told() {
+    let case = Case::new();
+    for (arguments, said) in [
+        (&["--buildbot", "/nowhere/buildbot"][..], "error: /nowhere/buildbot is no program\n"),
+        (&["shop-*"], "required arguments were not provided"),
+        (&["--dry-run", "nothing"], "error: no builder is called `nothing`\n"),
+        (&["--dry-run", "--slave", "hera"], "error: there is no slave `hera` in this farm\n"),
+    ] {
+        let mut command = super::binary::farmout(&["check-master", "master", "--farm", "farm"]);
+        let output = command.args(arguments).current_dir(case.directory.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains(said), "{arguments:?}: {}", text(&output.stderr));
+    }
+    let mut command = super::binary::farmout(&["check-master", "nowhere", "--farm", "farm"]);
+    let output = command.current_dir(case.directory.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("`farmout render buildbot -o nowhere` makes a master's directory"));
+}
+
+#[test]
+fn programs_can_read_it() {
+    let case = Case::new();
+    case.edit("farm/slaves.cfg", "port=5434", "port=6434");
+    let output = case.check(&["--format", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["farmout-check-master"], &report["errors"]), (&1.into(), &1.into()));
+    assert_eq!(report["parts"][0]["part"], "rendered");
+    assert_eq!(report["parts"][0]["findings"][0]["name"], "not-current");
+    assert_eq!(report["parts"][0]["findings"][0]["severity"], "error");
+    assert_eq!(report["parts"][3]["looked"], false);
+}
