@@ -150,6 +150,7 @@ pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
     let secrets = secrets.chain(branches.all.values().filter_map(|branch| branch.secret.clone()));
     let secrets: IndexSet<String> = secrets.collect();
     Ok(Document {
+        master: None,
         settings: making.settings.into_items(),
         offers: making.offers,
         files: making.files,
@@ -157,6 +158,7 @@ pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
         procedures: making.procedures.into_items(),
         builders,
         builds: builds.into_values().collect(),
+        elsewhere: Vec::new(),
         branches: branches.all.into_values().collect(),
         secrets: secrets.into_iter().collect(),
         workers,
