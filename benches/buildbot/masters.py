@@ -7,10 +7,10 @@
     /srv/crossbar/bin/pip install crossbar==26.10.1
     benches/buildbot/masters.py --farmout target/release/farmout --buildbot /srv/buildbot/bin --crossbar /srv/crossbar/bin
 
-Takes the sample buildout of this repository as two builds, one for each master, and shows: a change that is told to the first master
-starts the build of each; the web pages of the first start, show and stop builds of the second; a master that is killed goes on
-with what it had; without the router nothing goes on. Everything is in a temporary directory, on the loopback
-interface, and ended at the end.
+First a single master moves from SQLite to PostgreSQL. Then the sample buildout of this repository is two builds, one for each of two
+masters: a change that is told to the first master starts the build of each; the web pages of the first start, show and stop
+builds of the second; a master that is killed goes on with what it had; without the router nothing goes on. Everything is in a
+temporary directory, on the loopback interface, and ended at the end.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ class Scene:
         pg_ctl = [programs / "pg_ctl", "-D", data, "-w"]
         self.run(*pg_ctl, "-l", self.directory / "database.log", "-o", settings, "start", shown=False)
         self.stack.callback(self.run, *pg_ctl, "-m", "immediate", "stop", shown=False)
-        self.run(programs / "createdb", "-h", "127.0.0.1", "-p", str(self.database), "-U", "buildbot", "buildbot", shown=False)
+        for name in ("one", "two"):
+            self.run(programs / "createdb", "-h", "127.0.0.1", "-p", str(self.database), "-U", "buildbot", name, shown=False)
 
     def start_router(self) -> None:
         configuration = (HERE / "crossbar.json").read_text().replace("8080", str(self.router))
@@ -153,15 +154,54 @@ class Scene:
             self.crossbar.wait(30)
         (self.directory / "router.log").unlink(missing_ok=True)
 
+    def edit(self, master: str, **changes: str) -> None:
+        """A change of a master's configuration, by its admin."""
+        text = (self.directory / master / "master.cfg").read_text()
+        for change in changes.values():
+            before, after = change.split(" => ")
+            expect(before in text, f"there is no {before} in {master}/master.cfg")
+            text = text.replace(before, after)
+        self.write(f"{master}/master.cfg", text)
+
+    def use_ports(self, master: str) -> None:
+        """This machine's ports instead of the usual ones."""
+        ports = {"8080": self.router, "8010": self.web, "9988": self.workers[1] - 1, "9989": self.workers[1]}
+        text = (self.directory / master / "master.cfg").read_text()
+        self.write(f"{master}/master.cfg", re.sub("|".join(ports), lambda found: str(ports[found[0]]), text))
+
+    def url(self, name: str) -> str:
+        return f"postgresql+psycopg2://buildbot@127.0.0.1:{self.database}/{name}"
+
+    def move_single_master(self) -> None:
+        """One master for all, from SQLite to PostgreSQL."""
+        self.run(self.options.farmout, "render", "buildbot", "--farm", self.directory / "farm", "-o", self.directory / "single", shown=False)
+        self.use_ports("single")
+        single = self.directory / "single"
+        self.buildbot("create-master", "-r", "-q", single)
+        self.buildbot("start", single)
+        self.stack.callback(self.kill, "single/twistd.pid")
+        self.buildbot("stop", single)
+        self.buildbot("copy-db", self.url("one"), single)
+        self.write("single/secrets/database-url", self.url("one"), 0o600)
+        self.edit(
+            "single",
+            where='"sqlite:///state.sqlite" => util.Secret("database-url")',
+            what="from farm import configure => from buildbot.plugins import util\nfrom farm import configure",
+        )
+        self.buildbot("upgrade-master", "-q", single)
+        self.buildbot("start", single)
+        names = sorted(builder["name"] for builder in self.get("builders")["builders"])
+        print("  its builders:", ", ".join(names))
+        log = (single / "twistd.log").read_text()
+        expect("Setting up database with URL 'postgresql" in log, "the master does not use PostgreSQL")
+        self.buildbot("stop", single)
+
     def make_master(self, number: int) -> None:
         """A master that was rendered: with this machine's ports, and the address of its database."""
         name = f"masters/master-{number}"
-        configuration = (self.directory / name / "master.cfg").read_text()
-        ports = {"8080": self.router, "8010": self.web, "9988": self.workers[1] - 1}
-        configuration = re.sub("|".join(ports), lambda found: str(ports[found[0]]), configuration)
-        self.write(f"{name}/master.cfg", configuration)
-        url = f"postgresql+psycopg2://buildbot@127.0.0.1:{self.database}/buildbot"
-        self.write(f"{name}/secrets/database-url", url, 0o600)
+        self.edit(name, farm='farm = Farm() => farm = Farm(poll=None, change_hook="hook")')
+        self.use_ports(name)
+        self.write(f"{name}/secrets/database-url", self.url("two"), 0o600)
         self.write(f"{name}/secrets/hook", "of-the-hook", 0o600)
         self.buildbot("create-master", "-r", "-q", self.directory / name)
         self.buildbot("upgrade-master", "-q", self.directory / name)
@@ -288,15 +328,13 @@ def play(scene: Scene) -> None:
     places = {"version": major and major[0], "bin": options.postgresql, "python": python, "program": os.path.realpath(sys.executable)}
     scene.write("farm/slaves.cfg", SLAVES.format(**places), 0o600)
 
+    title("one master moves to PostgreSQL")
+    scene.start_database()
+    scene.move_single_master()
+
     title("the farm for two masters")
     scene.run(options.farmout, "render", "buildbot", "--farm", scene.directory / "farm", "--masters", "2", "-o", scene.directory / "masters")
-    for number in (1, 2):
-        configuration = scene.directory / f"masters/master-{number}/master.cfg"
-        hook = 'farm = Farm(poll=None, change_hook="hook")'
-        scene.write(f"masters/master-{number}/master.cfg", configuration.read_text().replace("farm = Farm()", hook))
-
-    title("the database, the router, the masters")
-    scene.start_database()
+    title("the router, the masters")
     scene.start_router()
     for number in (1, 2):
         scene.make_master(number)
