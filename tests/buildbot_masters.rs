@@ -171,7 +171,10 @@ fn masters_that_are_too_many_are_told() {
     let output = farmout(&arguments).current_dir(farm.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
-    assert!(said.contains("--masters 3: all builders of a build are on one master, and the farm has 2 builds"), "{said}");
+    assert!(
+        said.contains("--masters 3: all builders of a build are on one master, and the farm has 2 builds"),
+        "{said}"
+    );
     assert!(!farm.path().join("masters").exists());
 
     let farm = self::farm(20);

@@ -13,9 +13,7 @@ use crate::Compilation;
 use crate::cli::Exit;
 use crate::diagnostic::{Failure, plain};
 use crate::host::secret;
-use crate::render::buildbot::{
-    Document, LOADER, MASTER, ONE_OF_MASTERS, known_secrets, make, overloaded, split,
-};
+use crate::render::buildbot::{Document, LOADER, MASTER, ONE_OF_MASTERS, known_secrets, make, overloaded, split};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -52,7 +50,9 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     tell_names(&document);
     for worker in overloaded(&document, &parts) {
-        note!("the worker `{worker}` may have more builds at a time than its `max_builds`: each master that uses it has one");
+        note!(
+            "the worker `{worker}` may have more builds at a time than its `max_builds`: each master that uses it has one"
+        );
     }
     let left_over = (masters.get() + 1..).map(|number| arguments.output.join(format!("master-{number}")));
     for directory in left_over.take_while(|directory| directory.join("farm.json").is_file()) {

@@ -65,8 +65,7 @@ fn digest(name: &str, number: usize) -> [u8; 32] {
 
 /// What one master gets.
 fn part(document: &Document, masters_of: &[usize], master: usize, masters: NonZeroUsize) -> Document {
-    let (own, elsewhere): (Vec<_>, Vec<_>) =
-        document.builds.iter().zip(masters_of).partition(|(_, of)| **of == master);
+    let (own, elsewhere): (Vec<_>, Vec<_>) = document.builds.iter().zip(masters_of).partition(|(_, of)| **of == master);
     let builds = |of: Vec<(&Build, &usize)>| of.into_iter().map(|(build, _)| build.clone()).collect::<Vec<_>>();
     let (own, elsewhere) = (builds(own), builds(elsewhere));
     let names: HashSet<&str> = own.iter().map(|build| build.name.as_str()).collect();
