@@ -211,7 +211,10 @@ fn block(path: &Path) -> String {
     let bytes = fs::read(path).unwrap();
     let shown = String::from_utf8_lossy(&bytes).replace('\0', "\\0");
     let language = match path.extension().and_then(|extension| extension.to_str()) {
+        // A master's configuration.
+        Some("cfg") if path.starts_with(root().join("src/render/buildbot")) => "python",
         Some("cfg") => "ini",
+        Some("json") => "json",
         Some("yaml") => "yaml",
         _ => "text",
     };
@@ -279,7 +282,7 @@ fn generated_parts_of_the_pages_are_up_to_date() {
         Regex::new(r"(?s)<!-- ((?:options of|capability|file|findings of|needs|run): [^\n]*?) -->\n.*?<!-- end -->")
             .unwrap();
     let mut parts = 0;
-    for page in ["doctor.md", "manifest.md", "slaves.md", "farm.md", "templates.md"] {
+    for page in ["doctor.md", "manifest.md", "slaves.md", "farm.md", "templates.md", "buildbot-scale.md"] {
         let path = root().join("docs").join(page);
         let found = fs::read_to_string(&path).unwrap();
         let wanted = marked.replace_all(&found, |part: &regex::Captures<'_>| {

@@ -190,3 +190,37 @@ fn what_cannot_be_written_is_wrong_use() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("cannot write into master: "), "{}", text(&output.stderr));
 }
+
+#[test]
+fn builders_of_a_build_share_steps_unless_these_ask_for_their_names() {
+    let farm = farm("[shop]\nbuildout = git https://git.example/shop main b.cfg\npost-buildout-steps = tell\n");
+    let steps = |template: &str| -> Vec<(String, String)> {
+        fs::write(farm.path().join("steps/tell.yaml"), template).unwrap();
+        fine(&farm);
+        let data = fs::read(farm.path().join("master/farm.json")).unwrap();
+        let data: Value = serde_json::from_slice(&data).unwrap();
+        let at = |list: &str, number: &Value| data[list][usize::try_from(number.as_u64().unwrap()).unwrap()].clone();
+        let told = |builder: &Value| {
+            let procedure = at("procedures", &builder["procedure"]);
+            let steps = procedure["steps"].as_array().unwrap().iter().map(|number| at("steps", number));
+            let tell = steps.into_iter().find(|step| step["name"] == "tell").unwrap();
+            (builder["name"].as_str().unwrap().to_owned(), tell["run"][1].as_str().unwrap().to_owned())
+        };
+        data["builders"].as_array().unwrap().iter().map(told).collect()
+    };
+    fs::write(farm.path().join("farm.yaml"), "templates: [steps]\n").unwrap();
+    fs::create_dir(farm.path().join("steps")).unwrap();
+    let template = |word: &str| {
+        format!(
+            "template: tell\nhelp: Tell.\nplace: post-buildout-steps\n\
+             steps:\n  - name: tell\n    help: Tell.\n    run: [bin/tell, \"{word}\"]\n"
+        )
+    };
+    let named = |word: &str| ["shop-pg14", "shop-pg15"].map(|name| (name.to_owned(), word.replace('*', name)));
+    assert_eq!(steps(&template("{{ build.name }}!")), named("shop!"));
+    assert_eq!(steps(&template("{{ builder }}!")), named("*!"));
+    assert_eq!(
+        steps(&template("{% if 'pg15' in builder %}{{ builder }}{% endif %}!")),
+        [("shop-pg14".to_owned(), "!".to_owned()), ("shop-pg15".to_owned(), "shop-pg15!".to_owned()),]
+    );
+}

@@ -97,6 +97,18 @@ pub fn lower(
     errors.into_iter().next().map_or(Ok(Procedure { files, ..procedure }), Err)
 }
 
+/// Whether two builders have the same steps and files: they are of one build, on the same capabilities, and no template of
+/// theirs asks for the builder's name.
+pub fn alike(compilation: &Compilation, one: &Builder, other: &Builder) -> bool {
+    let (graph, templates) = (&compilation.graph, &compilation.templates);
+    let build = graph.build(one);
+    let listed = || build.steps.iter().filter_map(|used| templates.find(&used.template));
+    let brought = || variants(graph, templates, build, one).into_iter().map(|(template, _)| template);
+    one.build == other.build
+        && one.chosen.keys().eq(other.chosen.keys())
+        && !listed().chain(brought()).any(|template| template.builder)
+}
+
 /// The files that a build carries.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ mod properties;
 
 pub(crate) use bind::{AT_RUN_TIME, LONGEST_DATABASE, directory, short_hash};
 pub use bind::{bind, database};
-pub use lower::{Condition, LowerError, Procedure, ProcedureStep, lower};
+pub use lower::{Condition, LowerError, Procedure, ProcedureStep, alike, lower};
 pub(crate) use lower::{files, outline};
 pub use model::{FORMAT, NamedBy, OnFailure, Phase, Plan, PlanFile, Step};
 pub(crate) use offered::{Offered, capability_option};

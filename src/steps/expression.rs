@@ -10,11 +10,13 @@ use crate::source::{Span, Text};
 use crate::syntax::yaml::Decoder;
 
 /// What the expressions of steps see.
-const NAMES: [&str; 9] = ["build", "builder", "configuration", "inside", "locked", "option", "source", "subdir", ITEM];
+const NAMES: [&str; 9] = ["build", BUILDER, "configuration", "inside", "locked", "option", "source", "subdir", ITEM];
 /// What they see besides in a step that is there for each item of a list; the last of the names above.
 const ITEM: &str = "item";
 /// What differs between builds of the same templates and options.
-const SURROUNDINGS: [&str; 6] = ["build", "builder", "configuration", "inside", "source", "subdir"];
+const SURROUNDINGS: [&str; 6] = ["build", BUILDER, "configuration", "inside", "source", "subdir"];
+/// What differs between builders of one build.
+const BUILDER: &str = "builder";
 
 /// Which options the expressions of a template read.
 #[derive(Debug, Default)]
@@ -25,6 +27,8 @@ pub(super) struct Reads {
     pub computed: bool,
     /// Whether what comes out depends on the build's name or source, but for these being in it.
     pub surroundings: bool,
+    /// Whether any asks for the builder's name.
+    pub builder: bool,
 }
 
 /// Checks expressions, and notes what they read.
@@ -52,6 +56,7 @@ impl Checker<'_> {
                 Ok(template) => template.undeclared_variables(false),
                 Err(error) => return mistake(&error, text, decoder),
             };
+            self.reads.builder |= undeclared.contains(BUILDER);
             for tag in tags(text) {
                 self.tokens(text, &tag.tokens, &undeclared, self.names(), decoder);
                 // No placeholder begins or ends in what is filled in.
@@ -80,6 +85,7 @@ impl Checker<'_> {
             Ok(expression) => {
                 let undeclared = expression.undeclared_variables(false);
                 self.reads.surroundings |= SURROUNDINGS.iter().any(|name| undeclared.contains(*name));
+                self.reads.builder |= undeclared.contains(BUILDER);
                 self.tokens(text, &tokens(text, 0, false).0, &undeclared, self.names(), decoder);
             }
             Err(error) => mistake(&error, text, decoder),

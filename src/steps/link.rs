@@ -82,6 +82,7 @@ impl<'a> Linking<'a> {
             clean_up: Vec::new(),
             continues: None,
             surroundings: written.reads.surroundings,
+            builder: written.reads.builder,
         };
         // Built-in files have no place that could be shown.
         let (_, own) = key;
@@ -106,6 +107,7 @@ impl<'a> Linking<'a> {
                     template.uses.push(used.name.clone());
                     template.needs.extend(used.needs.iter().cloned());
                     template.surroundings |= used.surroundings;
+                    template.builder |= used.builder;
                     template.steps.extend(used.steps.iter().cloned());
                     clean_up.push(used);
                 }

@@ -97,6 +97,8 @@ pub struct Template {
     pub continues: Option<Continues>,
     /// Whether its steps depend on the build's name or source, but for these being in them.
     pub surroundings: bool,
+    /// Whether its steps ask for the builder's name, and so are not those of the build's other builders.
+    pub builder: bool,
 }
 
 impl Template {

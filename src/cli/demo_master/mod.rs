@@ -18,6 +18,7 @@ use crate::diagnostic::{Failure, plain};
 use crate::host::detect::{Python, Search, detect};
 use crate::host::{Account, Buildbot, Workshop, account, place};
 use crate::interrupt::Interrupts;
+use crate::render::buildbot::MASTER;
 use cast::{Cast, offering};
 
 #[derive(Debug, clap::Args)]
@@ -154,7 +155,7 @@ fn start<'a>(
         let failed = |error: std::io::Error| {
             Failure::error(format!("cannot write into {master}: {}", plain(&error.to_string())))
         };
-        write(master, &cast.document).map_err(failed)?;
+        write(master, &cast.document, MASTER).map_err(failed)?;
         let missing = secrets(master, &cast.document, &|name| cast.secret(name)).map_err(failed)?;
         missing.iter().for_each(|(name, why)| note!("the secret {name} is empty: {why}"));
         Ok(())

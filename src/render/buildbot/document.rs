@@ -26,6 +26,8 @@ pub enum Text {
 /// All of it.
 #[derive(Debug)]
 pub struct Document {
+    /// Which of several masters it is for.
+    pub master: Option<Master>,
     /// The slaves that take any builder, by name.
     pub workers: IndexMap<String, Worker>,
     /// What workers make of the builders that get the same capabilities there.
@@ -42,10 +44,21 @@ pub struct Document {
     pub builders: Vec<Builder>,
     /// The builds that have builders, in the farm's order.
     pub builds: Vec<Build>,
+    /// Those that other masters have.
+    pub elsewhere: Vec<Build>,
     /// The branches that builds watch.
     pub branches: Vec<Branch>,
     /// The names of all secrets, which are files in the master's directory `secrets`.
     pub secrets: Vec<String>,
+}
+
+/// One of several masters that have a farm between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Master {
+    /// Its number, from 1.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
 }
 
 /// A slave.
@@ -282,6 +295,11 @@ impl Document {
     /// What the writer says.
     pub fn write(&self, mut out: impl Write) -> io::Result<()> {
         writeln!(out, "{{\"farmout_farm\": {FORMAT},\n\"farmout\": \"{}\",", env!("CARGO_PKG_VERSION"))?;
+        if let Some(master) = &self.master {
+            write!(out, "\"master\": ")?;
+            serde_json::to_writer(&mut out, master)?;
+            writeln!(out, ",")?;
+        }
         map(&mut out, "workers", &self.workers)?;
         list(&mut out, "settings", &self.settings)?;
         list(&mut out, "offers", &self.offers)?;
@@ -290,6 +308,9 @@ impl Document {
         list(&mut out, "procedures", &self.procedures)?;
         list(&mut out, "builders", &self.builders)?;
         list(&mut out, "builds", &self.builds)?;
+        if self.master.is_some() {
+            list(&mut out, "elsewhere", &self.elsewhere)?;
+        }
         list(&mut out, "branches", &self.branches)?;
         write!(out, "\"secrets\": ")?;
         serde_json::to_writer(&mut out, &self.secrets)?;

@@ -1075,10 +1075,15 @@ class Farm:
             self.builders[builder["name"]] = BuilderData(**builder, **procedures[builder["procedure"]])
         branches = [BranchData(**branch) for branch in data["branches"]]
         self.branches = branches
-        self.builds: Dict[str, BuildData] = {}
-        for build in data["builds"]:
-            build["watch"] = [branches[number] for number in build["watch"]]
-            self.builds[build["name"]] = BuildData(**build)
+
+        def builds(name: str) -> Dict[str, BuildData]:
+            watched = ({**build, "watch": [branches[i] for i in build["watch"]]} for build in data.get(name, ()))
+            return {build["name"]: BuildData(**build) for build in watched}
+
+        self.builds = builds("builds")
+        # Of several masters, the first has the web pages, from which people start the builds of all.
+        self.number: int = data.get("master", {}).get("number", 1)
+        self.elsewhere = builds("elsewhere")
         self._steps: Dict[int, List[Any]] = {}
         self._directories = {builder.directory: builder.name for builder in self.builders.values()}
 
@@ -1187,10 +1192,14 @@ class Farm:
     # What starts builds.
 
     def schedulers(self) -> List[Any]:
-        """Of each build the one that waits for its changes, if it watches anything, and the one for people."""
-        builds = list(self.builds.values())
-        watching = [self.watch_scheduler(build) for build in builds if build.watch]
-        return watching + [self.force_scheduler(build) for build in builds]
+        """Of each build the one that waits for its changes, if it watches anything, and the one for people. Of several masters, the
+        one with the web pages has the latter for the builds of all: those pages know of no other master's."""
+        watching = [self.watch_scheduler(build) for build in self.builds.values() if build.watch]
+        return watching + [self.force_scheduler(build) for build in self.all_builds() if self.number == 1]
+
+    def all_builds(self) -> List[BuildData]:
+        """The builds of all masters."""
+        return [*self.builds.values(), *self.elsewhere.values()]
 
     def watch_scheduler(self, build: BuildData) -> Any:
         """What waits until all that a build watches is quiet. No ForceScheduler can have a name like this one's."""
@@ -1238,15 +1247,16 @@ class Farm:
         return find
 
     def change_sources(self) -> List[Any]:
-        """A poller for each repository, and who listens on the workers' port."""
+        """A poller for each repository, and who listens on the workers' port. Of several masters, each has the pollers of all; one of
+        them polls, and another one if that is stopped."""
         repositories: Dict[Tuple[str, str], Dict[BranchData, None]] = {}
-        for build in self.builds.values():
+        for build in self.all_builds():
             for branch in build.watch:
                 repositories.setdefault((branch.vcs, branch.url), {})[branch] = None
         sources: List[Any] = []
         if self.poll is not None:
             sources += [self.poller(list(branches), self.poll) for branches in repositories.values()]
-        if self.sendchange is not None:
+        if self.sendchange is not None and self.number == 1:
             sources.append(PBChangeSource(TELLER, Secret(self.sendchange), name="farmout-sendchange"))
         return sources
 
@@ -1269,7 +1279,7 @@ class Farm:
         """Opens the change hook of the master's web pages, if that is wanted, to those who know its password."""
         if self.codebases:
             c["codebaseGenerator"] = self.codebase_of()
-        if self.change_hook is not None:
+        if self.change_hook is not None and self.number == 1:
             www = c.setdefault("www", {})
             www["change_hook_dialects"] = {"base": True, **www.get("change_hook_dialects", {})}
             www["change_hook_auth"] = [HookLogin(self.change_hook)]

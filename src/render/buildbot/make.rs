@@ -16,7 +16,9 @@ use crate::compile::secret_sources;
 use crate::dispatch::{self, Graph};
 use crate::model::{self, Requirement, Slave, Version, Watch};
 use crate::plan::placeholder::{self, Piece, pieces};
-use crate::plan::{Condition, LowerError, Offered, PlanFile, ProcedureStep, database, directory, lower, short_hash};
+use crate::plan::{
+    Condition, LowerError, Offered, PlanFile, ProcedureStep, alike, database, directory, lower, short_hash,
+};
 use crate::resolve::Rewrite;
 use crate::watch::address::place;
 
@@ -86,14 +88,23 @@ pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
     let mut builders = Vec::with_capacity(graph.builders.len());
     let mut builds: IndexMap<usize, Build> = IndexMap::new();
     let mut wanted: Vec<BTreeMap<String, bool>> = Vec::new();
+    let mut last: Option<(&dispatch::Builder, (usize, Arc<Asks>))> = None;
     for builder in &graph.builders {
         if builder.name.starts_with('_') {
             return Err(MakeError::Underscore(builder.name.clone()));
         }
         let failed = |error| MakeError::Lower { builder: builder.name.clone(), error };
-        let lowered = lower(compilation, builder, None).map_err(failed)?;
+        let (procedure, asks) = match &last {
+            // Mostly the builders of a build have the same steps.
+            Some((last, made)) if alike(compilation, last, builder) => made.clone(),
+            _ => {
+                let lowered = lower(compilation, builder, None).map_err(failed)?;
+                making.procedure(lowered.steps, &lowered.files).map_err(failed)?
+            }
+        };
+        last = Some((builder, (procedure, Arc::clone(&asks))));
+        let properties = graph.properties(builder);
         let offers = making.offers(builder).map_err(failed)?;
-        let (procedure, asks) = making.procedure(lowered.steps, &lowered.files).map_err(failed)?;
         let own = &graph.farm.builds[builder.build];
         let entry = builds.entry(builder.build);
         let number = entry.index();
@@ -108,7 +119,7 @@ pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
         if number == wanted.len() {
             wanted.push(BTreeMap::new());
         }
-        for (name, required) in asks.iter().filter(|(name, _)| !lowered.properties.contains_key(*name)) {
+        for (name, required) in asks.iter().filter(|(name, _)| !properties.contains_key(*name)) {
             *wanted[number].entry(name.clone()).or_default() |= required;
         }
         builders.push(Builder {
@@ -117,7 +128,7 @@ pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
             directory: directory(&builder.name),
             databases: making.databases(builder),
             category: own.category.clone(),
-            properties: lowered.properties,
+            properties,
             offers,
             procedure,
         });
@@ -139,6 +150,7 @@ pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
     let secrets = secrets.chain(branches.all.values().filter_map(|branch| branch.secret.clone()));
     let secrets: IndexSet<String> = secrets.collect();
     Ok(Document {
+        master: None,
         settings: making.settings.into_items(),
         offers: making.offers,
         files: making.files,
@@ -146,6 +158,7 @@ pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
         procedures: making.procedures.into_items(),
         builders,
         builds: builds.into_values().collect(),
+        elsewhere: Vec::new(),
         branches: branches.all.into_values().collect(),
         secrets: secrets.into_iter().collect(),
         workers,
@@ -181,6 +194,7 @@ struct Making<'a> {
     steps: Pool<Step>,
     procedures: Pool<Procedure>,
     asks: HashMap<usize, Arc<Asks>>,
+    texts: Texts,
 }
 
 impl<'a> Making<'a> {
@@ -195,6 +209,7 @@ impl<'a> Making<'a> {
             steps: Pool(IndexSet::new()),
             procedures: Pool(IndexSet::new()),
             asks: HashMap::new(),
+            texts: Texts::default(),
         }
     }
 
@@ -239,7 +254,7 @@ impl<'a> Making<'a> {
     /// The number of a procedure, and what it asks for.
     fn procedure(&mut self, steps: Vec<ProcedureStep>, files: &[PlanFile]) -> Result<(usize, Arc<Asks>), LowerError> {
         let files = files.iter().map(|file| self.file(file)).collect();
-        let steps = steps.into_iter().map(|step| Ok(self.steps.number(taken_apart(step)?)));
+        let steps = steps.into_iter().map(|step| Ok(self.steps.number(taken_apart(step, &mut self.texts)?)));
         let procedure = Procedure { steps: steps.collect::<Result<_, LowerError>>()?, files };
         let (number, _) = self.procedures.0.insert_full(procedure);
         let pool = (&self.procedures.0[number], &self.steps.0);
@@ -255,7 +270,8 @@ impl<'a> Making<'a> {
 
     fn databases(&self, builder: &dispatch::Builder) -> IndexMap<String, String> {
         let slaves = builder.slaves.iter().map(|index| &self.graph.farm.slaves[index]);
-        slaves.map(|slave| (slave.db_prefix.clone(), database(&slave.db_prefix, &builder.name))).collect()
+        let prefixes: IndexSet<&String> = slaves.map(|slave| &slave.db_prefix).collect();
+        prefixes.into_iter().map(|prefix| (prefix.clone(), database(prefix, &builder.name))).collect()
     }
 }
 
@@ -311,17 +327,19 @@ impl Branches<'_> {
     }
 }
 
-fn taken_apart(procedure_step: ProcedureStep) -> Result<Step, LowerError> {
+fn taken_apart(procedure_step: ProcedureStep, texts: &mut Texts) -> Result<Step, LowerError> {
     let ProcedureStep { step, only_if, .. } = procedure_step;
     let failed = |error| LowerError::Placeholder { step: step.name.clone(), error };
-    let texts = |texts: &[String]| texts.iter().map(|part| text(part)).collect::<Result<Vec<_>, _>>().map_err(failed);
-    let (run, follow) = (texts(&step.run)?, texts(&step.follow)?);
-    let environment = step.environment.iter().map(|(name, value)| Ok((name.clone(), text(value)?)));
+    let run = step.run.iter().map(|part| texts.take_apart(part)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let follow =
+        step.follow.iter().map(|path| texts.take_apart(path)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let directory = texts.take_apart(&step.directory).map_err(failed)?;
+    let environment = step.environment.iter().map(|(name, value)| Ok((name.clone(), texts.take_apart(value)?)));
     Ok(Step {
         upload: transfer::upload(&run),
         download: transfer::download(&run),
         run,
-        directory: text(&step.directory).map_err(failed)?,
+        directory,
         environment: Pairs(environment.collect::<Result<_, _>>().map_err(failed)?),
         only_if: only_if.as_ref().map(variant),
         phase: step.phase,
@@ -354,6 +372,24 @@ fn text(text: &str) -> Result<Text, placeholder::Error> {
         [Piece::Literal(literal)] => Text::Plain(std::mem::take(literal)),
         _ => Text::Pieces(pieces),
     })
+}
+
+/// Texts with placeholders, each taken apart once: steps of all builders have the same few.
+#[derive(Default)]
+struct Texts(HashMap<String, Text>);
+
+impl Texts {
+    fn take_apart(&mut self, whole: &str) -> Result<Text, placeholder::Error> {
+        if !whole.contains("${") {
+            return Ok(Text::Plain(whole.to_owned()));
+        }
+        if let Some(known) = self.0.get(whole) {
+            return Ok(known.clone());
+        }
+        let made = text(whole)?;
+        self.0.insert(whole.to_owned(), made.clone());
+        Ok(made)
+    }
 }
 
 /// The properties that steps ask for and none of them reports.

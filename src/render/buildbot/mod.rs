@@ -3,12 +3,16 @@
 
 mod document;
 mod make;
+mod split;
 mod transfer;
 
 pub use document::{Document, FORMAT};
 pub use make::{MakeError, known_secrets, make, worker_name};
+pub use split::{overloaded, split};
 
 /// The loader of `farm.json`.
 pub const LOADER: &str = include_str!("farm.py");
 /// A complete configuration, for a master that has none.
 pub const MASTER: &str = include_str!("master.cfg");
+/// The same for one of several masters.
+pub const ONE_OF_MASTERS: &str = include_str!("masters.cfg");
