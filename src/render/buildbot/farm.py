@@ -657,14 +657,17 @@ class PlanStep(FarmStep):
                 command += ["--url", self.text(upload["url"])]
             yield self.stdio.addHeader("on the master: " + shlex.join(command) + "\n")
             limits = {"runtime_timeout": self.data.timeout, "io_timeout": self.data.idle_timeout}
-            status, output = yield run_process(
-                self.build.master.reactor, command, collect_stderr=True, stderr_is_error=False, **limits
-            )
-        yield self.stdio.addStdout(self.build.properties.cleanupTextFromSecrets(output.decode(errors="replace")))
-        last = output.decode(errors="replace").strip().splitlines()[-1:]
-        if status == 0 and "url" in upload and last:
+            status, *said = yield run_process(self.build.master.reactor, command, stderr_is_error=False, **limits)
+        output, errors = (self.build.properties.cleanupTextFromSecrets(text.decode(errors="replace")) for text in said)
+        yield self.stdio.addStdout(output)
+        yield self.stdio.addStderr(errors)
+        last = output.strip().splitlines()[-1:]
+        if status != 0:
+            self.report(f"exit status {status} on the master")
+            return FAILURE
+        if "url" in upload and last:
             yield self.addURL(self.data.name, last[0])
-        return SUCCESS if status == 0 else FAILURE
+        return SUCCESS
 
     @defer.inlineCallbacks
     def bring(self, path: str, here: Path) -> Any:
