@@ -20,7 +20,9 @@ pub const VERSION: &str = "4.3.0";
 const PACKAGES: [&str; 5] =
     ["buildbot", "buildbot-www", "buildbot-worker", "buildbot-waterfall-view", "buildbot-grid-view"];
 /// How long anything may take that must happen. Several test programs share the machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How long one answer of a master may take.
+const ANSWER: Duration = Duration::from_secs(10);
 /// The search path of a machine where nobody changed anything.
 pub const SYSTEM: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Below an environment: it is whole, and its Python is one that everybody can start.
@@ -43,10 +45,11 @@ pub fn environment() -> PathBuf {
     environment
 }
 
-/// A program of the environment, such as `buildbot` or `python`, with nobody's settings.
+/// A program of the environment, such as `buildbot` or `python`, or one of the system's, with nobody's settings.
 pub fn program(name: &str, home: &Path) -> Command {
     let bin = environment().join("bin");
-    let mut command = Command::new(bin.join(name));
+    let own = bin.join(name);
+    let mut command = Command::new(if own.exists() { own } else { name.into() });
     let path = format!("{}:{SYSTEM}", bin.display());
     command.env_clear().env("PATH", path).env("HOME", home).env("LANG", "C.UTF-8").env("HGRCPATH", "");
     command.env("GIT_CONFIG_NOSYSTEM", "1").env("BRZ_LOG", "/dev/null").stdin(Stdio::null());
@@ -209,12 +212,17 @@ impl Master {
     /// What its REST API has at a path, such as `changes?order=changeid`: the list itself, without its metadata.
     #[track_caller]
     pub fn get(&self, path: &str) -> Value {
-        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
-        let mut response = agent.get(format!("{}/api/v2/{path}", self.url())).call().unwrap();
-        let mut answer: Value = serde_json::from_reader(response.body_mut().as_reader()).unwrap();
+        let agent =
+            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(ANSWER)).build().new_agent();
+        let ask = || {
+            let mut response = agent.get(format!("{}/api/v2/{path}", self.url())).call().ok()?;
+            Some((response.status(), serde_json::from_reader::<_, Value>(response.body_mut().as_reader()).ok()?))
+        };
+        // Now and then Twisted does not notice that a connection has a request, and closes it after a minute.
+        let (status, mut answer) = (0..20).find_map(|_| ask()).unwrap_or_else(|| panic!("no answer at {path}"));
         answer.as_object_mut().unwrap().remove("meta");
         let lists = answer.as_object_mut().unwrap();
-        assert!(response.status().is_success(), "{path}: {lists:?}");
+        assert!(status.is_success(), "{path}: {lists:?}");
         assert_eq!(lists.len(), 1, "{path}: {lists:?}");
         lists.values_mut().next().unwrap().take()
     }
@@ -259,7 +267,19 @@ impl Worker {
 
     /// Starts it, with variables in its environment; that it is connected is the master's to tell.
     pub fn start(&mut self, variables: &[(&str, &str)]) {
-        let mut start = program("buildbot-worker", &self.directory);
+        self.start_by(program("buildbot-worker", &self.directory), variables);
+    }
+
+    /// The same as somebody without root's rights, as whom root runs builds; the directory is given to them.
+    pub fn start_as(&mut self, user: &str, variables: &[(&str, &str)]) {
+        fine(Command::new("chown").arg("-R").arg(user).arg(&self.directory));
+        let mut start = program("setpriv", &self.directory);
+        start.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--clear-groups", "--"]);
+        start.arg(environment().join("bin/buildbot-worker"));
+        self.start_by(start, variables);
+    }
+
+    fn start_by(&mut self, mut start: Command, variables: &[(&str, &str)]) {
         start.args(["start", "--nodaemon"]).arg(&self.directory).envs(variables.iter().copied());
         self.running = Some(Ended(start.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()));
     }

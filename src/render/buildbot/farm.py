@@ -247,6 +247,12 @@ class FarmStep(BuildStep):  # type: ignore[misc]
         super().__init__(**kwargs)
         self.farm = farm
 
+    def __str__(self) -> str:
+        """What the master's log calls it: without all that it was made of."""
+        return f"{self.__class__.__name__}({self.name})"
+
+    __repr__ = __str__
+
     @property
     def place(self) -> Place:
         return self.farm.place(self.build.builder.name, self.worker_name())
@@ -271,12 +277,19 @@ class FarmStep(BuildStep):  # type: ignore[misc]
     def shell(self, command: Sequence[str], directory: str, env: Mapping[str, Any], **kwargs: Any) -> Any:
         """Runs a command on the worker, without its environment in its log. Returns it as Buildbot has it.
 
-        `env` starts it. The worker itself would look for the program on its own `PATH`, not on the command's; what is not there
-        would be an exception and no exit status; and it would put variables of its own in the place of what looks like one.
+        `env` starts it. The worker itself would look for the program on its own `PATH`, not on the command's, and what is not
+        there would be an exception and no exit status.
         """
-        odd = {name for name, value in env.items() if isinstance(value, str) and re.search(r"\$\{\w*\}", value)} - {"PATH"}
-        words = ["env", *(f"{name}={env[name]}" for name in sorted(odd)), *command]
-        variables = {name: value for name, value in env.items() if name not in odd}
+        words, variables = ["env"], dict(env)
+        if "PYTHONPATH" in variables:
+            # The worker would put its own behind it, and cannot unset it.
+            value = variables.pop("PYTHONPATH")
+            words += ["-u", "PYTHONPATH"] if value is None else [f"PYTHONPATH={value}"]
+        admins: Mapping[str, Any] = self.build.builder.config.env or {}
+        for name, value in variables.items():
+            if isinstance(value, str) and value != admins.get(name):
+                variables[name] = escaped(value)
+        words += command
         options = {"timeout": None, "logEnviron": False, "sigtermTime": 10, "usePTY": False, **kwargs}
         remote = RemoteShellCommand(directory, words, env=variables, **options)
         remote.useLog(self.stdio, False)
@@ -312,8 +325,14 @@ class FarmStep(BuildStep):  # type: ignore[misc]
         """What every command gets: nothing of the worker's own Python, database or repository reaches a build."""
         clean: Mapping[str, Any] = json.loads(self.getProperty("farmout-environment") or "{}")
         env: Dict[str, Any] = {name: None for name in clean.get("unset", ())}
-        env["PATH"] = clean.get("path", "${PATH}")
+        env["PATH"] = [escaped(clean["path"]) if "path" in clean else "${PATH}"]
         return env
+
+
+def escaped(value: str) -> str:
+    """A variable's value as the worker takes it: it puts variables of its own in the place of what looks like one, for `${}`
+    nothing, and looks at no text twice."""
+    return value.replace("${", "$${}{")
 
 
 class GetFarmout(FarmStep):
@@ -329,8 +348,9 @@ class GetFarmout(FarmStep):
         own = self.getProperty("farmout")
         kept = self.path("bin", f"farmout-{version}")
         for program in [own] if own else ["farmout", kept]:
-            if (yield self.is_right(program)):
-                return self.use(program)
+            found = yield self.find(program)
+            if found:
+                return self.use(found)
         if own:
             self.report(f"the worker's property `farmout`, {own}, is no farmout {version}")
             return FAILURE
@@ -341,7 +361,7 @@ class GetFarmout(FarmStep):
         aside = f"{kept}.{self.build.buildid}"
         with open(self.farm.program, "rb") as program_file:
             yield self.download(FileReader(program_file), aside, 0o755)
-        if not (yield self.is_right(aside)):
+        if not (yield self.find(aside)):
             yield self.order("rmfile", {"path": aside})
             self.report(f"the master's {self.farm.program} does not run there, or is not of version {version}")
             return FAILURE
@@ -349,10 +369,13 @@ class GetFarmout(FarmStep):
         return FAILURE if moved.didFail() else self.use(kept)
 
     @defer.inlineCallbacks
-    def is_right(self, program: str) -> Any:
+    def find(self, program: str) -> Any:
+        """The program's path, as steps have another search path; none if it is not there or of another version."""
         base = self.getProperty("basedir")
-        told = yield self.shell([program, "--version"], base, {}, collectStdout=True, timeout=60)
-        return told.stdout.split() == ["farmout", self.farm.version]
+        command = ["sh", "-c", 'command -v "$0" && exec "$0" --version', program]
+        told = yield self.shell(command, base, {}, collectStdout=True, timeout=60)
+        path, _, version = told.stdout.strip().rpartition("\n")
+        return self.build.path_module.join(base, path) if version == f"farmout {self.farm.version}" else None
 
     def use(self, program: str) -> int:
         self.setProperty("farmout", program, "farmout")
@@ -389,7 +412,7 @@ class Workspace(FarmStep):
             self.build.properties.updateFromProperties(request.properties)
         self.setProperty("tmp-dir", made["tmp-dir"], "farmout")
         self.setProperty("socket-dir", made.get("socket-dir", ""), "farmout")
-        clean = {"unset": made["unset"], "path": made.get("path", "${PATH}")}
+        clean = {key: made[key] for key in ("unset", "path") if key in made}
         self.setProperty("farmout-environment", json.dumps(clean), "farmout")
         self.build.addStepsAfterCurrentStep(
             [step for directory in made["left-behind"] for step in self.farm.aftermath(directory, place.worker)]
@@ -507,7 +530,7 @@ class PlanStep(FarmStep):
 
     def environment(self) -> Dict[str, Any]:
         env = super().environment()
-        env["PATH"] = [*self.search_path(), env["PATH"]]
+        env["PATH"] = [path for path in (*map(escaped, self.search_path()), *env["PATH"]) if path]
         env.update(self.build.builder.config.env or {})
         env.update({name: value or None for name, value in self.variables().items()})
         env["FARMOUT_STEP"] = f"{self.run_id()}/{self.place.builder.directory}/{self.data.name}"
@@ -637,14 +660,17 @@ class PlanStep(FarmStep):
                 command += ["--url", self.text(upload["url"])]
             yield self.stdio.addHeader("on the master: " + shlex.join(command) + "\n")
             limits = {"runtime_timeout": self.data.timeout, "io_timeout": self.data.idle_timeout}
-            status, output = yield run_process(
-                self.build.master.reactor, command, collect_stderr=True, stderr_is_error=False, **limits
-            )
-        yield self.stdio.addStdout(self.build.properties.cleanupTextFromSecrets(output.decode(errors="replace")))
-        last = output.decode(errors="replace").strip().splitlines()[-1:]
-        if status == 0 and "url" in upload and last:
+            status, *said = yield run_process(self.build.master.reactor, command, stderr_is_error=False, **limits)
+        output, errors = (self.build.properties.cleanupTextFromSecrets(text.decode(errors="replace")) for text in said)
+        yield self.stdio.addStdout(output)
+        yield self.stdio.addStderr(errors)
+        last = output.strip().splitlines()[-1:]
+        if status != 0:
+            self.report(f"exit status {status} on the master")
+            return FAILURE
+        if "url" in upload and last:
             yield self.addURL(self.data.name, last[0])
-        return SUCCESS if status == 0 else FAILURE
+        return SUCCESS
 
     @defer.inlineCallbacks
     def bring(self, path: str, here: Path) -> Any:
