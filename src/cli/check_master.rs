@@ -8,7 +8,7 @@ use super::compile::print;
 use super::farm::{FarmArguments, Pick, exit, read, right, slave};
 use crate::diagnostic::Failure;
 use crate::doctor::Severity;
-use crate::master::{Master, Options};
+use crate::master::{Master, Options, share};
 use crate::render;
 use crate::render::buildbot::{make, worker_name};
 
@@ -50,7 +50,8 @@ enum Format {
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     let compilation = right(read(&arguments.farm.layout())?)?;
-    let document = make(&compilation).map_err(|error| Failure::error(error.to_string()))?;
+    let whole = make(&compilation).map_err(|error| Failure::error(error.to_string()))?;
+    let document = share(&arguments.directory, whole);
     let master = Master { directory: &arguments.directory, compilation: &compilation, document: &document };
     let options = Options { buildbot: arguments.buildbot.clone(), required: arguments.require_buildbot };
     if arguments.dry_run {

@@ -14,14 +14,16 @@ mod steps;
 mod telling;
 
 use std::io;
+use std::num::NonZeroUsize;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::Deserialize;
 
 use crate::Compilation;
 use crate::diagnostic::{Failure, plain};
 use crate::model::Slave;
 use crate::plan::Plan;
-use crate::render::buildbot::Document;
+use crate::render::buildbot::{Document, split};
 
 use copy::Copy;
 use finding::count;
@@ -30,6 +32,26 @@ use program::Buildbot;
 
 pub use finding::{Checked, Finding, Part, Place};
 pub use telling::Report;
+
+/// What a master is to have of a farm: all of it, or its share where what is rendered in its directory is that of one of several.
+pub fn share(directory: &Utf8Path, document: Document) -> Document {
+    #[derive(Deserialize)]
+    struct Rendered {
+        master: Option<Numbered>,
+    }
+    #[derive(Deserialize)]
+    struct Numbered {
+        number: NonZeroUsize,
+        of: NonZeroUsize,
+    }
+    let text = std::fs::read(directory.join("farm.json")).unwrap_or_default();
+    let Ok(Rendered { master: Some(Numbered { number, of }) }) = serde_json::from_slice(&text) else { return document };
+    // A number that cannot be has been written by hand, and what is compared with the whole farm is told of.
+    if of.get() > document.builds.len() {
+        return document;
+    }
+    split(&document, of).into_iter().nth(number.get() - 1).unwrap_or(document)
+}
 
 /// A master's directory, and the farm that it is for.
 #[derive(Debug)]

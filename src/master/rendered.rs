@@ -31,7 +31,14 @@ pub(super) fn check(master: &Master<'_>) -> Result<Rendered, Failure> {
     let unwritten = |error: io::Error| Failure::error(format!("the farm cannot be written: {error}"));
     master.document.write(&mut expected).map_err(unwritten)?;
     let mut findings = Vec::new();
-    let again = format!("farmout render buildbot -o {0} && buildbot reconfig {0}", master.directory);
+    let render = match (&master.document.master, master.directory.parent()) {
+        (Some(one), Some(all)) => {
+            let all = if all.as_str().is_empty() { Utf8Path::new(".") } else { all };
+            format!("farmout render buildbot --masters {} -o {all}", one.of)
+        }
+        _ => format!("farmout render buildbot -o {}", master.directory),
+    };
+    let again = format!("{render} && buildbot reconfig {}", master.directory);
     let mut stale = None;
     match read(&master.directory.join("farm.json"))? {
         None => findings.push(Finding::error("not-rendered", "there is no farm.json in it").help(again)),
@@ -42,7 +49,7 @@ pub(super) fn check(master: &Master<'_>) -> Result<Rendered, Failure> {
             stale = Some(text);
         }
     }
-    let again = format!("farmout render buildbot -o {0} && buildbot restart {0}", master.directory);
+    let again = format!("{render} && buildbot restart {}", master.directory);
     match read(&master.directory.join("farm.py"))? {
         None => findings.push(Finding::error("not-rendered", "there is no farm.py in it").help(again)),
         Some(text) if text == LOADER.as_bytes() => {}
@@ -88,6 +95,9 @@ fn other(text: &str, expected: &[u8]) -> Finding {
     }
     for kind in [Kind::Build, Kind::Builder, Kind::Worker, Kind::Secret] {
         kind.compare(&old, &new, &mut details);
+    }
+    if details.is_empty() && old.get("elsewhere") != new.get("elsewhere") {
+        details.push("what the farm's other masters have is not what it says".to_owned());
     }
     if details.is_empty() {
         details.push("what is in it is the same, but in another order".to_owned());

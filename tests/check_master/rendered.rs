@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::binary::text;
+use super::binary::{farmout, text};
+use super::buildbot::environment;
 use super::snapshot::snapshot;
 use super::support::Case;
 
@@ -102,4 +103,36 @@ fn programs_can_read_it() {
     assert_eq!(report["parts"][0]["findings"][0]["name"], "not-current");
     assert_eq!(report["parts"][0]["findings"][0]["severity"], "error");
     assert_eq!(report["parts"][3]["looked"], false);
+}
+
+#[test]
+fn each_of_several_masters_is_compared_with_its_share_of_the_farm() {
+    let case = Case::new();
+    let run = |arguments: &[&str]| {
+        let output = farmout(arguments).current_dir(case.directory.path()).output().unwrap();
+        (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    };
+    let render = ["render", "buildbot", "--masters", "2", "--farm", "farm", "-o", "masters"];
+    assert_eq!(run(&render).0, Some(0));
+    let environment = environment();
+    let check = |number: u8| {
+        let directory = format!("masters/master-{number}");
+        run(&["check-master", &directory, "--farm", "farm", "--buildbot", environment.to_str().unwrap()])
+    };
+    for number in [1, 2] {
+        case.write(&format!("masters/master-{number}/secrets/database-url"), "postgresql://farm@/farm");
+        assert_eq!(check(number).0, Some(0), "{}", check(number).1);
+    }
+
+    let manifest = fs::read_to_string(case.path("farm/buildouts/MANIFEST.cfg")).unwrap();
+    let docs = "[docs]\nbuildout = git https://git.example/docs main buildout.cfg\nwatch =\n";
+    case.write("farm/buildouts/MANIFEST.cfg", &(manifest + docs));
+    let said = [check(1), check(2)].map(|(exit, said)| {
+        assert_eq!(exit, Some(1), "{said}");
+        assert!(said.contains("farmout render buildbot --masters 2 -o masters && buildbot reconfig"), "{said}");
+        said
+    });
+    let one = |words: &str| said.iter().filter(|said| said.contains(words)).count();
+    assert_eq!(one("builds that are not in it: docs"), 1, "{said:?}");
+    assert_eq!(one("what the farm's other masters have is not what it says"), 1, "{said:?}");
 }
