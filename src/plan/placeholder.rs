@@ -267,7 +267,7 @@ mod tests {
         let expected = [literal("x${y} "), placeholder("a", Some(default)), placeholder("c", None)];
         assert_eq!(pieces("x$${y} ${a:-$${${b:-}}${c}").unwrap(), expected);
         assert_eq!(pieces("").unwrap(), [literal("")]);
-        assert_eq!(pieces("${"), Err(Error::Syntax(0)));
+        assert_eq!(pieces("${"), Err(Error::Syntax(2)));
     }
 
     #[test]
