@@ -170,7 +170,7 @@ impl Header {
             if let Some(words) = line.strip_prefix(" argv: ") {
                 header = Self { command: words_of(words), directory: header.directory, ..Self::default() };
             } else if let Some(rest) = line.strip_prefix(" in dir ") {
-                header.directory = rest.rsplit_once(" (timeout ").unwrap().0.to_owned();
+                header.directory = rest.split(" (").next().unwrap().to_owned();
             } else if let Some((name, value)) = line.strip_prefix("  ").and_then(|line| line.split_once('=')) {
                 header.environment.insert(name.to_owned(), value.to_owned());
             } else if let Some(code) = line.strip_prefix("program finished with exit code ") {
