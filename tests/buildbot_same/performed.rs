@@ -182,6 +182,7 @@ impl Header {
         if header.command.first().is_some_and(|word| word == "env") {
             header.command.remove(0);
             while header.command.first().is_some_and(|word| word == "-u") {
+                header.environment.remove(&header.command[1]);
                 header.command.drain(..2);
             }
         }
