@@ -60,7 +60,7 @@ fn nothing_is_left_of_what_is_cut_off() {
     let master = &site.master;
     force(master, "first", &[&first], &json!({}));
     force(master, "second", &[&second], &json!({}));
-    let at_once = [&first, &second].map(|builder| says(master, builder, "test", "waiting"));
+    let at_once = [&first, &second].map(|builder| says(master, 0, builder, "test", "waiting"));
     assert_ne!(port(&at_once[0], master), port(&at_once[1], master));
     for step in ["bootstrap", "buildout"] {
         for other in ["bootstrap", "buildout"] {
@@ -90,7 +90,7 @@ fn nothing_is_left_of_what_is_cut_off() {
     fs::remove_file(&go).unwrap();
     let before = latest(&site.master);
     force(&site.master, "first", &[&first], &json!({}));
-    says(&site.master, &first, "test", "waiting");
+    says(&site.master, before, &first, "test", "waiting");
     site.atlas.kill();
     let alive = running(site.atlas.directory());
     assert!(alive.iter().any(|line| line.starts_with("sleep 3600")), "{alive:?}");
@@ -107,7 +107,7 @@ fn nothing_is_left_of_what_is_cut_off() {
     fs::remove_file(&go).unwrap();
     let before = latest(&site.master);
     force(&site.master, "first", &[&first], &json!({}));
-    let stopped = says(&site.master, &first, "test", "waiting");
+    let stopped = says(&site.master, before, &first, "test", "waiting");
     site.master.call(&format!("builds/{}", stopped.id), "stop", &json!({"reason": "enough"})).unwrap();
     let [stopped] = ended(&site.master, before, 1).try_into().unwrap();
     stopped.is(&site.master, CANCELLED);
@@ -120,7 +120,7 @@ fn nothing_is_left_of_what_is_cut_off() {
     let (first, second) = (format!("first-pg{other}"), format!("second-pg{other}"));
     let before = latest(&site.master);
     force(&site.master, "first", &[&first], &json!({}));
-    let lost = says(&site.master, &first, "test", "waiting");
+    let lost = says(&site.master, before, &first, "test", "waiting");
     site.zeus.kill();
     let request = site.master.get(&format!("builds/{}", lost.id))[0]["buildrequestid"].clone();
     site.master.until("builds", |_| builds(&site.master).last().unwrap().results);

@@ -68,7 +68,9 @@ fn surroundings() -> Vec<(String, String)> {
     let of_index =
         |name: &String| ["PIP_", "SSL_", "http", "HTTP", "no_proxy", "NO_PROXY"].iter().any(|it| name.starts_with(it));
     let mut variables: Vec<(String, String)> = std::env::vars().filter(|(name, _)| of_index(name)).collect();
-    variables.push(("LANG".to_owned(), "C.UTF-8".to_owned()));
+    let plain =
+        [("LANG", "C.UTF-8"), ("HGRCPATH", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1"), ("BRZ_LOG", "/dev/null")];
+    variables.extend(plain.map(|(name, value)| (name.to_owned(), value.to_owned())));
     // None of these is a step's.
     variables.extend(["PGHOST", "PYTHONPATH", "GIT_DIR"].map(|name| (name.to_owned(), "/nowhere".to_owned())));
     variables

@@ -126,10 +126,10 @@ pub fn by_buildbot(master: &Master, build: &Build, base: &Path) -> Performed {
     let own = ["worker_preparation", "get-farmout", "workspace", "workspace-end"];
     let of_plan = |step: &Value| !own.iter().any(|own| step["name"] == *own) && step["results"] != 3;
     let steps: Vec<Value> = build.steps(master).into_iter().filter(of_plan).collect();
-    // Those that steps have reported are of the same source as `tmp-dir`, which none has.
-    let reported = |name: &str| name == "revision" || name.ends_with("-port");
+    // Buildbot has a revision of its own, that of the source which it was asked for.
+    let reported = |name: &str, source: &Value| *source == "farmout" && (name == "revision" || name.ends_with("-port"));
     let properties = master.get(&format!("builds/{}/properties", build.id))[0].clone();
-    let properties = properties.as_object().unwrap().iter().filter(|(name, _)| reported(name));
+    let properties = properties.as_object().unwrap().iter().filter(|(name, value)| reported(name, &value[1]));
     let properties: BTreeMap<String, String> =
         properties.map(|(name, value)| (name.clone(), text(&value[0]))).collect();
     let names = Names::of(base, &properties);
@@ -170,7 +170,7 @@ impl Header {
             if let Some(words) = line.strip_prefix(" argv: ") {
                 header = Self { command: words_of(words), directory: header.directory, ..Self::default() };
             } else if let Some(rest) = line.strip_prefix(" in dir ") {
-                header.directory = rest.rsplit_once(" (timeout ").unwrap().0.to_owned();
+                header.directory = rest.split(" (").next().unwrap().to_owned();
             } else if let Some((name, value)) = line.strip_prefix("  ").and_then(|line| line.split_once('=')) {
                 header.environment.insert(name.to_owned(), value.to_owned());
             } else if let Some(code) = line.strip_prefix("program finished with exit code ") {
@@ -182,6 +182,7 @@ impl Header {
         if header.command.first().is_some_and(|word| word == "env") {
             header.command.remove(0);
             while header.command.first().is_some_and(|word| word == "-u") {
+                header.environment.remove(&header.command[1]);
                 header.command.drain(..2);
             }
         }

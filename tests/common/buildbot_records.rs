@@ -99,11 +99,11 @@ pub fn everything(master: &Master) -> String {
     everything
 }
 
-/// Waits until a step of the latest build of a builder says something in its log.
+/// Waits until a step of a builder's build after one says something in its log.
 #[track_caller]
-pub fn says(master: &Master, builder: &str, step: &str, words: &str) -> Build {
+pub fn says(master: &Master, after: u64, builder: &str, step: &str, words: &str) -> Build {
     master.until("builds", |_| {
-        let build = builds(master).into_iter().rfind(|build| build.builder == builder)?;
+        let build = builds(master).into_iter().find(|build| build.id > after && build.builder == builder)?;
         let found = build.steps(master).into_iter().find(|found| found["name"] == step)?;
         let logs = list(master.get(&format!("steps/{}/logs", found["stepid"])));
         let log = logs.iter().find(|log| log["name"] == "stdio")?;
