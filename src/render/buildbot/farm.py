@@ -501,11 +501,16 @@ class PlanStep(FarmStep):
         if name == "run":
             return self.run_id()
         if name.startswith("property."):
-            value = self.getProperty(name[len("property.") :])
-            return None if value is None else str(value)
+            return self.known(name[len("property.") :])
         if name.startswith("secret."):
             return self.secrets.get(name[len("secret.") :])
         return self.place.value(name)
+
+    def known(self, name: str) -> Optional[str]:
+        """A property of the build. What Buildbot fills in by itself is none: its `revision` is that of a change in any of the
+        repositories that the build watches, and the plan's is what was fetched."""
+        value, source = self.build.properties.asDict().get(name, (None, None))
+        return None if value is None or source == "Build" else str(value)
 
     def text(self, text: Text) -> str:
         return fill(text, self.value)
