@@ -27,7 +27,7 @@ pub struct Step {
     pub outcome: String,
     /// None where no process was started.
     pub process: Option<Process>,
-    /// Whether a file of it was kept.
+    /// Whether a file of it was kept or followed.
     pub kept: bool,
 }
 
@@ -108,7 +108,7 @@ pub fn by_runner(result: &Value, base: &Path, before: &BTreeMap<String, String>)
                 exit: step["exit"].as_i64().or(Some(127)),
             }
         });
-        let kept = !step["kept"].is_null();
+        let kept = !step["kept"].is_null() || step["followed"].as_array().is_some_and(|files| !files.is_empty());
         Step { name: text(&step["name"]), outcome: text(&step["outcome"]), process, kept }
     };
     let steps = performed.map(step).collect();

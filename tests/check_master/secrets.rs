@@ -18,6 +18,7 @@ fn secrets_that_are_not_as_they_have_to_be_are_told() {
     fs::write(secrets.join("atlas-worker-password~"), "old").unwrap();
     mode("atlas-worker-password~", 0o600);
     fs::create_dir(secrets.join("more")).unwrap();
+    mode("more", 0o755);
     let said = case.wrong();
     assert!(!said.contains("not-a-secret") && !said.contains("another-one"), "{said}");
     snapshot!("check-master-secrets", said);

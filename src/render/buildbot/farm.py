@@ -1104,6 +1104,8 @@ class Farm:
         for builder in data["builders"]:
             builder["settings"] = offers[builder.pop("offers")]
             self.builders[builder["name"]] = BuilderData(**builder, **procedures[builder["procedure"]])
+        for branch in data["branches"]:
+            branch["other_places"] = tuple(branch.get("other_places", ()))
         branches = [BranchData(**branch) for branch in data["branches"]]
         self.branches = branches
 
