@@ -27,7 +27,7 @@ pub struct Step {
     pub outcome: String,
     /// None where no process was started.
     pub process: Option<Process>,
-    /// Whether a file of it was kept or followed.
+    /// Whether a file of it was kept. What is followed is another matter: how much of it falls into a step differs from run to run.
     pub kept: bool,
 }
 
@@ -108,7 +108,7 @@ pub fn by_runner(result: &Value, base: &Path, before: &BTreeMap<String, String>)
                 exit: step["exit"].as_i64().or(Some(127)),
             }
         });
-        let kept = !step["kept"].is_null() || step["followed"].as_array().is_some_and(|files| !files.is_empty());
+        let kept = !step["kept"].is_null();
         Step { name: text(&step["name"]), outcome: text(&step["outcome"]), process, kept }
     };
     let steps = performed.map(step).collect();
@@ -137,7 +137,8 @@ pub fn by_buildbot(master: &Master, build: &Build, base: &Path) -> Performed {
         let name = text(&step["name"]);
         let header = Header::read(&build.log(master, &name));
         let logs = master.get(&format!("steps/{}/logs", step["stepid"]));
-        let kept = logs.as_array().unwrap().iter().any(|log| log["name"] != "stdio");
+        let mut logs = logs.as_array().unwrap().iter().map(|log| log["name"].as_str().unwrap());
+        let kept = logs.any(|name| name != "stdio" && !name.ends_with(".log"));
         // The files of the plan are written by a command there.
         let written = header.command.get(1..3).is_some_and(|words| words == ["tool", "write-files"]);
         let process = (!written).then(|| Process {
