@@ -94,7 +94,10 @@ impl Host {
     /// The script, in a shell.
     pub fn script(&self, shell: &[&str], arguments: &[&str]) -> Command {
         let base = self.path(shell[0]);
-        let mut command = self.command(&[shell, &["script.sh", "--basedir", base.as_str()], arguments].concat());
+        // No shell hears of a signal that it was started without, such as by nohup.
+        let signals = ["/usr/bin/env", "--default-signal=HUP,INT,TERM"];
+        let mut command =
+            self.command(&[&signals, shell, &["script.sh", "--basedir", base.as_str()], arguments].concat());
         // A session of its own: what the test gets from a terminal is not the script's.
         command.process_group(0);
         command
