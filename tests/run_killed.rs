@@ -150,6 +150,7 @@ fn who_is_impatient_leaves_the_rest_to_the_next_run() {
     hang_deaf(&farm);
     let runner = Runner::start(farm.farmout(&["run"]));
     farm.await_step("test");
+    eventually("the test is deaf", || running(farm.directory.path()).iter().any(|line| line.contains("sleep")));
     runner.signal(Signal::SIGINT);
     // The test is deaf, so the first request takes its time.
     std::thread::sleep(std::time::Duration::from_millis(300));
