@@ -1,26 +1,22 @@
 //! From the graph to what a Buildbot master has to know. Every builder is lowered; what several have alike is kept once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 use sha2::{Digest as _, Sha256};
 
-use super::document::{
-    Branch, Build, Builder, Document, File, Pairs, Procedure, Property, Setting, Step, Text, Worker,
-};
-use super::transfer;
+use super::apart::{Texts, taken_apart, text, variant};
+use super::branches::Branches;
+use super::document::{Build, Builder, Document, File, Pairs, Procedure, Property, Setting, Step, Text, Worker};
+use super::names::{password_name, worker_name};
 use crate::Compilation;
 use crate::compile::secret_sources;
 use crate::dispatch::{self, Graph};
-use crate::model::{self, Requirement, Slave, Version, Watch};
-use crate::plan::placeholder::{self, Piece, pieces};
-use crate::plan::{
-    Condition, LowerError, Offered, PlanFile, ProcedureStep, alike, database, directory, lower, short_hash,
-};
-use crate::resolve::Rewrite;
-use crate::watch::address::place;
+use crate::model::{Requirement, Slave, Version};
+use crate::plan::placeholder::Piece;
+use crate::plan::{LowerError, Offered, PlanFile, ProcedureStep, alike, database, directory, lower};
 
 /// Why a farm cannot be written for Buildbot.
 #[derive(Debug, thiserror::Error)]
@@ -39,40 +35,6 @@ pub enum MakeError {
     /// No builder at all, which no master takes.
     #[error("this farm has no builders, and a Buildbot master without any does not start")]
     NoBuilders,
-}
-
-/// What a worker's name may be: letters, digits, `-` and `_`, no digit first, and at most 50 characters (Buildbot's
-/// `util.identifiers`). Characters from U+00A0 on count as letters.
-const LONGEST_WORKER: usize = 50;
-
-/// What a slave is called on Buildbot: its own name where that can be one; else as much of it as can be, and digits that keep
-/// apart those which differ only in what cannot.
-pub fn worker_name(slave: &str) -> String {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c) || c >= '\u{a0}';
-    let first = |c: char| fits(c) && !c.is_ascii_digit();
-    if slave.starts_with(first) && slave.chars().all(fits) && slave.chars().count() <= LONGEST_WORKER {
-        return slave.to_owned();
-    }
-    let hash = short_hash(slave);
-    let name = slave.chars().map(|c| if fits(c) { c } else { '_' }).take(LONGEST_WORKER - hash.len() - 2);
-    let name: String = name.collect();
-    format!("{}{name}-{hash}", if name.starts_with(first) { "" } else { "_" })
-}
-
-/// What a slave's password is called among the secrets.
-pub fn password_name(slave: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if slave.chars().all(plain) && !slave.starts_with('.') {
-        return format!("{slave}-worker-password");
-    }
-    // Such a name is no file's, and two of them may differ in nothing else.
-    let name: String = slave.chars().map(|c| if plain(c) { c } else { '_' }).collect();
-    format!("{}-{}-worker-password", name.trim_start_matches('.'), short_hash(slave))
-}
-
-/// What the credentials of a watched branch are called among the secrets.
-pub fn watch_secret(url: &str) -> String {
-    format!("watch-{}", short_hash(url))
 }
 
 /// Makes the document of a farm.
@@ -287,111 +249,6 @@ fn worker(slave: &Slave) -> Worker {
     }
 }
 
-/// The watched branches, each once.
-struct Branches<'a> {
-    rewrites: &'a [Rewrite],
-    all: IndexMap<&'a Watch, Branch>,
-}
-
-impl<'a> Branches<'a> {
-    fn number(&mut self, watch: &'a Watch) -> usize {
-        let others = self.addresses_before(&watch.url).into_iter().map(|url| place(watch.vcs, &url));
-        let entry = self.all.entry(watch);
-        let number = entry.index();
-        let branch = entry.or_insert_with(|| Branch {
-            vcs: watch.vcs,
-            url: watch.url.clone(),
-            branch: watch.branch.clone(),
-            place: place(watch.vcs, &watch.url),
-            other_places: others.collect(),
-            secret: None,
-        });
-        if branch.secret.is_none() && !watch.credentials.is_empty() {
-            branch.secret = Some(watch_secret(&watch.url));
-        }
-        number
-    }
-}
-
-impl Branches<'_> {
-    /// What may have been rewritten to an address: whoever tells of changes need not know the farm's rewrites.
-    fn addresses_before(&self, url: &str) -> BTreeSet<String> {
-        let mut addresses = BTreeSet::from([url.to_owned()]);
-        for Rewrite { from, to } in self.rewrites.iter().rev() {
-            let before =
-                addresses.iter().filter_map(|address| Some(format!("{from}{}", address.strip_prefix(to.as_str())?)));
-            addresses.extend(before.collect::<Vec<_>>());
-        }
-        addresses.remove(url);
-        addresses
-    }
-}
-
-fn taken_apart(procedure_step: ProcedureStep, texts: &mut Texts) -> Result<Step, LowerError> {
-    let ProcedureStep { step, only_if, .. } = procedure_step;
-    let failed = |error| LowerError::Placeholder { step: step.name.clone(), error };
-    let run = step.run.iter().map(|part| texts.take_apart(part)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    let follow =
-        step.follow.iter().map(|path| texts.take_apart(path)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    let directory = texts.take_apart(&step.directory).map_err(failed)?;
-    let environment = step.environment.iter().map(|(name, value)| Ok((name.clone(), texts.take_apart(value)?)));
-    Ok(Step {
-        upload: transfer::upload(&run),
-        download: transfer::download(&run),
-        run,
-        directory,
-        environment: Pairs(environment.collect::<Result<_, _>>().map_err(failed)?),
-        only_if: only_if.as_ref().map(variant),
-        phase: step.phase,
-        write: step.write,
-        infrastructure: step.infrastructure,
-        idle_timeout: step.idle_timeout,
-        timeout: step.timeout,
-        on_failure: step.on_failure,
-        always_run: step.always_run,
-        name: step.name,
-        template: step.template,
-        help: step.help,
-        lock: step.lock,
-        permanent: step.permanent,
-        property: step.property,
-        keep: step.keep,
-        follow,
-    })
-}
-
-/// What settings and steps call a condition.
-fn variant(condition: &Condition) -> String {
-    format!("{}.{}={}", condition.capability, condition.option, condition.is)
-}
-
-fn text(text: &str) -> Result<Text, placeholder::Error> {
-    let mut pieces = pieces(text)?;
-    Ok(match pieces.as_mut_slice() {
-        [] => Text::Plain(String::new()),
-        [Piece::Literal(literal)] => Text::Plain(std::mem::take(literal)),
-        _ => Text::Pieces(pieces),
-    })
-}
-
-/// Texts with placeholders, each taken apart once: steps of all builders have the same few.
-#[derive(Default)]
-struct Texts(HashMap<String, Text>);
-
-impl Texts {
-    fn take_apart(&mut self, whole: &str) -> Result<Text, placeholder::Error> {
-        if !whole.contains("${") {
-            return Ok(Text::Plain(whole.to_owned()));
-        }
-        if let Some(known) = self.0.get(whole) {
-            return Ok(known.clone());
-        }
-        let made = text(whole)?;
-        self.0.insert(whole.to_owned(), made.clone());
-        Ok(made)
-    }
-}
-
 /// The properties that steps ask for and none of them reports.
 fn asks(procedure: &Procedure, steps: &IndexSet<Step>) -> Asks {
     let steps = || procedure.steps.iter().map(|&number| &steps[number]);
@@ -418,19 +275,4 @@ fn asked(pieces: &[Piece], asks: &mut Asks) {
         }
         asked(default.as_deref().unwrap_or_default(), asks);
     }
-}
-
-/// The secrets themselves, as far as they are known here: passwords of workers and databases, credentials of repositories.
-pub fn known_secrets(compilation: &Compilation) -> IndexMap<String, model::SecretSource> {
-    let graph = &compilation.graph;
-    let mut known: IndexMap<String, model::SecretSource> = IndexMap::new();
-    for slave in &graph.farm.slaves {
-        known.insert(password_name(&slave.name), slave.password.clone());
-    }
-    known.extend(secret_sources(graph).into_iter().map(|(name, named)| (name, named.source)));
-    for watch in graph.farm.builds.iter().flat_map(|build| &build.watch).filter(|watch| !watch.credentials.is_empty()) {
-        let secret = model::Secret::new(watch.credentials.expose());
-        known.insert(watch_secret(&watch.url), model::SecretSource::Given(secret));
-    }
-    known
 }
