@@ -18,23 +18,56 @@ use crate::render::{dry_run, summary};
 use crate::resolve::Layout;
 use crate::runner::Past;
 
+/// Which plans a command is about that runs none of them.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct PlansArguments {
     #[command(flatten)]
     farm: FarmArguments,
     #[command(flatten)]
     builders: BuilderArguments,
     #[command(flatten)]
     properties: PropertyArguments,
+    /// Where the run of --locked is kept [default: .farmout in the farm's directory]
+    #[arg(long, value_name = "DIR", requires = "locked")]
+    state: Option<Utf8PathBuf>,
+}
+
+impl PlansArguments {
+    /// The farm; without slave fragments, with this machine as its only slave.
+    pub(super) fn compile(&self) -> Result<Compilation, Failure> {
+        let layout = self.farm.layout();
+        let compilation = right(read(&layout)?)?;
+        if compilation.has_fragments { Ok(compilation) } else { as_found(&layout) }
+    }
+
+    /// The builders that were asked for, all of which are there.
+    fn pick(&self, compilation: &Compilation) -> Result<Pick, Failure> {
+        let pick = self.builders.pick()?;
+        pick.check(&compilation.graph.builders)?;
+        Ok(pick)
+    }
+
+    /// The plans.
+    pub(super) fn plans(&self, compilation: &Compilation) -> Result<Vec<Plan>, Failure> {
+        let pick = self.pick(compilation)?;
+        let (index, slave) = self.builders.slave(compilation)?;
+        let state = state(self.state.as_ref(), Some(&self.farm.layout().root));
+        let past = self.builders.locked.as_ref().map(|run| Past::open(&state, run)).transpose()?;
+        let given = self.properties.given(compilation)?;
+        plans(compilation, index, slave, &pick, &Besides { given: &given, locked: past.as_ref() })
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    wanted: PlansArguments,
     /// Say for every builder and build why the slave does or does not take it, and print no plan
     #[arg(long, conflicts_with_all = ["format", "output"])]
     why: bool,
     /// How plans are written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
-    /// Where the run of --locked is kept [default: .farmout in the farm's directory]
-    #[arg(long, value_name = "DIR", requires = "locked")]
-    state: Option<Utf8PathBuf>,
     /// Write a file for each builder into this directory, instead of standard output (YAML unless --format says json); a
     /// device or a pipe gets all of them
     #[arg(short, long, value_name = "DIR")]
@@ -52,22 +85,14 @@ pub(super) enum Format {
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
-    let layout = arguments.farm.layout();
-    let mut compilation = right(read(&layout)?)?;
-    if !compilation.has_fragments {
-        compilation = as_found(&layout)?;
-    }
-    let pick = arguments.builders.pick()?;
-    pick.check(&compilation.graph.builders)?;
-    let (index, slave) = arguments.builders.slave(&compilation)?;
+    let compilation = arguments.wanted.compile()?;
     if arguments.why {
+        let pick = arguments.wanted.pick(&compilation)?;
+        let (index, slave) = arguments.wanted.builders.slave(&compilation)?;
         print(&why(&compilation, index, slave, &pick))?;
         return Ok(Exit::Fine);
     }
-    let state = state(arguments.state.as_ref(), Some(&layout.root));
-    let past = arguments.builders.locked.as_ref().map(|run| Past::open(&state, run)).transpose()?;
-    let given = arguments.properties.given(&compilation)?;
-    let plans = plans(&compilation, index, slave, &pick, &Besides { given: &given, locked: past.as_ref() })?;
+    let plans = arguments.wanted.plans(&compilation)?;
     property::note(&plans);
     match &arguments.output {
         Some(directory) => write(&plans, directory, arguments.format)?,

@@ -4,50 +4,29 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::super::farm::{BuilderArguments, FarmArguments, read, right};
-use super::super::machine::state;
-use super::super::plan::{Besides, as_found, plans};
-use super::super::property::PropertyArguments;
+use super::super::plan::PlansArguments;
 use super::output::{self, Output};
 use crate::Compilation;
 use crate::cli::Exit;
 use crate::diagnostic::Failure;
 use crate::plan::Plan;
 use crate::render::sh::{Program, Script, ScriptError};
-use crate::runner::Past;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    farm: FarmArguments,
-    #[command(flatten)]
-    builders: BuilderArguments,
-    #[command(flatten)]
-    properties: PropertyArguments,
+    wanted: PlansArguments,
     /// Leave the farmout program out, which the steps call: the script then looks for one where it runs
     #[arg(long)]
     bare: bool,
-    /// Where the run of --locked is kept [default: .farmout in the farm's directory]
-    #[arg(long, value_name = "DIR", requires = "locked")]
-    state: Option<Utf8PathBuf>,
     /// The script; or a directory, which gets a script for each builder [default: standard output]
     #[arg(short, long, value_name = "FILE|DIR")]
     output: Option<Utf8PathBuf>,
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
-    let layout = arguments.farm.layout();
-    let mut compilation = right(read(&layout)?)?;
-    if !compilation.has_fragments {
-        compilation = as_found(&layout)?;
-    }
-    let pick = arguments.builders.pick()?;
-    pick.check(&compilation.graph.builders)?;
-    let (index, slave) = arguments.builders.slave(&compilation)?;
-    let state = state(arguments.state.as_ref(), Some(&layout.root));
-    let past = arguments.builders.locked.as_ref().map(|run| Past::open(&state, run)).transpose()?;
-    let given = arguments.properties.given(&compilation)?;
-    let plans = plans(&compilation, index, slave, &pick, &Besides { given: &given, locked: past.as_ref() })?;
+    let compilation = arguments.wanted.compile()?;
+    let plans = arguments.wanted.plans(&compilation)?;
     let program = if arguments.bare { None } else { Some(own()?) };
     let own = own_properties(&compilation);
     let script = |plans: &[Plan]| Script::new(plans, program.as_ref(), &own).map_err(failure);
