@@ -14,3 +14,5 @@ mod support;
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/loopback.rs"]
+mod loopback;

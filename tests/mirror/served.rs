@@ -1,24 +1,12 @@
 //! Repositories behind servers of this machine.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::common::{as_step_user, eventually};
 use super::locked::locked_server;
-use super::support::{Background, Case, branch, of};
-
-/// A port that is free now.
-fn port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// Waits for a server.
-fn serve(command: &mut Command, port: u16) -> Background {
-    let server = Background::start(command);
-    eventually("the server answers", || TcpStream::connect(("127.0.0.1", port)).is_ok());
-    server
-}
+use super::loopback::{MAKE_SSH, SSH, Server};
+use super::support::{Case, branch, of};
 
 #[test]
 fn over_http() {
@@ -29,13 +17,8 @@ fn over_http() {
     let numbered = case.brz_commit("b", "1");
     case.hg(".", &["init", "h"]);
     let changeset = case.hg_commit("h", "1");
-    let (files, hgweb) = (port(), port());
-    let mut python = as_step_user("/usr/bin/python3");
-    python.args(["-m", "http.server", "--bind", "127.0.0.1", &files.to_string()]).current_dir(case.path("up"));
-    let _files = serve(&mut python, files);
-    let mut hg = as_step_user("hg");
-    hg.args(["serve", "--address", "127.0.0.1", "--port", &hgweb.to_string()]).current_dir(case.path("up/h"));
-    let _hgweb = serve(hg.env("HGRCPATH", "").env("HOME", case.path("home")), hgweb);
+    let (_files, files) = Server::files(&case.path("up"));
+    let (_hgweb, hgweb) = Server::hgweb(&case.path("up/h"), &case.path("home"));
     case.watch(
         "one",
         &format!("git http://127.0.0.1:{files}/g/.git main\nbzr http://127.0.0.1:{files}/b\nhg http://127.0.0.1:{hgweb}/ default"),
@@ -49,27 +32,12 @@ fn over_http() {
     }
 }
 
-/// What stands in for ssh logs how it is called, and does here what it is to do there.
 #[test]
 fn over_ssh_without_questions() {
-    const SSH: &str = r#"#!/bin/sh
-echo "$*" >> "${0%/*}/calls"
-case $* in *" -V") exec echo OpenSSH_9.9 ;; esac
-while :; do
-    case $1 in
-    -[lop]) shift 2 ;;
-    -*) shift ;;
-    *) break ;;
-    esac
-done
-shift
-exec sh -c "$*"
-"#;
     let case = Case::new();
     let bin = case.path("up/bin");
     case.client("mkdir", ".", &["bin"]);
-    let script = "printf %s \"$0\" > ssh && chmod 755 ssh && ln -s \"$(command -v brz)\" bzr";
-    case.client("sh", "bin", &["-c", script, SSH]);
+    case.client("sh", "bin", &["-c", MAKE_SSH, SSH]);
     case.git_repository("g");
     case.brz(".", &["init", "-q", "b"]);
     case.brz_commit("b", "1");

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -161,20 +161,4 @@ pub fn branch<'a>(update: &'a Value, vcs: &str, name: &str) -> (&'a str, &'a str
     let branches = of(update, vcs)["branches"].as_array().unwrap();
     let branch = branches.iter().find(|it| it["branch"] == name).unwrap_or_else(|| panic!("no {name} in {update}"));
     (branch["change"]["kind"].as_str().unwrap_or("none"), branch["head"].as_str().unwrap_or("nowhere"))
-}
-
-/// A program in the background, ended with the test.
-pub struct Background(Child);
-
-impl Background {
-    pub fn start(command: &mut Command) -> Self {
-        Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
-    }
-}
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

@@ -7,6 +7,8 @@
 mod common;
 mod crash;
 mod farm;
+#[path = "../common/loopback.rs"]
+mod loopback;
 mod polled;
 mod pull;
 mod support;

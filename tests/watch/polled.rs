@@ -1,11 +1,10 @@
 //! Changes that no hook tells of: the mirrors do.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
-use crate::common::{SYSTEM, as_step_user, eventually};
+use crate::common::{SYSTEM, eventually};
+use crate::loopback::{MAKE_SSH, SSH, Server};
 use crate::support::{Watch, Watched, client, folder};
 
 fn commit(vcs: &str, repository: &Path, message: &str) {
@@ -29,40 +28,6 @@ fn commit(vcs: &str, repository: &Path, message: &str) {
     }
 }
 
-/// What stands in for ssh does here what it is to do there.
-const SSH: &str = r#"#!/bin/sh
-case $* in *" -V") exec echo OpenSSH_9.9 ;; esac
-while :; do
-    case $1 in
-    -[lop]) shift 2 ;;
-    -*) shift ;;
-    *) break ;;
-    esac
-done
-shift
-exec sh -c "$*"
-"#;
-
-/// A server of this machine, gone when it is dropped.
-struct Server(Child);
-
-impl Server {
-    /// Starts it, and waits until it answers at the port that `command` is given.
-    fn start(command: impl FnOnce(u16) -> Command) -> (Self, u16) {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Self(command(port).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-        eventually("the server answers", || TcpStream::connect(("127.0.0.1", port)).is_ok());
-        (server, port)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_commit_is_found_in_every_system_behind_every_server() {
     let watched = Watched::new("");
@@ -73,20 +38,10 @@ fn a_commit_is_found_in_every_system_behind_every_server() {
         client(if vcs == "bzr" { "brz" } else { vcs }, make, &up);
         commit(vcs, &up.join(vcs), "One");
     }
-    let (_files, files) = Server::start(|port| {
-        let mut python = as_step_user("/usr/bin/python3");
-        python.args(["-m", "http.server", "--bind", "127.0.0.1", &port.to_string()]).current_dir(&up);
-        python
-    });
-    let (_hgweb, hgweb) = Server::start(|port| {
-        let mut hg = as_step_user("hg");
-        hg.args(["serve", "--address", "127.0.0.1", "--port", &port.to_string()]).current_dir(up.join("hg"));
-        hg.env("HGRCPATH", "").env("HOME", &up);
-        hg
-    });
+    let (_files, files) = Server::files(&up);
+    let (_hgweb, hgweb) = Server::hgweb(&up.join("hg"), &up);
     let bin = folder(&watched, "bin");
-    let script = "printf %s \"$0\" > ssh && chmod 755 ssh && ln -s \"$(command -v brz)\" bzr";
-    client("sh", &["-c", script, SSH], &bin);
+    client("sh", &["-c", MAKE_SSH, SSH], &bin);
 
     let at = up.display();
     let watches = [
