@@ -162,7 +162,7 @@ fn nothing_is_told(site: &Site) {
     ];
     for (place, text) in &places {
         // Two parts of a password, as the one between them is written otherwise in JSON and for shells.
-        for part in ["no-'secret", "c9f3", "not-a-t0ken", "YW5uOm5vdC1hLXQwa2Vu", WORKERS] {
+        for part in ["no-'secret", "no-hex-zyxw", "not-a-t0ken", "YW5uOm5vdC1hLXQwa2Vu", WORKERS] {
             let around = text.find(part).map(|at| {
                 let bytes = &text.as_bytes()[at.saturating_sub(300)..text.len().min(at + 100)];
                 String::from_utf8_lossy(bytes)

@@ -11,7 +11,7 @@ use super::executable::{install, script};
 use super::records::builds;
 
 /// The password of the database user on zeus: what shells, workers and URLs would take for something else is in it.
-pub const PASSWORD: &str = "no-'secret ${HOME}%41\"c9f3";
+pub const PASSWORD: &str = "no-'secret ${HOME}%41\"no-hex-zyxw";
 /// The passwords of workers.
 pub const WORKERS: &str = "not-a-secret-a81c";
 
