@@ -224,3 +224,40 @@ fn builders_of_a_build_share_steps_unless_these_ask_for_their_names() {
         [("shop-pg14".to_owned(), "!".to_owned()), ("shop-pg15".to_owned(), "shop-pg15!".to_owned()),]
     );
 }
+
+#[test]
+fn people_are_asked_for_what_nothing_else_gives() {
+    let farm = farm(
+        "[shop]\nbuildout = git https://git.example/shop main b.cfg\npost-buildout-steps = tell\n\
+         [alone]\nbuildout = git https://git.example/alone main b.cfg\nbuild-for = postgresql == 14\n\
+         post-buildout-steps = tell\n",
+    );
+    fs::create_dir(farm.path().join("steps")).unwrap();
+    let asked = "${property.cellar} ${property.empty} ${property.note:-none} ${property.release} \
+                 ${property.pg_version} ${property.cap_postgresql_port:-} ${property.revision}";
+    let template = format!(
+        "template: tell\nhelp: Tell.\nplace: post-buildout-steps\nsteps:\n\
+         \x20 - {{name: revision, help: Tell., run: [bin/revision], property: revision}}\n\
+         \x20 - {{name: tell, help: Tell., run: [bin/tell, \"{asked}\"]}}\n"
+    );
+    fs::write(farm.path().join("steps/tell.yaml"), template).unwrap();
+    fs::write(farm.path().join("farm.yaml"), "templates: [steps]\n").unwrap();
+    let fragment = "[DEFAULT]\npassword = not-a-secret\n[atlas]\ncapability = postgresql 14 port=5433\ncellar = yes\nempty =\n\
+                    [zeus]\ncapability = postgresql 15 port=5434\n";
+    fs::write(farm.path().join("slaves.cfg"), fragment).unwrap();
+    fine(&farm);
+    let data: Value = serde_json::from_slice(&fs::read(farm.path().join("master/farm.json")).unwrap()).unwrap();
+    let asked = |build: &str| {
+        let builds = data["builds"].as_array().unwrap();
+        let build = builds.iter().find(|known| known["name"] == build).unwrap();
+        let property = |asked: &Value| (asked["name"].as_str().unwrap().to_owned(), asked["required"] == true);
+        build["properties"].as_array().unwrap().iter().map(property).collect::<Vec<_>>()
+    };
+    let of = |cellar: bool| {
+        [("cellar", cellar), ("empty", true), ("note", false), ("release", true)]
+            .map(|(name, is)| (name.to_owned(), is))
+    };
+    // zeus has no `cellar`, and takes a builder of the one alone.
+    assert_eq!(asked("shop"), of(true));
+    assert_eq!(asked("alone"), of(false));
+}

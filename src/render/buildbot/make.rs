@@ -2,19 +2,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
-use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 use sha2::{Digest as _, Sha256};
 
 use super::apart::{Texts, taken_apart, text, variant};
 use super::branches::Branches;
-use super::document::{Build, Builder, Document, File, Pairs, Procedure, Property, Setting, Step, Text, Worker};
+use super::document::{
+    Branch, Build, Builder, Document, File, Pairs, Procedure, Property, Setting, Step, Text, Worker,
+};
 use super::names::{password_name, worker_name};
 use crate::Compilation;
 use crate::compile::secret_sources;
 use crate::dispatch::{self, Graph};
-use crate::model::{Requirement, Slave, Version};
+use crate::model::{self, Requirement, Slave, Version};
 use crate::plan::placeholder::Piece;
 use crate::plan::{LowerError, Offered, PlanFile, ProcedureStep, alike, database, directory, lower};
 
@@ -46,71 +47,29 @@ pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
     if graph.builders.is_empty() {
         return Err(MakeError::NoBuilders);
     }
-    let mut making = Making::new(graph);
+    let mut making = Making::new(compilation);
     let mut builders = Vec::with_capacity(graph.builders.len());
     let mut builds: IndexMap<usize, Build> = IndexMap::new();
-    let mut wanted: Vec<BTreeMap<String, bool>> = Vec::new();
-    let mut last: Option<(&dispatch::Builder, (usize, Arc<Asks>))> = None;
+    let mut wanted: Vec<Asks> = Vec::new();
     for builder in &graph.builders {
-        if builder.name.starts_with('_') {
-            return Err(MakeError::Underscore(builder.name.clone()));
-        }
-        let failed = |error| MakeError::Lower { builder: builder.name.clone(), error };
-        let (procedure, asks) = match &last {
-            // Mostly the builders of a build have the same steps.
-            Some((last, made)) if alike(compilation, last, builder) => made.clone(),
-            _ => {
-                let lowered = lower(compilation, builder, None).map_err(failed)?;
-                making.procedure(lowered.steps, &lowered.files).map_err(failed)?
-            }
-        };
-        last = Some((builder, (procedure, Arc::clone(&asks))));
-        let properties = graph.properties(builder);
-        let offers = making.offers(builder).map_err(failed)?;
-        let own = &graph.farm.builds[builder.build];
+        let made = making.builder(builder)?;
         let entry = builds.entry(builder.build);
         let number = entry.index();
-        let build = entry.or_insert_with(|| Build {
-            name: own.name.clone(),
-            builders: Vec::new(),
-            tree_stable_timer: own.tree_stable_timer,
-            watch: Vec::new(),
-            properties: Vec::new(),
-        });
-        build.builders.push(builder.name.clone());
+        entry.or_insert_with(|| build(graph.build(builder))).builders.push(made.name.clone());
         if number == wanted.len() {
-            wanted.push(BTreeMap::new());
+            wanted.push(Asks::new());
         }
-        for (name, required) in asks.iter().filter(|(name, _)| !properties.contains_key(*name)) {
+        for (name, required) in making.wanted(builder, &made) {
             *wanted[number].entry(name.clone()).or_default() |= required;
         }
-        builders.push(Builder {
-            name: builder.name.clone(),
-            build: own.name.clone(),
-            directory: directory(&builder.name),
-            databases: making.databases(builder),
-            category: own.category.clone(),
-            properties,
-            offers,
-            procedure,
-        });
+        builders.push(made);
     }
     let mut branches = Branches { rewrites: &compilation.rewrites, all: IndexMap::new() };
     for ((index, build), wanted) in builds.iter_mut().zip(wanted) {
         build.watch = graph.farm.builds[*index].watch.iter().map(|watch| branches.number(watch)).collect();
         build.properties = wanted.into_iter().map(|(name, required)| Property { name, required }).collect();
     }
-    let used: IndexSet<usize> = making.taken.iter().copied().collect();
-    let slaves = graph.farm.slaves.iter().enumerate().filter(|(index, _)| used.contains(index));
-    let workers: IndexMap<String, Worker> =
-        slaves.map(|(_, slave)| (worker_name(&slave.name), worker(slave))).collect();
-    let given = secret_sources(graph);
-    let of_workers =
-        |name: &&String| given[*name].slave.as_ref().is_none_or(|slave| workers.contains_key(&worker_name(slave)));
-    let secrets = workers.values().map(|worker| worker.password.clone());
-    let secrets = secrets.chain(given.keys().filter(of_workers).cloned());
-    let secrets = secrets.chain(branches.all.values().filter_map(|branch| branch.secret.clone()));
-    let secrets: IndexSet<String> = secrets.collect();
+    let workers = making.workers();
     Ok(Document {
         master: None,
         settings: making.settings.into_items(),
@@ -121,8 +80,8 @@ pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
         builders,
         builds: builds.into_values().collect(),
         elsewhere: Vec::new(),
+        secrets: secrets(graph, &workers, branches.all.values()),
         branches: branches.all.into_values().collect(),
-        secrets: secrets.into_iter().collect(),
         workers,
     })
 }
@@ -142,11 +101,14 @@ impl<T: Hash + Eq> Pool<T> {
 
 /// What decides which workers take a builder, and what they make of it.
 type Class = (Vec<(String, Option<String>)>, Vec<String>, Vec<usize>);
-/// The properties that a procedure asks for from outside, and whether it has no default for them.
+/// Properties that something asks for, and whether it has no default for them.
 type Asks = BTreeMap<String, bool>;
 
 struct Making<'a> {
+    compilation: &'a Compilation,
     graph: &'a Graph,
+    /// The builder before, and the number of its procedure.
+    last: Option<(&'a dispatch::Builder, usize)>,
     settings: Pool<Setting>,
     offers: Vec<IndexMap<String, usize>>,
     classes: HashMap<Class, usize>,
@@ -155,14 +117,19 @@ struct Making<'a> {
     files: IndexMap<String, String>,
     steps: Pool<Step>,
     procedures: Pool<Procedure>,
-    asks: HashMap<usize, Arc<Asks>>,
+    /// Of a procedure, all that it asks for.
+    asks: HashMap<usize, Asks>,
+    /// Of a procedure with offers, what is left to whoever starts the builder.
+    wanted: HashMap<(usize, usize), Asks>,
     texts: Texts,
 }
 
 impl<'a> Making<'a> {
-    fn new(graph: &'a Graph) -> Self {
+    fn new(compilation: &'a Compilation) -> Self {
         Self {
-            graph,
+            compilation,
+            graph: &compilation.graph,
+            last: None,
             settings: Pool(IndexSet::new()),
             offers: Vec::new(),
             classes: HashMap::new(),
@@ -171,8 +138,36 @@ impl<'a> Making<'a> {
             steps: Pool(IndexSet::new()),
             procedures: Pool(IndexSet::new()),
             asks: HashMap::new(),
+            wanted: HashMap::new(),
             texts: Texts::default(),
         }
+    }
+
+    fn builder(&mut self, builder: &'a dispatch::Builder) -> Result<Builder, MakeError> {
+        if builder.name.starts_with('_') {
+            return Err(MakeError::Underscore(builder.name.clone()));
+        }
+        let failed = |error| MakeError::Lower { builder: builder.name.clone(), error };
+        let procedure = match self.last {
+            // Mostly the builders of a build have the same steps.
+            Some((last, procedure)) if alike(self.compilation, last, builder) => procedure,
+            _ => {
+                let lowered = lower(self.compilation, builder, None).map_err(failed)?;
+                self.procedure(lowered.steps, &lowered.files).map_err(failed)?
+            }
+        };
+        self.last = Some((builder, procedure));
+        let build = self.graph.build(builder);
+        Ok(Builder {
+            name: builder.name.clone(),
+            build: build.name.clone(),
+            directory: directory(&builder.name),
+            databases: self.databases(builder),
+            category: build.category.clone(),
+            properties: self.graph.properties(builder),
+            offers: self.offers(builder).map_err(failed)?,
+            procedure,
+        })
     }
 
     /// The number of a builder's offers.
@@ -213,15 +208,50 @@ impl<'a> Making<'a> {
         Ok(number)
     }
 
-    /// The number of a procedure, and what it asks for.
-    fn procedure(&mut self, steps: Vec<ProcedureStep>, files: &[PlanFile]) -> Result<(usize, Arc<Asks>), LowerError> {
+    /// The number of a procedure.
+    fn procedure(&mut self, steps: Vec<ProcedureStep>, files: &[PlanFile]) -> Result<usize, LowerError> {
         let files = files.iter().map(|file| self.file(file)).collect();
         let steps = steps.into_iter().map(|step| Ok(self.steps.number(taken_apart(step, &mut self.texts)?)));
         let procedure = Procedure { steps: steps.collect::<Result<_, LowerError>>()?, files };
         let (number, _) = self.procedures.0.insert_full(procedure);
-        let pool = (&self.procedures.0[number], &self.steps.0);
-        let asks = self.asks.entry(number).or_insert_with(|| Arc::new(asks(pool.0, pool.1)));
-        Ok((number, Arc::clone(asks)))
+        self.asks.entry(number).or_insert_with(|| asks(&self.procedures.0[number], &self.steps.0));
+        Ok(number)
+    }
+
+    /// The properties that whoever starts the builder can give it, and whether it cannot do without on some slave. As in plans,
+    /// a property without a value is none.
+    fn wanted(&mut self, builder: &dispatch::Builder, made: &Builder) -> &Asks {
+        let (graph, asks, offers, settings) = (self.graph, &self.asks, &self.offers, &self.settings.0);
+        let (procedure, steps) = (&self.procedures.0[made.procedure], &self.steps.0);
+        self.wanted.entry((made.procedure, made.offers)).or_insert_with(|| {
+            let given = |properties: &IndexMap<String, String>, name: &str| {
+                properties.get(name).is_some_and(|value| !value.is_empty())
+            };
+            let reported: Vec<_> = procedure.steps.iter().filter_map(|&step| steps[step].property.as_ref()).collect();
+            let mut wanted = Asks::new();
+            for (index, &setting) in builder.slaves.iter().zip(offers[made.offers].values()) {
+                let (slave, setting) = (&graph.farm.slaves[index], &settings[setting]);
+                let mut asks = asks[&made.procedure].clone();
+                let texts = setting.environment.0.iter().map(|(_, value)| value).chain(&setting.path);
+                texts.for_each(|text| asked_by(text, &mut asks));
+                asks.retain(|name, _| {
+                    !made.properties.contains_key(name)
+                        && !setting.properties.0.iter().any(|(known, _)| known == name)
+                        && !reported.contains(&name)
+                });
+                for (name, required) in asks {
+                    let required = required && !given(&slave.properties, &name);
+                    *wanted.entry(name).or_default() |= required;
+                }
+            }
+            wanted
+        })
+    }
+
+    /// The workers of the slaves that take any builder, in the farm's order.
+    fn workers(&self) -> IndexMap<String, Worker> {
+        let slaves = self.graph.farm.slaves.iter().enumerate().filter(|(index, _)| self.taken.contains(index));
+        slaves.map(|(_, slave)| (worker_name(&slave.name), worker(slave))).collect()
     }
 
     fn file(&mut self, file: &PlanFile) -> File {
@@ -237,6 +267,31 @@ impl<'a> Making<'a> {
     }
 }
 
+fn build(build: &model::Build) -> Build {
+    Build {
+        name: build.name.clone(),
+        builders: Vec::new(),
+        tree_stable_timer: build.tree_stable_timer,
+        watch: Vec::new(),
+        properties: Vec::new(),
+    }
+}
+
+/// The names of all secrets: of the workers, of what they offer, and of the repositories.
+fn secrets<'a>(
+    graph: &Graph,
+    workers: &IndexMap<String, Worker>,
+    branches: impl Iterator<Item = &'a Branch>,
+) -> Vec<String> {
+    let given = secret_sources(graph);
+    let of_workers =
+        |name: &&String| given[*name].slave.as_ref().is_none_or(|slave| workers.contains_key(&worker_name(slave)));
+    let secrets = workers.values().map(|worker| &worker.password);
+    let secrets = secrets.chain(given.keys().filter(of_workers));
+    let secrets: IndexSet<&String> = secrets.chain(branches.filter_map(|branch| branch.secret.as_ref())).collect();
+    secrets.into_iter().cloned().collect()
+}
+
 fn worker(slave: &Slave) -> Worker {
     Worker {
         slave: Some(&slave.name).filter(|name| worker_name(name) != **name).cloned(),
@@ -249,22 +304,19 @@ fn worker(slave: &Slave) -> Worker {
     }
 }
 
-/// The properties that steps ask for and none of them reports.
 fn asks(procedure: &Procedure, steps: &IndexSet<Step>) -> Asks {
-    let steps = || procedure.steps.iter().map(|&number| &steps[number]);
     let mut asks = Asks::new();
-    for step in steps() {
+    for step in procedure.steps.iter().map(|&number| &steps[number]) {
         let texts = step.run.iter().chain(step.environment.0.iter().map(|(_, value)| value));
-        for text in texts.chain([&step.directory]).chain(&step.follow) {
-            if let Text::Pieces(pieces) = text {
-                asked(pieces, &mut asks);
-            }
-        }
-    }
-    for step in steps() {
-        step.property.as_ref().map(|property| asks.remove(property));
+        texts.chain([&step.directory]).chain(&step.follow).for_each(|text| asked_by(text, &mut asks));
     }
     asks
+}
+
+fn asked_by(text: &Text, asks: &mut Asks) {
+    if let Text::Pieces(pieces) = text {
+        asked(pieces, asks);
+    }
 }
 
 fn asked(pieces: &[Piece], asks: &mut Asks) {
