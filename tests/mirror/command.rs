@@ -93,7 +93,7 @@ fn a_second_one_says_who_is_at_work_and_a_stop_ends_all() {
     assert!(second.out.starts_with("nothing done: `farmout mirror update`, process "), "{}", second.out);
     assert_eq!(case.run(&["update", "--farm", "one", "--quiet"]).exits(0).all(), "");
     case.run(&["gc", "--farm", "one"]).exits(0).says("nothing done: `farmout mirror update`");
-    runner.signal(Signal::SIGINT);
+    runner.signal(Signal::SIGTERM);
     let ran = runner.wait().exits(130);
     ran.says("made").says("1 made, 2 stopped");
     assert_eq!(running(case.path("mirrors")), Vec::<String>::new());
