@@ -261,3 +261,30 @@ fn people_are_asked_for_what_nothing_else_gives() {
     assert_eq!(asked("shop"), of(true));
     assert_eq!(asked("alone"), of(false));
 }
+
+#[test]
+fn a_repository_is_read_at_one_address_however_builds_spell_it() {
+    let farm = farm(
+        "[shop]\nbuildout = git https://git.example/shop.git refs/heads/7.0 b.cfg\n\
+         [again]\nbuildout = git https://git.example/elsewhere main b.cfg\n\
+         watch = git https://ann:not-a-t0ken@git.example/shop/ 7.0\n    git ssh://git@git.example/shop 8.0\n",
+    );
+    fine(&farm);
+    let master = farm.path().join("master");
+    let data: Value = serde_json::from_slice(&fs::read(master.join("farm.json")).unwrap()).unwrap();
+    let branches = data["branches"].as_array().unwrap();
+    let mut of_shop = branches.iter().filter(|branch| branch["place"] == "//git.example/shop");
+    let (seven, eight) = (of_shop.next().unwrap(), of_shop.next().unwrap());
+    assert_eq!(of_shop.next(), None);
+    assert_eq!((&seven["branch"], &eight["branch"]), (&Value::from("7.0"), &Value::from("8.0")));
+    for branch in [seven, eight] {
+        // That of the first one that knows a password, whichever branch it is about.
+        assert_eq!(branch["url"], "https://git.example/shop/");
+        let secret = branch["secret"].as_str().unwrap();
+        assert_eq!(fs::read_to_string(master.join("secrets").join(secret)).unwrap(), "ann:not-a-t0ken");
+    }
+    assert_eq!(eight["other_places"], serde_json::json!(["ssh://git@git.example/shop"]));
+    let watched = |build: usize| &data["builds"][build]["watch"];
+    assert_eq!(watched(0).as_array().unwrap().len(), 1);
+    assert_eq!(watched(0)[0], watched(1)[1]);
+}

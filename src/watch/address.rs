@@ -111,7 +111,7 @@ pub fn places(change: &Change, rewrites: &[Rewrite]) -> BTreeSet<String> {
 }
 
 /// The branch's name for comparing; a Bazaar address is a branch itself.
-fn branch(vcs: Vcs, name: Option<&str>) -> &str {
+pub(crate) fn branch_name(vcs: Vcs, name: Option<&str>) -> &str {
     match vcs {
         Vcs::Bzr => "",
         Vcs::Git => name.map_or("", |name| name.strip_prefix(HEADS).unwrap_or(name)),
@@ -122,7 +122,7 @@ fn branch(vcs: Vcs, name: Option<&str>) -> &str {
 /// Whether the change is one of the branch that is watched, by an address that these rewrites have been applied to.
 pub fn matches(change: &Change, watch: &Watch, rewrites: &[Rewrite]) -> bool {
     change.vcs == watch.vcs
-        && branch(change.vcs, change.branch.as_deref()) == branch(watch.vcs, watch.branch.as_deref())
+        && branch_name(change.vcs, change.branch.as_deref()) == branch_name(watch.vcs, watch.branch.as_deref())
         && places(change, rewrites).contains(&place(watch.vcs, &watch.url))
 }
 
@@ -148,9 +148,9 @@ impl Index {
 
     /// The branches that the change is of: several where the farm spells one address in several ways.
     pub fn find(&self, change: &Change) -> Vec<&Watch> {
-        let name = branch(change.vcs, change.branch.as_deref());
+        let name = branch_name(change.vcs, change.branch.as_deref());
         let at = places(change, &self.rewrites).into_iter().filter_map(|place| self.watches.get(&(change.vcs, place)));
-        let found = at.flatten().filter(|watch| branch(watch.vcs, watch.branch.as_deref()) == name);
+        let found = at.flatten().filter(|watch| branch_name(watch.vcs, watch.branch.as_deref()) == name);
         found.collect::<BTreeSet<_>>().into_iter().collect()
     }
 }

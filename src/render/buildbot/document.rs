@@ -1,6 +1,7 @@
 //! `farm.json`: what a Buildbot master has to know of a farm. Plain data that can be written; what many builders share is
 //! there once, and others name it by its number.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use indexmap::IndexMap;
@@ -280,9 +281,9 @@ pub struct Branch {
     pub branch: Option<String>,
     /// The spelling that all addresses of the repository share.
     pub place: String,
-    /// Those of the addresses that the farm rewrites to this one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub other_places: Vec<String>,
+    /// Those of other addresses that are told for it: other spellings, and what the farm rewrites to it.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub other_places: BTreeSet<String>,
     /// The name of the secret with `USER:PASSWORD` for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,

@@ -64,11 +64,14 @@ pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
         }
         builders.push(made);
     }
-    let mut branches = Branches { rewrites: &compilation.rewrites, all: IndexMap::new() };
+    let mut branches = Branches::new(&compilation.rewrites);
     for ((index, build), wanted) in builds.iter_mut().zip(wanted) {
-        build.watch = graph.farm.builds[*index].watch.iter().map(|watch| branches.number(watch)).collect();
+        let watched: IndexSet<usize> =
+            graph.farm.builds[*index].watch.iter().map(|watch| branches.number(watch)).collect();
+        build.watch = watched.into_iter().collect();
         build.properties = wanted.into_iter().map(|(name, required)| Property { name, required }).collect();
     }
+    let branches = branches.finish();
     let workers = making.workers();
     Ok(Document {
         master: None,
@@ -80,8 +83,8 @@ pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
         builders,
         builds: builds.into_values().collect(),
         elsewhere: Vec::new(),
-        secrets: secrets(graph, &workers, branches.all.values()),
-        branches: branches.all.into_values().collect(),
+        secrets: secrets(graph, &workers, branches.iter()),
+        branches,
         workers,
     })
 }
