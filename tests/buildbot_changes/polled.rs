@@ -102,24 +102,46 @@ fn a_branch_is_told_of_from_when_it_is_known() {
     // Watched from now on: what it has is no news, what it gets is.
     case.builds[1]["watch"] = json!([1]);
     case.reconfig();
-    case.master.logs("gitpoller: processing changes from");
-    let before = case.master.log().matches("gitpoller: processing changes from").count();
-    let more = || case.master.log().matches("gitpoller: processing changes from").count() > before + 1;
-    super::buildbot::wait("two more looks", String::new, || more().then_some(()));
+    case.looks_again();
     let n = case.commit("git", "git", "n4");
     assert_eq!(case.changes(1)[0], "git next Ann <ann@x.example>: n4 [n4]");
     case.wants("next", &n);
     // Main goes where next is: nothing was committed, and yet it has changed.
     case.git("git", &["branch", "-f", "main", "next"]);
     assert_eq!(case.changes(2)[1], "git main Ann <ann@x.example>: n4 [n4]");
-    // The branch that was missing did not keep the other from being polled.
+}
+
+#[test]
+fn a_branch_that_was_looked_for_in_vain_is_told_of_when_it_is_there() {
+    let mut case = all();
+    case.repository("git", "other");
+    let other = case.local("git", "other", Some("7.0"));
+    case.build("other", 0, &[other]);
+    case.start();
+    case.looked(4);
+    case.master.logs("cannot poll branch stable of hg");
+    // Of all that it has when it appears, its head is told; what it gets is told as ever.
     case.hg("hg", &["branch", "-q", "stable"]);
     case.commit("hg", "hg", "s1");
-    case.master.logs("cannot poll branch stable of hg");
-    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert_eq!(case.changes(1)[0], "hg stable Ann <ann@x.example>: s1 [s1]");
     let s = case.commit("hg", "hg", "s2");
-    assert_eq!(case.changes(3)[2], "hg stable Ann <ann@x.example>: s2 [s2]");
+    assert_eq!(case.changes(2)[1], "hg stable Ann <ann@x.example>: s2 [s2]");
     case.wants("stable", &s);
+    case.git("git", &["checkout", "-q", "-b", "aside"]);
+    case.commit("git", "git", "n1");
+    case.commit("git", "git", "n2");
+    case.git("git", &["branch", "next"]);
+    assert_eq!(case.changes(3)[2], "git next Ann <ann@x.example>: n2 [n2]");
+    // It goes, and comes back as another.
+    case.git("git", &["branch", "-q", "-D", "next"]);
+    case.looks_again();
+    let n = case.commit("git", "git", "n3");
+    case.git("git", &["branch", "next"]);
+    assert_eq!(case.changes(4)[3], "git next Ann <ann@x.example>: n3 [n3]");
+    case.wants("next", &n);
+    // Where none of its branches was there, too.
+    case.git("other", &["branch", "7.0"]);
+    assert_eq!(case.changes(5)[4], "other 7.0 Ann <ann@x.example>: begin [begin]");
 }
 
 #[test]

@@ -189,11 +189,19 @@ impl Case {
         });
     }
 
+    /// Waits until a repository of Git's was looked at twice, so that one of these looks began after this was called.
+    #[track_caller]
+    pub fn looks_again(&self) {
+        let looks = || self.master.log().matches("gitpoller: processing changes from").count();
+        let before = looks();
+        wait("two more looks", || self.master.log(), || (looks() > before + 1).then_some(()));
+    }
+
     /// Waits until so many pollers have had their first look.
     #[track_caller]
     pub fn looked(&self, count: usize) {
         let query = "import sqlite3, sys; print(sqlite3.connect('state.sqlite').execute(\
-             \"select count(*) from object_state where name in ('lastRev', 'revision')\").fetchone()[0])";
+             \"select count(*) from object_state where name in ('watched', 'revision')\").fetchone()[0])";
         wait(
             "the pollers look",
             || self.master.log(),

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::buildbot::Master;
+use super::buildbot::{Master, Worker};
 use super::common::{other_postgresql, postgresql, running};
 use super::records::{Build, CANCELLED, RETRY, SUCCESS, builds, ended, force, latest, says};
 use super::repository::{Repository, System};
-use super::site::{Site, clusters, server, start};
+use super::site::{Site, WORKERS, clusters, server, start};
 
 /// When a step had its lock, in seconds.
 fn held(build: &Build, master: &Master, step: &str) -> (u64, u64) {
@@ -69,19 +69,40 @@ fn nothing_is_left_of_what_is_cut_off() {
         }
     }
 
-    // The farm changes while they are at work.
+    // The farm changes while they are at work: an idle build and a busy one are called otherwise now, and a slave comes.
     site.farm.edit("buildouts/MANIFEST.cfg", "[third]\n", "[fourth]\n");
+    site.farm.edit("buildouts/MANIFEST.cfg", "[second]\n", "[fifth]\n");
+    let slaves = fs::read_to_string(site.farm.root.join("slaves.cfg")).unwrap();
+    fs::write(site.farm.root.join("slaves.cfg"), format!("{slaves}[borea]\ncapability = postgresql {own}\n")).unwrap();
     site.render();
     site.master.reconfig().unwrap();
     let both = |build: &str| [own, other].map(|major| format!("{build}-pg{major}"));
-    let expected = [both("first").as_slice(), &[format!("fourth-pg{own}")], &both("second")].concat();
-    assert_eq!(builders(&site.master), expected);
+    let (fourth, is_left) = ([format!("fourth-pg{own}")], [second.clone()]);
+    assert_eq!(
+        builders(&site.master),
+        [both("fifth"), both("first")].concat().iter().chain(&fourth).chain(&is_left).cloned().collect::<Vec<_>>()
+    );
+    // Its password is another one then.
+    let password = site.master.directory().join("secrets/borea-worker-password");
+    assert_eq!(fs::read_to_string(&password).unwrap(), WORKERS);
+    fs::write(password, "not-that-secret\n").unwrap();
+    site.master.reconfig().unwrap();
+    let mut borea = Worker::create(&site.folder().join("borea"), &site.master, "borea", "not-that-secret");
+    start(&mut borea, "");
+    site.connected();
+    borea.stop();
     assert!(builds(&site.master).iter().all(|build| build.results.is_none()));
     fs::write(&go, "").unwrap();
     for build in ended(&site.master, 0, 2) {
         build.is(&site.master, SUCCESS);
     }
     site.is_tidy(&cluster);
+    // The builder that was left goes when nobody needs it, and the slave with it.
+    site.farm.edit("buildouts/MANIFEST.cfg", "[fifth]\n", "[second]\n");
+    fs::write(site.farm.root.join("slaves.cfg"), slaves).unwrap();
+    site.render();
+    site.master.reconfig().unwrap();
+    assert_eq!(builders(&site.master), [both("first").as_slice(), &fourth, &both("second")].concat());
     let before = latest(&site.master);
     force(&site.master, "fourth", &[&format!("fourth-pg{own}")], &json!({}));
     ended(&site.master, before, 1)[0].is(&site.master, SUCCESS);

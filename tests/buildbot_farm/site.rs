@@ -106,12 +106,14 @@ impl Site {
         self.connected();
     }
 
-    /// Waits until both workers are connected.
+    /// Waits until all workers of the farm are connected.
     #[track_caller]
     pub fn connected(&self) {
         self.master.until("workers", |workers| {
-            let connected = |worker: &serde_json::Value| !worker["connected_to"].as_array().unwrap().is_empty();
-            workers.as_array().unwrap().iter().all(connected).then_some(())
+            let is_on = |worker: &serde_json::Value, key: &str| !worker[key].as_array().unwrap().is_empty();
+            // One that is configured no more stays in the list.
+            let mut workers = workers.as_array().unwrap().iter().filter(|worker| is_on(worker, "configured_on"));
+            workers.all(|worker| is_on(worker, "connected_to")).then_some(())
         });
     }
 

@@ -12,6 +12,7 @@ To change how something is made, subclass `Farm` and give the class along: `conf
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import hmac
 import json
@@ -22,8 +23,10 @@ import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Callable, ClassVar, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple, Union
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from buildbot.changes.base import ReconfigurablePollingChangeSource
 from buildbot.changes.filter import ChangeFilter
@@ -42,6 +45,7 @@ from buildbot.process.remotetransfer import DirectoryWriter, FileReader, FileWri
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS, WARNINGS
 from buildbot.schedulers.basic import SingleBranchScheduler
 from buildbot.schedulers.forcesched import CodebaseParameter, ForceScheduler, StringParameter, UserNameParameter
+from buildbot.schedulers.triggerable import Triggerable
 from buildbot.secrets.providers.file import SecretInAFile
 from buildbot.util import ComparableMixin
 from buildbot.util.identifiers import ident_re
@@ -317,9 +321,9 @@ class FarmStep(BuildStep):  # type: ignore[misc]
     def at_work(self) -> List[str]:
         """The directories of the other builders that build on this worker now."""
         worker = self.build.workerforbuilder.worker
-        busy = (other.builder.name for other in worker.workerforbuilders.values() if other.isBusy())
-        others = (name for name in busy if name in self.farm.builders and name != self.build.builder.name)
-        return sorted(self.farm.builders[name].directory for name in others)
+        busy = (other.builder for other in worker.workerforbuilders.values() if other.isBusy())
+        others = (builder for builder in busy if builder in AT_WORK and builder is not self.build.builder)
+        return sorted(builder.config.workerbuilddir for builder in others)
 
     def environment(self) -> Dict[str, Any]:
         """What every command gets: nothing of the worker's own Python, database or repository reaches a build."""
@@ -335,6 +339,10 @@ def escaped(value: str) -> str:
     return value.replace("${", "$${}{")
 
 
+AT_WORK: "WeakSet[Any]" = WeakSet()
+"""The builders of farms that have built since the master was started. It outlives reconfigurations."""
+
+
 class GetFarmout(FarmStep):
     """Finds the farmout of the version that the farm was compiled with on the worker, or brings it there."""
 
@@ -343,6 +351,7 @@ class GetFarmout(FarmStep):
 
     @defer.inlineCallbacks
     def run(self) -> Any:
+        AT_WORK.add(self.build.builder)
         self.stdio = yield self.addLog("stdio")
         version = self.farm.version
         own = self.getProperty("farmout")
@@ -816,24 +825,76 @@ class Login(ComparableMixin):  # type: ignore[misc]
         return (cls(secret, 0), cls(secret, 1)) if secret else None
 
 
-class WatchedGit(Polled, GitPoller):  # type: ignore[misc]
+class Branches(Polled):
+    """A poller of some branches of a repository. What is there of a branch when it is first watched is not news. A branch that
+    was looked for in vain is: of all that it has when it appears, its head is told."""
+
+    branches: List[str]
+    watched: Sequence[str] = ()
+    lastRev: Any
+
+    @defer.inlineCallbacks
+    def look(self) -> Any:
+        self.watched = yield self.getState("watched", [])
+        yield super().look()
+        if self.watched != self.branches and self.has_seen():
+            yield self.setState("watched", self.branches)
+
+    def has_seen(self) -> bool:
+        """Whether it now knows which of its branches are there."""
+        return True
+
+
+class WatchedGit(Branches, GitPoller):  # type: ignore[misc]
     """Polls some branches of a Git repository."""
+
+    refs: Optional[List[str]] = None
+    """Those of its branches that are there, as far as it knows."""
+
+    @defer.inlineCallbacks
+    def look(self) -> Any:
+        self.refs = None
+        self.before = self.lastRev
+        yield super().look()
+
+    @defer.inlineCallbacks
+    def _get_refs(self, git_auth_files_path: str) -> Any:
+        found = yield super()._get_refs(git_auth_files_path)
+        self.refs = found[0]
+        return found
+
+    def has_seen(self) -> bool:
+        # It leaves where there is nothing to fetch, and where that fails; else it has other revisions to start from.
+        return self.refs == [] or self.lastRev is not self.before
 
     def poll_should_exit(self) -> bool:
         # Whoever leaves early forgets the branches that were not looked at.
         return False
 
+    @defer.inlineCallbacks
     def _process_changes(self, newRev: str, branch: str) -> Any:
-        # All that a branch has which is watched from now on would be told as changes.
-        if self.lastRev and branch not in self.lastRev:
-            return defer.succeed(None)
-        return super()._process_changes(newRev, branch)
+        known = self.lastRev
+        if branch not in known:
+            if branch not in self.watched:
+                return
+            # Knowing no other revision it would tell nothing; knowing others, all that they have not.
+            self.lastRev = {"": newRev}
+        try:
+            yield super()._process_changes(newRev, branch)
+        finally:
+            self.lastRev = known
 
 
-class WatchedHg(Polled, HgPoller):  # type: ignore[misc]
+class WatchedHg(Branches, HgPoller):  # type: ignore[misc]
     """Polls some branches of a Mercurial repository, with a password where it asks for one."""
 
     login: Optional[Tuple[Login, Login]] = None
+
+    def _processBranchChanges(self, new_rev: str, branch: str) -> Any:
+        if branch not in self.lastRev and branch in self.watched:
+            # What comes after no revision is nothing, and then the head is told.
+            self.lastRev[branch] = "none()"
+        return super()._processBranchChanges(new_rev, branch)
 
     def checkConfig(self, repourl: str, login: Any = None, **kwargs: Any) -> None:
         super().checkConfig(repourl, **kwargs)
@@ -1040,11 +1101,40 @@ class HookLogin(BuildbotService):  # type: ignore[misc]
 
     @defer.inlineCallbacks
     def requestAvatarId(self, credentials: Any) -> Any:
-        password = yield self.renderSecrets(Secret(self.secret))
+        password = yield self.renderSecrets(Password(self.secret))
         right = hmac.compare_digest(credentials.password, password.encode())
         if credentials.username != TELLER.encode() or not right:
             raise UnauthorizedLogin()
         return TELLER.encode()
+
+
+class FarmSecrets(SecretInAFile):  # type: ignore[misc]
+    """Secrets in files, each read when it is asked for: Buildbot's own provider reads all of them when the master starts, and
+    knows none that a reconfiguration brings."""
+
+    # No two providers may have one name, and the master may have one of Buildbot's.
+    name = "farmout-secrets"
+
+    def reconfigService(self, directory: str) -> Any:
+        self.path = directory
+        return defer.succeed(None)
+
+    def get(self, entry: str) -> Optional[str]:
+        path = os.path.join(self.path, entry)
+        if os.path.dirname(entry) or not os.path.isfile(path):
+            return None
+        self.checkFileIsReadOnly(self.path, entry)
+        with open(path, encoding="utf-8") as file:
+            return file.read().rstrip("\r\n")
+
+
+class Password(Secret):  # type: ignore[misc]
+    """A password that somebody logs in with. As long as its file is empty, nobody can."""
+
+    @defer.inlineCallbacks
+    def getRenderingFor(self, properties: Any) -> Any:
+        password = yield super().getRenderingFor(properties)
+        return password or token_hex()
 
 
 def codebase(branch: BranchData) -> str:
@@ -1164,7 +1254,7 @@ class Farm:
         """A worker."""
         return Worker(
             worker.name,
-            Secret(worker.password),
+            Password(worker.password),
             max_builds=worker.max_builds,
             notify_on_missing=list(worker.notify_on_missing),
             properties=dict(worker.properties),
@@ -1182,6 +1272,21 @@ class Farm:
             factory=self.factory(builder),
             nextWorker=self.next_worker,
         )
+
+    def leaving(self) -> List[BuilderConfig]:
+        """Builders that this farm has no more and that still build. Buildbot would cut their builds off and wait for them for
+        ever, with the locks that they hold; so they stay until the next reconfiguration, and get nothing new to do."""
+        stay = []
+        for builder in AT_WORK:
+            if builder.name in self.builders or not builder.building or builder.master is None:
+                continue
+            workers = [name for name in builder.config.workernames if name in self.workers]
+            if any(build.getWorkerName() in workers for build in builder.building):
+                config = copy.copy(builder.config)
+                config.workernames = workers
+                config.canStartBuild = lambda *_: False
+                stay.append(config)
+        return sorted(stay, key=lambda config: str(config.name))
 
     def factory(self, builder: BuilderData) -> BuildFactory:
         """What a builder does: the farm's own steps around those of its plan. Builders whose plans are alike share steps, but
@@ -1220,7 +1325,7 @@ class Farm:
 
     def secret_providers(self) -> List[Any]:
         """Where secrets are: a file for each, which only the master can read."""
-        return [SecretInAFile(str(self.directory / "secrets"))]
+        return [FarmSecrets(str(self.directory / "secrets"))]
 
     # What starts builds.
 
@@ -1290,7 +1395,7 @@ class Farm:
         if self.poll is not None:
             sources += [self.poller(list(branches), self.poll) for branches in repositories.values()]
         if self.sendchange is not None and self.number == 1:
-            sources.append(PBChangeSource(TELLER, Secret(self.sendchange), name="farmout-sendchange"))
+            sources.append(PBChangeSource(TELLER, Password(self.sendchange), name="farmout-sendchange"))
         return sources
 
     def poller(self, branches: Sequence[BranchData], seconds: int) -> Any:
@@ -1314,6 +1419,8 @@ class Farm:
             c["codebaseGenerator"] = self.codebase_of()
         if self.change_hook is not None and self.number == 1:
             www = c.setdefault("www", {})
+            if "change_hook_auth" in www:
+                error("the farm's change_hook and c['www']['change_hook_auth'] exclude each other: leave one of them out")
             www["change_hook_dialects"] = {"base": True, **www.get("change_hook_dialects", {})}
             www["change_hook_auth"] = [HookLogin(self.change_hook)]
             c.setdefault("services", []).extend(www["change_hook_auth"])
@@ -1330,6 +1437,11 @@ class Farm:
             ("change_source", self.change_sources()),
         ):
             c.setdefault(key, []).extend(things)
+        leaving = self.leaving()
+        if leaving:
+            c["builders"] += leaving
+            # Buildbot wants one for each builder; nobody triggers this one.
+            c["schedulers"].append(Triggerable("farmout leaving", [builder.name for builder in leaving]))
         self.take_changes(c)
 
 
