@@ -11,7 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
+use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmod, fchmodat, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
 
 /// Whom new files are given to, if not to the runner's own user: user and group.
@@ -228,8 +228,16 @@ impl Folder {
             Err(Errno::EISDIR | Errno::EPERM) => {}
             Err(error) => return Err(said(error, &path)),
         }
-        let file =
-            openat(&self.file, name, FOLDER | OFlag::O_NOFOLLOW, Mode::empty()).map_err(|error| said(error, &path))?;
+        let open = || openat(&self.file, name, FOLDER | OFlag::O_NOFOLLOW, Mode::empty());
+        let opened = open().or_else(|error| match error {
+            // Not even its owner may list it; what it may do itself is given to it first.
+            Errno::EACCES => {
+                fchmodat(&self.file, name, Mode::S_IRWXU, FchmodatFlags::NoFollowSymlink)?;
+                open()
+            }
+            error => Err(error),
+        });
+        let file = opened.map_err(|error| said(error, &path))?;
         if fstat(&file)?.st_dev != fstat(&self.file)?.st_dev {
             return Err(io::Error::other(format!("{path} is another file system, which is left alone")));
         }
