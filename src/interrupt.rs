@@ -11,11 +11,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::libc::c_int;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::SigId;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-/// Listens to `SIGINT`, `SIGTERM` and `SIGHUP` for as long as it lives.
+/// What asks a process to stop: the keys of a terminal, its end, and `kill`.
+pub(crate) const SIGNALS: [c_int; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
+
+/// Listens to [`SIGNALS`] for as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Interrupts {
     count: Arc<AtomicUsize>,
@@ -41,7 +45,7 @@ impl Interrupts {
         let (levels, handlers) = ([first, second], Vec::new());
         let mut interrupts = Self { count, levels, handlers, signals, listener: Some(listener) };
         let ignored = ignored_signals();
-        for number in [SIGINT, SIGTERM, SIGHUP] {
+        for number in SIGNALS {
             if ignored & (1 << (number - 1)) == 0 {
                 interrupts.handlers.push(signal_hook::low_level::pipe::register(number, signal.try_clone()?)?);
             }

@@ -295,8 +295,8 @@ enum Command {
     /// PostgreSQL and OpenERP refuse to run as root. Run by root, farmout runs servers and steps as the user of --user, else
     /// as the system account `farmout`, which is made if it is missing.
     ///
-    /// Ctrl-C, SIGTERM or SIGHUP stops a run; clean-up still runs then, and a second one leaves it to the next run. What was
-    /// started to ignore such a signal (with nohup, or with & in a script) goes on ignoring it: use SIGTERM there.
+    /// Ctrl-C, SIGTERM, SIGHUP or SIGQUIT stops a run; clean-up still runs then, and a second one leaves it to the next run.
+    /// What was started to ignore such a signal (with nohup, or with & in a script) goes on ignoring it: use SIGTERM there.
     ///
     /// Exits 0 where all builds succeed, 1 where one fails or the farm does not compile, 2 for wrong use, 130 when stopped.
     Run(run::Arguments),
@@ -329,8 +329,8 @@ enum Command {
     ///
     /// The farm's files are read again when they change. A farm with a mistake is told of, and the last one without goes on.
     ///
-    /// What happens is told in a line each, for the journal of a service. Ctrl-C, SIGTERM or SIGHUP stops what is at work and
-    /// ends; a second one leaves the clean-up to the next call. With --once it ends by itself, for cron. There is one for each
+    /// What happens is told in a line each, for the journal of a service. Ctrl-C, SIGTERM, SIGHUP or SIGQUIT stops what is at work
+    /// and ends; a second one leaves the clean-up to the next call. With --once it ends by itself, for cron. There is one for each
     /// state directory at a time; another says so and exits 0.
     ///
     /// Exits 130 when stopped; with --once 0, or 1 where a build failed; 1 where the farm does not compile at the beginning or

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::cli::Exit;
+use crate::interrupt::SIGNALS;
 
 /// The child that runs now; the tools run one at a time.
 static CHILD: Mutex<Option<u32>> = Mutex::new(None);
@@ -32,14 +32,14 @@ pub fn say(line: impl std::fmt::Display) {
     let _ = writeln!(anstream::stdout(), "{line}");
 }
 
-/// From now on SIGINT, SIGTERM and SIGHUP end the running child and then this process, with exit code 130.
+/// From now on each of [`SIGNALS`] ends the running child and then this process, with exit code 130.
 ///
 /// What the tools make is made aside and renamed, or stamped last, so that leaving in the middle does no harm.
 ///
 /// # Errors
 /// Those of installing a signal handler.
 pub fn exit_on_signals() -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let mut signals = Signals::new(SIGNALS)?;
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
             INTERRUPTED.store(true, Ordering::SeqCst);

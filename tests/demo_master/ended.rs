@@ -32,7 +32,9 @@ fn stopped_before_the_end_of_the_first_build() {
 #[test]
 fn stopped_while_it_starts() {
     let farm = Farm::sample();
-    for what in ["create-master", "/master", "/workers/local-2"] {
+    let moments =
+        [("create-master", Signal::SIGINT), ("/master", Signal::SIGQUIT), ("/workers/local-2", Signal::SIGTERM)];
+    for (what, signal) in moments {
         let mut started = Started::start(&farm, demo_master(&farm, &["--idle"]));
         let mut line = None;
         started.until(what, |_| {
@@ -42,7 +44,7 @@ fn stopped_while_it_starts() {
         let line = line.unwrap();
         let word = line.split_whitespace().find(|word| word.starts_with("/tmp/farmout-")).unwrap();
         let directory: PathBuf = Path::new(word).components().take(3).collect();
-        started.stop(Signal::SIGINT).exits(130).says("interrupted\n").says_no("error");
+        started.stop(signal).exits(130).says("interrupted\n").says_no("error");
         nothing_runs(&farm);
         assert!(!directory.exists(), "{}", directory.display());
     }

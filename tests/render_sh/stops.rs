@@ -26,7 +26,7 @@ fn a_request_to_stop_ends_the_step_and_cleans_up() {
     ];
     let host = Host::with(&[plan("b", steps.clone()), plan("c", steps)]);
     for shell in SHELLS {
-        for request in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        for request in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
             let script = host.spawn(shell, &[]);
             await_log(&host, shell, "01-works");
             signal(&script, request);

@@ -92,7 +92,7 @@ fn a_runner_at_work_is_left_alone() {
 
 #[test]
 fn an_interruption_ends_the_step_and_cleans_up() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGQUIT] {
         let slave = Slave::new();
         let mut runner = slave.spawn(&[hanging(), plan("b", vec![step("one", "true")])]);
         let child = pid_in(&slave.path("slave/a/build/child"));

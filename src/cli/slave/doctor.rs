@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::super::Exit;
@@ -17,6 +16,7 @@ use crate::Compilation;
 use crate::diagnostic::{Failure, suggest};
 use crate::doctor::{self, Family, Patient, Report, Severity, fix};
 use crate::host::{Account, account};
+use crate::interrupt::SIGNALS;
 use crate::resolve::Layout;
 
 #[derive(Debug, clap::Args)]
@@ -130,7 +130,7 @@ fn hopeless(arguments: &Arguments, compilation: &Compilation, failure: &Failure)
 /// Set when somebody wants this to end: what was started is ended first. The second time it ends at once.
 fn interrupted() -> Result<Arc<AtomicBool>, Failure> {
     let flag = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
+    for signal in SIGNALS {
         flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&flag))
             .and_then(|_| flag::register(signal, Arc::clone(&flag)))
             .map_err(|error| Failure::error(format!("cannot listen for signals: {error}")))?;

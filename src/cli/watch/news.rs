@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::diagnostic::Failure;
+use crate::interrupt::SIGNALS;
 use crate::runner::RunResult;
 
 /// Where the kernel cannot tell of arrivals, the spool is looked at so often.
@@ -53,8 +53,8 @@ pub(super) fn watch_spool(folder: &Utf8Path, news: Sender<News>) -> Result<(), F
 
 /// Tells of requests to stop.
 pub(super) fn watch_signals(news: Sender<News>) -> Result<(), Failure> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
-        .map_err(|error| Failure::error(format!("cannot listen to signals: {error}")))?;
+    let mut signals =
+        Signals::new(SIGNALS).map_err(|error| Failure::error(format!("cannot listen to signals: {error}")))?;
     let work = move || {
         for _ in signals.forever() {
             if news.send(News::Stop).is_err() {

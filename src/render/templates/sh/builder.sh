@@ -176,7 +176,7 @@ fo_prepare() {
 }
 
 fo_main() {
-    trap fo_request INT TERM HUP
+    trap fo_request INT TERM HUP QUIT
     for fo_index in $fo_wanted; do
         fo_name_builder "$fo_index"
         if [ "$fo_stop" = 0 ]; then

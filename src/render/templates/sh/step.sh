@@ -89,7 +89,7 @@ fo_end() {
 fo_watch() {
     fo_last_look=
     trap 'fo_last_look=1' TERM
-    trap '' INT HUP
+    trap '' INT HUP QUIT
     exec 5<"$fo_raw"
     fo_from=$(date +%s)
     fo_heard=$fo_from fo_size=0 fo_killed_at=
