@@ -3,6 +3,7 @@
 //! no file. It knows nothing of farms but the names of workers and builders.
 
 mod follow;
+mod guard;
 mod layout;
 mod processes;
 mod program;
@@ -17,9 +18,11 @@ use crate::host::{Account, Buildbot, Workshop};
 use crate::interrupt::Interrupts;
 use crate::model::Secret;
 use crate::runner::{Adopting, adopt, with_rights_of};
-use crate::tool::workspace::left_behind;
+use crate::workspace::stray;
 
 pub use follow::Follower;
+pub use guard::{Guard, stand};
+use guard::{Orders, tidy};
 use layout::{Layout, Ports};
 pub use processes::{interrupted, stoppable};
 use program::Program;
@@ -44,6 +47,10 @@ pub struct Setting<'a> {
     pub port: Option<u16>,
     /// Variables that are not for builds, as they hold secrets.
     pub hidden: &'a [String],
+    /// Who cleans up if this process is killed.
+    pub guard: &'a Guard,
+    /// Whether the workshop stays.
+    pub keep: bool,
 }
 
 /// A master and workers that run. They end when this is dropped; [`Demonstration::end`] says how that went.
@@ -54,6 +61,7 @@ pub struct Demonstration<'a> {
     layout: Layout,
     programs: Vec<Program>,
     interrupts: &'a Interrupts,
+    guard: &'a Guard,
     adopting: Option<Adopting>,
     workshop: Option<Workshop>,
 }
@@ -80,6 +88,7 @@ impl<'a> Demonstration<'a> {
             layout,
             programs: Vec::new(),
             interrupts,
+            guard: setting.guard,
             adopting: None,
             workshop: Some(workshop),
         };
@@ -93,7 +102,16 @@ impl<'a> Demonstration<'a> {
         write: &dyn Fn(&Utf8Path) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let Some(workshop) = &self.workshop else { return Ok(()) };
-        let (probe, farmout) = (workshop.probe(PATIENCE).without(setting.hidden), workshop.program.clone());
+        setting.guard.order(&Orders {
+            process: setting.guard.process().clone(),
+            directory: workshop.path().to_owned(),
+            workers: setting.workers.iter().map(|(name, _)| self.layout.worker(name)).collect(),
+            account: self.account,
+            keep: setting.keep,
+        })?;
+        let probe = workshop.probe(PATIENCE).without(setting.hidden);
+        let probe = probe.with(stray::VARIABLE, setting.guard.mark().value());
+        let farmout = workshop.program.clone();
         let [python, buildbot] = setting.buildbot.program("buildbot");
         let master = self.layout.master.clone();
         probe
@@ -222,30 +240,17 @@ impl<'a> Demonstration<'a> {
 
     fn tear_down(&mut self) -> Result<(), Failure> {
         let Some(workshop) = self.workshop.take() else { return Ok(()) };
-        let left = processes::end_all(self.interrupts, self.interrupts.count().max(1));
+        let left = processes::end_all(self.guard, self.interrupts, self.interrupts.count().max(1));
         // Their ends are known.
         self.programs.clear();
-        let tidied = self.workers.iter().try_for_each(|(name, _)| self.tidy(&self.layout.worker(name)));
+        let tidied = self.workers.iter().try_for_each(|(name, _)| tidy(&self.layout.worker(name), self.account));
         self.adopting = None;
         let path = workshop.path().to_owned();
         let closed = workshop.close();
         if left > 0 {
-            return Err(Failure::error(format!("{left} processes cannot be ended"))
-                .help(format!("look for what works in {path}: ps ax | grep {path}")));
+            return Err(stuck(left, &path));
         }
         tidied.and(closed)
-    }
-
-    /// Removes what interrupted builds have elsewhere: folders for sockets.
-    fn tidy(&self, worker: &Utf8Path) -> Result<(), Failure> {
-        if !worker.join(".farmout").exists() {
-            return Ok(());
-        }
-        let failed =
-            |error| Failure::error(format!("what builds have left of {worker} elsewhere cannot be found: {error}"));
-        as_account(self.account, || {
-            left_behind(worker).map_err(failed)?.iter().try_for_each(|build| Ok(build.end().map(drop)?))
-        })?
     }
 }
 
@@ -259,6 +264,12 @@ impl Drop for Demonstration<'_> {
 /// The failure of a master that does not answer.
 pub fn silent(problem: &str) -> Failure {
     Failure::error(format!("the master does not answer: {problem}"))
+}
+
+/// The failure of processes that even a kill has not ended.
+fn stuck(left: usize, path: &Utf8Path) -> Failure {
+    Failure::error(format!("{left} processes cannot be ended"))
+        .help(format!("look for what works in {path}: ps ax | grep {path}"))
 }
 
 /// Does something with the rights of the account.

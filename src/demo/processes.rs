@@ -1,5 +1,5 @@
-//! The processes of a demonstration: all that this process has started, directly or not. In: a request to stop. Out: none of
-//! them is left. They are found by their descent, as what steps start has given up its group, its session and its marks.
+//! The processes of a demonstration: all that this process has started, directly or not, but its guard. In: a request to stop.
+//! Out: none of them is left. They are found by their descent, as what steps start has given up its group, its session and its marks.
 
 use std::collections::HashSet;
 use std::io;
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use super::Guard;
 use crate::diagnostic::Failure;
 use crate::group::{self, Process, signal_one};
 use crate::interrupt::Interrupts;
@@ -19,9 +20,9 @@ const AFTERMATH: Duration = Duration::from_secs(5);
 /// Between two looks.
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// What descends from this process and runs.
-fn offspring() -> Vec<Process> {
-    let all: Vec<Process> = group::all().collect();
+/// What descends from this process and runs, but the guard.
+fn offspring(guard: &Guard) -> Vec<Process> {
+    let all: Vec<Process> = group::all().filter(|process| process.pid != guard.pid()).collect();
     let mut line = HashSet::from([std::process::id().cast_signed()]);
     let mut before = 0;
     while line.len() > before {
@@ -34,19 +35,20 @@ fn offspring() -> Vec<Process> {
 }
 
 /// Asks each once to end, and kills what does not.
-struct Ending {
+struct Ending<'a> {
+    guard: &'a Guard,
     began: Instant,
     asked: HashSet<(i32, u64)>,
 }
 
-impl Ending {
-    fn begin() -> Self {
-        Self { began: Instant::now(), asked: HashSet::new() }
+impl<'a> Ending<'a> {
+    fn begin(guard: &'a Guard) -> Self {
+        Self { guard, began: Instant::now(), asked: HashSet::new() }
     }
 
     /// Asks those that are new, or kills all. Goes out: how many there are.
     fn go_on(&mut self, hurry: bool) -> usize {
-        let left = offspring();
+        let left = offspring(self.guard);
         for process in &left {
             let id = process.id(group::boot());
             if hurry || self.began.elapsed() >= GRACE {
@@ -66,8 +68,8 @@ impl Ending {
 
 /// Ends all that descends from this process. More requests to stop than `known` end the patience with it. Goes out: how many
 /// processes even a kill has not ended.
-pub(super) fn end_all(interrupts: &Interrupts, known: usize) -> usize {
-    let mut ending = Ending::begin();
+pub(super) fn end_all(guard: &Guard, interrupts: &Interrupts, known: usize) -> usize {
+    let mut ending = Ending::begin(guard);
     loop {
         let left = ending.go_on(interrupts.count() > known);
         if left == 0 || ending.is_vain() {
@@ -82,6 +84,7 @@ pub(super) fn end_all(interrupts: &Interrupts, known: usize) -> usize {
 /// # Errors
 /// What the work ends with; [`interrupted`] if there was a request before its end.
 pub fn stoppable<T: Send>(
+    guard: &Guard,
     interrupts: &Interrupts,
     work: impl FnOnce() -> Result<T, Failure> + Send,
 ) -> Result<T, Failure> {
@@ -99,7 +102,7 @@ pub fn stoppable<T: Send>(
                 interrupts.sleep(&[end.as_fd()], None, 0).map_err(broken)?;
                 continue;
             }
-            ending.get_or_insert_with(Ending::begin).go_on(interrupts.count() > 1);
+            ending.get_or_insert_with(|| Ending::begin(guard)).go_on(interrupts.count() > 1);
             std::thread::sleep(GLANCE);
         }
         work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -13,7 +13,7 @@ use super::farm::{FarmArguments, Pick, read, right};
 use super::machine::state;
 use super::render::buildbot::{secrets, write};
 use super::run::refuse_embedded;
-use crate::demo::{Demonstration, Follower, Setting, interrupted, silent, stoppable};
+use crate::demo::{Demonstration, Follower, Guard, Setting, interrupted, silent, stand, stoppable};
 use crate::diagnostic::{Failure, plain};
 use crate::host::detect::{Python, Search, detect};
 use crate::host::{Account, Buildbot, Workshop, account, place};
@@ -59,6 +59,9 @@ pub(super) struct Arguments {
     /// The user that the master and the workers run as, where root starts them
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+    /// Clean up after another call that is killed; called by it
+    #[arg(long, hide = true, exclusive = true)]
+    guard: bool,
 }
 
 /// Between two looks at what happens.
@@ -69,6 +72,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const WAIT: Duration = Duration::from_millis(200);
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
+    if arguments.guard {
+        return stand().map(|()| Exit::Fine);
+    }
     show(arguments).or_else(|failure| {
         if failure == interrupted() {
             note!("interrupted");
@@ -81,9 +87,10 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
 fn show(arguments: &Arguments) -> Result<Exit, Failure> {
     let failed = |error: std::io::Error| Failure::error(format!("farmout cannot listen for signals: {error}"));
     let interrupts = Interrupts::listen().map_err(failed)?;
-    let shown = stoppable(&interrupts, || prepare(arguments, &interrupts))?;
-    let demonstration = stoppable(&interrupts, || start(arguments, &shown, &interrupts))?;
-    follow(arguments, &shown, demonstration, &interrupts)
+    let guard = Guard::post(&["demo-master", "--guard"])?;
+    let shown = stoppable(&guard, &interrupts, || prepare(arguments, &interrupts))?;
+    let demonstration = stoppable(&guard, &interrupts, || start(arguments, &shown, &guard, &interrupts))?;
+    follow(arguments, &shown, demonstration, &guard, &interrupts)
 }
 
 /// What a demonstration is made of.
@@ -145,6 +152,7 @@ fn buildbot(
 fn start<'a>(
     arguments: &Arguments,
     Shown { cast, account, buildbot }: &'a Shown,
+    guard: &'a Guard,
     interrupts: &'a Interrupts,
 ) -> Result<Demonstration<'a>, Failure> {
     let workshop = match &arguments.keep {
@@ -166,6 +174,8 @@ fn start<'a>(
         workers: &cast.workers,
         port: arguments.port,
         hidden: &cast.variables,
+        guard,
+        keep: arguments.keep.is_some(),
     };
     Demonstration::start(&setting, workshop, &write, interrupts)
 }
@@ -174,6 +184,7 @@ fn follow(
     arguments: &Arguments,
     Shown { cast, buildbot, .. }: &Shown,
     mut demonstration: Demonstration<'_>,
+    guard: &Guard,
     interrupts: &Interrupts,
 ) -> Result<Exit, Failure> {
     let names: Vec<&str> = cast.workers.iter().map(|(name, _)| name.as_str()).collect();
@@ -184,7 +195,7 @@ fn follow(
     if arguments.open {
         open::open(&waterfall);
     }
-    let watched = stoppable(interrupts, || {
+    let watched = stoppable(guard, interrupts, || {
         demonstration.adopt()?;
         let first: &[String] = if arguments.idle { &[] } else { &cast.first };
         let forced = demonstration.force(first)?;
