@@ -50,7 +50,8 @@ impl Guard {
             // The kernel's link works even after a new build replaced the file. In a group of its own no key of the terminal
             // reaches it, nor what ends this process's group.
             let mut command = Command::new("/proc/self/exe");
-            command.arg0("farmout").args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
+            command.arg0("farmout").args(arguments).current_dir("/").process_group(0);
+            command.stdin(Stdio::piped()).stdout(Stdio::null());
             Ok(Self { process: ProcessId::own()?, child: command.spawn()? })
         };
         posted().map_err(|error| failed(&error))
@@ -128,5 +129,7 @@ pub(super) fn tidy(worker: &Utf8Path, account: Option<(u32, u32)>) -> Result<(),
     }
     let failed =
         |error| Failure::error(format!("what builds have left of {worker} elsewhere cannot be found: {error}"));
-    as_account(account, || left_behind(worker).map_err(failed)?.iter().try_for_each(|build| Ok(build.end().map(drop)?)))?
+    as_account(account, || {
+        left_behind(worker).map_err(failed)?.iter().try_for_each(|build| Ok(build.end().map(drop)?))
+    })?
 }

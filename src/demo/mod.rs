@@ -2,6 +2,7 @@
 //! and what writes the farm for a master. Out: a master that answers, what happens there, and in the end nothing: no process and
 //! no file. It knows nothing of farms but the names of workers and builders.
 
+mod again;
 mod follow;
 mod guard;
 mod layout;
@@ -20,6 +21,7 @@ use crate::model::Secret;
 use crate::runner::{Adopting, adopt, with_rights_of};
 use crate::workspace::stray;
 
+pub use again::again;
 pub use follow::Follower;
 pub use guard::{Guard, stand};
 use guard::{Orders, tidy};

@@ -1,11 +1,12 @@
-//! How it ends: stopped at any time, it leaves no process, no port, no directory and no half of an environment.
+//! How it ends: stopped or killed at any time, it leaves no process, no port, no directory and no half of an environment.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
 
 use crate::common::{Farm, running};
-use crate::support::{Show, Started, builder, demo_master, hang, marked, nothing_runs, run};
+use crate::support::{Again, Show, Started, builder, demo_master, hang, marked, nothing_runs, run};
 
 #[test]
 fn stopped_while_a_build_is_at_work() {
@@ -18,6 +19,17 @@ fn stopped_while_a_build_is_at_work() {
     assert!(servers > 0, "no server is at work");
     let ran = show.stop_all(Signal::SIGINT).exits(0);
     ran.says(&format!("{} #1 begins on ", builder())).says("Ctrl-C ends it").says_no("success");
+}
+
+#[test]
+fn killed_while_a_build_is_at_work() {
+    let farm = Farm::sample();
+    hang(&farm);
+    let mut show = Show::start(&farm, demo_master(&farm, &[]));
+    show.until_step("test");
+    let ran = show.kill();
+    assert_eq!(ran.signal, Some(9));
+    ran.says("farmout demo-master was killed").says_no("error");
 }
 
 #[test]
@@ -84,14 +96,21 @@ fn what_is_to_be_kept_stays() {
     let kept = directory.to_str().unwrap().to_owned();
     let show = Show::start(&farm, demo_master(&farm, &["--idle", "--keep", &kept]));
     assert_eq!(show.directory, directory);
-    show.stop(Signal::SIGINT).exits(0).says(&format!("kept in {kept}; to start the master again: "));
+    let ran = show.stop(Signal::SIGINT).exits(0).says(&format!("kept in {kept}; to start it again:\n"));
     assert!(directory.join("master/state.sqlite").exists() && directory.join("workers/local-1/buildbot.tac").exists());
+    let commands: Vec<String> = ran.out.lines().filter_map(|line| line.strip_prefix("  ")).map(str::to_owned).collect();
+    assert_eq!(commands.len(), 3, "{commands:?}");
+    let owner = std::fs::metadata(directory.join("master")).unwrap().uid();
+    let again = Again::start(&commands, &directory);
+    assert_eq!(again.users(), [owner; 3]);
+    again.stop(&farm);
     run(&farm, &mut demo_master(&farm, &["--idle", "--keep", &kept])).exits(2).says("is not empty");
 }
 
 /// Run by root, nothing of it has root's rights; and anybody else can run it.
 mod root {
     use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, chown};
 
     use nix::sys::signal::Signal;
 
@@ -133,6 +152,12 @@ mod root {
         let arguments = ["demo-master", "--idle", "--buildbot", environment.to_str().unwrap()];
         let show = Show::start(&farm, marked(&farm, farm.plain_farmout(&arguments)));
         assert_eq!(users(&farm, "demo-master"), ["65534"; 3]);
+        // As a build leaves it that unpacks Go's modules.
+        let folder = show.directory.join("workers/local-1/modules");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("file"), "").unwrap();
+        chown(&folder, Some(65534), Some(65534)).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
         show.stop_all(Signal::SIGTERM).exits(0).says_no("as root");
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpStream;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -85,7 +87,8 @@ impl Started {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
-        Ran { code: status.unwrap().code(), signal: None, out: self.said(), err: String::new() }
+        let status = status.unwrap();
+        Ran { code: status.code(), signal: status.signal(), out: self.said(), err: String::new() }
     }
 
     fn signal(&self, signal: Signal) {
@@ -180,6 +183,20 @@ impl<'a> Show<'a> {
         ran
     }
 
+    /// Kills it, and demands that nothing is left of it after a while.
+    #[track_caller]
+    pub fn kill(self) -> Ran {
+        let sockets = self.sockets();
+        let output = self.started.output.clone();
+        let ran = self.started.stop(Signal::SIGKILL);
+        eventually("what it has started is ended", || running(self.farm.directory.path()).is_empty());
+        for path in sockets.iter().chain([&self.directory]) {
+            assert!(!path.exists(), "{}", path.display());
+        }
+        // What was said after its end.
+        Ran { out: fs::read_to_string(output).unwrap(), ..ran }
+    }
+
     /// The folders for sockets of the builds that are at work.
     pub fn sockets(&self) -> Vec<PathBuf> {
         let records = |worker: fs::DirEntry| fs::read_dir(worker.path().join(".farmout/builds")).into_iter().flatten();
@@ -196,6 +213,62 @@ fn get(port: u16, path: &str) -> Option<Vec<Value>> {
     let answer: Value = serde_json::from_reader(response.body_mut().as_reader()).ok()?;
     let (_, list) = answer.as_object().unwrap().iter().find(|(name, _)| *name != "meta").unwrap();
     list.as_array().cloned()
+}
+
+/// One that was kept and is started again by hand. It ends with the test.
+pub struct Again {
+    stops: Vec<String>,
+    directories: Vec<PathBuf>,
+    port: u16,
+}
+
+impl Again {
+    /// Starts the master and the workers in a directory, by the commands that were told.
+    #[track_caller]
+    pub fn start(commands: &[String], directory: &Path) -> Self {
+        let settings: Value =
+            serde_json::from_str(&fs::read_to_string(directory.join("master/demo.json")).unwrap()).unwrap();
+        let again = Self {
+            stops: commands.iter().map(|command| command.replace(" start ", " stop ")).collect(),
+            directories: ["master", "workers/local-1", "workers/local-2"].map(|name| directory.join(name)).into(),
+            port: settings["www"].as_u64().unwrap().try_into().unwrap(),
+        };
+        for command in commands {
+            let output = Command::new("sh").args(["-c", command]).current_dir("/").output().unwrap();
+            assert!(output.status.success(), "{command}: {output:?}");
+        }
+        eventually("the workers are attached", || {
+            let workers = get(again.port, "workers").unwrap_or_default();
+            let attached =
+                |worker: &&Value| worker["connected_to"].as_array().is_some_and(|masters| !masters.is_empty());
+            workers.iter().filter(attached).count() == 2
+        });
+        again
+    }
+
+    /// The numbers of the users that they run as.
+    pub fn users(&self) -> Vec<u32> {
+        let user = |directory: &PathBuf| {
+            let pid = fs::read_to_string(directory.join("twistd.pid")).unwrap();
+            fs::metadata(Path::new("/proc").join(pid.trim())).unwrap().uid()
+        };
+        self.directories.iter().map(user).collect()
+    }
+
+    /// Stops them by the same commands.
+    #[track_caller]
+    pub fn stop(self, farm: &Farm) {
+        drop(self);
+        eventually("they end", || running(farm.directory.path()).is_empty());
+    }
+}
+
+impl Drop for Again {
+    fn drop(&mut self) {
+        for command in &self.stops {
+            let _ = Command::new("sh").args(["-c", command]).output();
+        }
+    }
 }
 
 /// Has the tests of the sample farm wait until they are ended, deaf to polite requests.

@@ -13,7 +13,7 @@ use super::farm::{FarmArguments, Pick, read, right};
 use super::machine::state;
 use super::render::buildbot::{secrets, write};
 use super::run::refuse_embedded;
-use crate::demo::{Demonstration, Follower, Guard, Setting, interrupted, silent, stand, stoppable};
+use crate::demo::{Demonstration, Follower, Guard, Setting, again, interrupted, silent, stand, stoppable};
 use crate::diagnostic::{Failure, plain};
 use crate::host::detect::{Python, Search, detect};
 use crate::host::{Account, Buildbot, Workshop, account, place};
@@ -182,7 +182,7 @@ fn start<'a>(
 
 fn follow(
     arguments: &Arguments,
-    Shown { cast, buildbot, .. }: &Shown,
+    Shown { cast, account, buildbot }: &Shown,
     mut demonstration: Demonstration<'_>,
     guard: &Guard,
     interrupts: &Interrupts,
@@ -207,8 +207,9 @@ fn follow(
     let directory = demonstration.directory().to_owned();
     let ended = demonstration.end();
     if arguments.keep.is_some() {
-        let [python, script] = buildbot.program("buildbot");
-        say!("kept in {directory}; to start the master again: {python} {script} start {directory}/master");
+        say!("kept in {directory}; to start it again:");
+        let commands = again(&directory, buildbot, account.as_ref(), names.iter().copied());
+        commands.iter().for_each(|command| say!("  {command}"));
     }
     // What went wrong counts more than what is left after it.
     let exit = match watched {
