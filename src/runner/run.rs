@@ -34,9 +34,9 @@ pub(super) const PLAN: &str = "plan.yaml";
 /// Runs plans on this machine, all of the same slave, and tells `observer` what happens, from whatever thread it happens in:
 /// all builders wait until it returns.
 ///
-/// Before them it cleans up after killed runners, as [`super::recover`] does. `SIGINT`, `SIGTERM`, `SIGHUP` and `SIGQUIT` end the
-/// current steps and skip what is left, but for steps that always run; a second one ends those too. While it works these
-/// signals are its own, and after it they do nothing.
+/// Before them it cleans up after killed runners, as [`super::recover`] does. `SIGINT`, `SIGTERM`, `SIGHUP` and `SIGQUIT` end
+/// the current steps and skip what is left, but for steps that always run; a second one ends those too. While it works
+/// these signals are its own, and after it they do nothing.
 ///
 /// # Errors
 /// A plan that cannot be executed, an account that needs root, or a state folder that cannot be written to. What goes
