@@ -32,7 +32,7 @@ pub fn say(line: impl std::fmt::Display) {
     let _ = writeln!(anstream::stdout(), "{line}");
 }
 
-/// From now on each of [`SIGNALS`] ends the running child and then this process, with exit code 130.
+/// From now on each of `SIGNALS` ends the running child and then this process, with exit code 130.
 ///
 /// What the tools make is made aside and renamed, or stamped last, so that leaving in the middle does no harm.
 ///
