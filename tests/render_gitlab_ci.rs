@@ -99,6 +99,18 @@ fn a_job_does_what_a_slave_would_do() {
     assert_eq!(read("plans"), read("slave"));
 }
 
+/// As every target does.
+#[test]
+fn a_directory_that_is_missing_is_made_and_a_link_stays_one() {
+    let farm = kinds();
+    farm.run(&["render", "gitlab-ci", "lint", "-o", "made/for/it/farm.yml"]).exits(0);
+    std::os::unix::fs::symlink("made/for/it/farm.yml", farm.root.join("link.yml")).unwrap();
+    farm.run(&["render", "gitlab-ci", "lint", "shop-*", "-o", "link.yml"]).exits(0);
+    assert!(farm.root.join("link.yml").is_symlink());
+    let text = fs::read_to_string(farm.root.join("made/for/it/farm.yml")).unwrap();
+    assert!(text.contains("shop-pg17-py3.11:"), "{text}");
+}
+
 #[test]
 fn what_cannot_be_rendered_is_said() {
     let farm = kinds();

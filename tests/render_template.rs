@@ -170,8 +170,9 @@ fn what_cannot_be_read_is_wrong_use() {
         let (code, _, err) = templates.render("fixtures/own", name, &[]);
         assert!(code == 2 && err.contains(words), "{err}");
     }
-    let (code, _, err) = templates.render("fixtures/own", "good.j2", &["-o", "/nonexistent/x"]);
-    assert!(code == 2 && err.contains("cannot write /nonexistent/x"), "{err}");
+    let below_a_file = templates.path("good.j2/x");
+    let (code, _, err) = templates.render("fixtures/own", "good.j2", &["-o", below_a_file.to_str().unwrap()]);
+    assert!(code == 2 && err.contains("cannot make DIR/good.j2"), "{err}");
     // Neither a template nor a target; both.
     for words in [&["render"][..], &["render", "--template", "x", "sh"]] {
         assert_eq!(farmout(words).output().unwrap().status.code(), Some(2));
@@ -194,6 +195,9 @@ fn the_output_is_whole_or_as_it_was() {
     let names = fs::read_dir(templates.0.path()).unwrap().count();
     assert_eq!(names, 3, "something is left beside it");
     assert_eq!(templates.render("fixtures/own", "good.j2", &["-o", "/dev/stdout"]).1, "2\n");
+    let deep = templates.path("made/for/it");
+    assert_eq!(templates.render("fixtures/own", "good.j2", &["-o", deep.to_str().unwrap()]).0, 0);
+    assert_eq!(fs::read_to_string(&deep).unwrap(), "2\n");
 }
 
 /// The page's own.

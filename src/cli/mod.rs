@@ -9,6 +9,7 @@ mod diff;
 mod execute;
 mod explain;
 mod farm;
+mod file;
 mod fmt;
 mod force;
 mod given;

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use super::Exit;
 use super::compile::print;
 use super::farm::{BuilderArguments, FarmArguments, Pick, read, right};
+use super::file;
 use super::machine::{Embedded, LOCAL, THIS_MACHINE, local, look, state};
 use super::property::{self, PropertyArguments};
 use crate::Compilation;
@@ -276,11 +277,7 @@ pub(super) fn write(plans: &[Plan], directory: &Utf8PathBuf, format: Format) -> 
             Format::Text | Format::Yaml => (yaml(plan)?, "yaml"),
         };
         let path = directory.join(format!("{}.{suffix}", plan.directory));
-        let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
-        std::io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)?;
-        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        file.as_file().set_permissions(readable).map_err(failed)?;
-        file.persist(&path).map_err(|error| failed(error.error))?;
+        file::write(&path, 0o644, &mut |out| out.write_all(text.as_bytes())).map_err(failed)?;
         note!("{path}: {}", summary(plan));
     }
     Ok(())

@@ -1,12 +1,12 @@
 //! `farmout report`: a run told again, from its journal.
 
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Exit;
 use super::farm::last;
+use super::file;
 use super::state::StateArguments;
 use crate::diagnostic::Failure;
 use crate::report::{Format, Manner, Style};
@@ -70,25 +70,7 @@ pub(super) fn write_with(
     content: &dyn Fn(&mut dyn io::Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::misuse(format!("cannot write the report {path}: {error}"));
-    write_file(path, content).map_err(failed)
-}
-
-/// Writes a file with what `content` writes: aside first, so that it is there whole or not at all.
-pub(super) fn write_file(path: &Utf8Path, content: &dyn Fn(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
-    if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-        // A pipe or a device cannot be replaced.
-        return content(&mut std::fs::OpenOptions::new().write(true).open(path)?);
-    }
-    let mut file = tempfile::NamedTempFile::new_in(folder(path))?;
-    let mut buffer = io::BufWriter::new(&mut file);
-    content(&mut buffer).and_then(|()| buffer.flush())?;
-    drop(buffer);
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    file.persist(path).map(drop).map_err(|error| error.error)
-}
-
-fn folder(path: &Utf8Path) -> &Utf8Path {
-    path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."))
+    file::write(path, 0o644, &mut |out| content(out)).map_err(failed)
 }
 
 /// A report that is to be written after a run: `junit=report.xml`.
@@ -119,7 +101,7 @@ impl std::str::FromStr for Wanted {
 impl Wanted {
     /// Fails where the report could not be written, which is better known before a night's work than after it.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        let (path, folder) = (&self.path, folder(&self.path));
+        let (path, folder) = (&self.path, file::folder(&self.path));
         if path.is_dir() {
             return Err(Failure::misuse(format!("the report {path} cannot be written: it is a directory")));
         }

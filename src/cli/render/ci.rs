@@ -4,11 +4,10 @@ use std::str::FromStr as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::super::compile::print;
 use super::super::farm::{FarmArguments, Pick, read, right};
 use super::super::plan::{Format, write as write_plans};
 use super::super::property::PropertyArguments;
-use super::super::report::write_file;
+use super::output::Output;
 use crate::Compilation;
 use crate::diagnostic::Failure;
 use crate::dispatch::Builder;
@@ -136,17 +135,10 @@ impl CiArguments {
             let plans: Vec<Plan> = jobs.jobs.into_iter().map(|job| job.plan).collect();
             write_plans(&plans, directory, Format::Yaml)?;
         }
-        match &self.output {
-            Some(path) => {
-                let failed = |error: std::io::Error| Failure::misuse(format!("cannot write {path}: {error}"));
-                if let Some(folder) = path.parent().filter(|folder| !folder.as_str().is_empty()) {
-                    std::fs::create_dir_all(folder).map_err(failed)?;
-                }
-                write_file(path, &|out| out.write_all(text.as_bytes())).map_err(failed)
-            }
-            None if self.plans.is_none() => print(text),
-            None => Ok(()),
+        if self.output.is_none() && self.plans.is_some() {
+            return Ok(());
         }
+        Output { path: self.output.as_deref(), mode: 0o644 }.write(&mut |out| out.write_all(text.as_bytes()))
     }
 
     /// The arguments that make the same file again, but for where it goes.

@@ -1,21 +1,21 @@
 //! Where rendered text goes: a file that is there whole or not at all, or standard output.
 
-use std::fs::Permissions;
 use std::io::{self, Write};
 
 use camino::Utf8Path;
 
+use crate::cli::file;
 use crate::diagnostic::Failure;
 
 /// A file, or standard output where none is named.
 pub(super) struct Output<'a> {
     pub(super) path: Option<&'a Utf8Path>,
-    /// Of a file that is made.
-    pub(super) permissions: Permissions,
+    /// The permissions of a file that is made.
+    pub(super) mode: u32,
 }
 
 impl Output<'_> {
-    /// Has the text written. A file is written aside and renamed; a device or a pipe is written to as it is.
+    /// Has the text written. The directory of a file is made if it is missing.
     ///
     /// # Errors
     /// It cannot be written.
@@ -29,17 +29,9 @@ impl Output<'_> {
                 Err(error) => Err(Failure::error(format!("what was rendered is no text: {error}"))),
             };
         };
-        let failed = |error: io::Error| Failure::misuse(format!("cannot write {path}: {error}"));
-        if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            let mut file = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
-            return write(&mut file).map_err(failed);
-        }
-        let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
-        let mut aside = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        write(aside.as_file_mut()).map_err(failed)?;
-        aside.as_file().set_permissions(self.permissions).map_err(failed)?;
-        aside.persist(path).map_err(|error| failed(error.error))?;
-        Ok(())
+        directory(file::folder(path))?;
+        let written = file::write(path, self.mode, write);
+        written.map_err(|error| Failure::misuse(format!("cannot write {path}: {error}")))
     }
 }
 

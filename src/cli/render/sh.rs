@@ -1,7 +1,5 @@
 //! `farmout render sh`.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::super::plan::PlansArguments;
@@ -44,8 +42,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 fn write(script: &Script<'_>, path: Option<&Utf8Path>) -> Result<(), Failure> {
-    let executable = std::fs::Permissions::from_mode(0o755);
-    Output { path, permissions: executable }.write(&mut |out| script.write(out))
+    Output { path, mode: 0o755 }.write(&mut |out| script.write(out))
 }
 
 fn own() -> Result<Program, Failure> {

@@ -1,7 +1,5 @@
 //! `farmout render --template`.
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
@@ -51,8 +49,7 @@ pub(super) fn main(arguments: &TemplateArguments) -> Result<Exit, Failure> {
     };
     let filled = fill_in(Arc::new(compilation), name, &text, included);
     let filled = filled.map_err(|mistake| failure(&beside, &mistake))?;
-    let readable = Permissions::from_mode(0o644);
-    let output = Output { path: arguments.output.as_deref(), permissions: readable };
+    let output = Output { path: arguments.output.as_deref(), mode: 0o644 };
     output.write(&mut |out| out.write_all(filled.as_bytes()))?;
     Ok(Exit::Fine)
 }
