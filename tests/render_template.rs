@@ -174,9 +174,17 @@ fn what_cannot_be_read_is_wrong_use() {
     let (code, _, err) = templates.render("fixtures/own", "good.j2", &["-o", below_a_file.to_str().unwrap()]);
     assert!(code == 2 && err.contains("cannot make DIR/good.j2"), "{err}");
     // Neither a template nor a target; both.
-    for words in [&["render"][..], &["render", "--template", "x", "sh"]] {
-        assert_eq!(farmout(words).output().unwrap().status.code(), Some(2));
-    }
+    let neither = farmout(&["render"]).output().unwrap();
+    assert_eq!(
+        (neither.status.code(), text(&neither.stderr).as_str()),
+        (
+            Some(2),
+            "error: neither a target nor a template is given\n\
+             \x20 help: the targets are `buildbot`, `github-actions`, `gitlab-ci` and `sh`; a template of your own is named with \
+             --template FILE\n"
+        )
+    );
+    assert_eq!(farmout(&["render", "--template", "x", "sh"]).output().unwrap().status.code(), Some(2));
     let (code, _, _) = templates.render("fixtures/mistakes", "good.j2", &[]);
     assert_eq!(code, 1);
 }

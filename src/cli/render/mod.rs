@@ -12,9 +12,10 @@ use clap::Subcommand;
 
 use super::Exit;
 use crate::diagnostic::Failure;
+use crate::diagnostic::suggest::list;
 
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
     #[command(flatten)]
     template: template::TemplateArguments,
@@ -45,11 +46,24 @@ enum Target {
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
-    let Some(target) = &arguments.target else { return template::main(&arguments.template) };
+    let Some(target) = &arguments.target else {
+        return match arguments.template.template() {
+            Some(path) => template::main(path, &arguments.template),
+            None => Err(nothing()),
+        };
+    };
     match target {
         Target::Buildbot(arguments) => buildbot::main(arguments),
         Target::GithubActions(arguments) => github_actions::main(arguments),
         Target::GitlabCi(arguments) => gitlab_ci::main(arguments),
         Target::Sh(arguments) => sh::main(arguments),
     }
+}
+
+/// What is said to whoever names neither a target nor a template.
+fn nothing() -> Failure {
+    let command = Target::augment_subcommands(clap::Command::new("render"));
+    let targets = list(command.get_subcommands().map(clap::Command::get_name));
+    Failure::misuse("neither a target nor a template is given")
+        .help(format!("the targets are {targets}; a template of your own is named with --template FILE"))
 }

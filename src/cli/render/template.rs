@@ -19,18 +19,22 @@ pub(super) struct TemplateArguments {
     #[command(flatten)]
     farm: FarmArguments,
     /// A template of your own, in the language of Jinja: docs/render.md says what it is filled in with
-    // A target takes its place.
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE")]
     template: Option<Utf8PathBuf>,
     /// What the template is filled in to [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<Utf8PathBuf>,
 }
 
-pub(super) fn main(arguments: &TemplateArguments) -> Result<Exit, Failure> {
-    let Some(path) = arguments.template.as_deref() else {
-        return Err(Failure::misuse("neither a target nor a template is given").help("farmout render --help"));
-    };
+impl TemplateArguments {
+    /// The template that was named.
+    pub(super) fn template(&self) -> Option<&Utf8Path> {
+        self.template.as_deref()
+    }
+}
+
+/// Fills the template `path` in.
+pub(super) fn main(path: &Utf8Path, arguments: &TemplateArguments) -> Result<Exit, Failure> {
     let text = text_of(path)?;
     let layout = arguments.farm.layout();
     let mut compilation = right(read(&layout)?)?;
