@@ -115,9 +115,15 @@ fn passwords(path: &str) -> Vec<String> {
 fn words_and_values_are_quoted_by_filters() {
     let filled = fills_in(
         "fixtures/own",
-        "{{ \"it's\" | sh }} {{ ['a b', '$x', '', '-n', 'plain'] | sh }} {{ 5 | sh }}\n{{ {'a': [1, none, 'x']} | tojson }}\n{{ {'a': ['1']} | yaml }}",
+        "{{ \"it's\" | sh }} {{ ['a b', '$x', '', '-n', 'plain'] | sh }} {{ [5, 1.5, true, false] | sh }} {{ range(3) | sh }} {{ none | default('', true) | sh }}\n{{ {'a': [1, none, 'x']} | tojson }}\n{{ {'a': ['1']} | yaml }}",
     );
-    assert_eq!(filled, "'it'\\''s' 'a b' '$x' '' -n plain 5\n{\"a\":[1,null,\"x\"]}\na:\n- '1'\n");
+    assert_eq!(
+        filled,
+        "'it'\\''s' 'a b' '$x' '' -n plain 5 1.5 true false 0 1 2 ''\n{\"a\":[1,null,\"x\"]}\na:\n- '1'\n"
+    );
+    // A name that is not there can be asked for, and joined once it has something in its place.
+    let asked = "{{ builds[0].nmae is defined }} {{ builds[0].nmae | default('-') | sh }} {{ builds | join(', ', attribute='name') }}{{ 'x' if false }}";
+    assert_eq!(fills_in("fixtures/own", asked), "False - shop, till");
     assert_eq!(fills_in("fixtures/own", "{{ '<b>' }} {{ '<b>' | e }}\n\n"), "<b> &lt;b&gt;\n\n");
 }
 
@@ -143,6 +149,23 @@ fn mistakes_are_told_with_their_place() {
         ),
         ("itself.j2", "{% include 'itself.j2' %}"),
         ("nul.j2", "{{ \"\\u0000\" | sh }}"),
+        ("undefined-sh.j2", "rm -rf {{ builders[0].nmae | sh }}/"),
+        ("undefined-word.j2", "{{ ['rm', builders[0].nmae] | sh }}"),
+        ("undefined-json.j2", "{{ {'a': [builders[0].nmae]} | tojson }}"),
+        ("undefined-yaml.j2", "{{ builders[0].nmae | yaml }}"),
+        ("undefined-e.j2", "{{ builders[0].nmae | e }}"),
+        ("undefined-escape.j2", "{{ [builders[0].nmae] | escape }}"),
+        ("undefined-join.j2", "{{ builders | map(attribute='nmae') | join(' ') }}"),
+        ("undefined-attribute.j2", "{{ builders | join(' ', attribute='properties.nmae') }}"),
+        ("undefined-item.j2", "{{ [1, builders[0].nmae] }}"),
+        ("undefined-nothing.j2", "{{ ('a' if false) | sh }}"),
+        ("none.j2", "{{ none | sh }}"),
+        ("map.j2", "{{ builders[0].properties | sh }}"),
+        ("lists.j2", "{{ [['a']] | sh }}"),
+        (
+            "deep.j2",
+            "{% set n = namespace(x=[]) %}{% for i in range(1000) %}{% set n.x = [n.x] %}{% endfor %}{{ n.x | tojson }}",
+        ),
     ];
     let templates = Templates::new(&files);
     let mut all = String::new();

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use minijinja::value::{Kwargs, Serde};
-use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use minijinja::value::{Kwargs, Serde, StringInput, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value, filters};
 
 use super::context::Context;
 use crate::Compilation;
@@ -50,20 +50,24 @@ pub fn fill_in(
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_loader(move |name| Ok(read(name)));
+    environment.set_formatter(write);
     environment.add_filter("sh", sh);
     environment.add_filter("tojson", json);
     environment.add_filter("yaml", yaml);
+    environment.add_filter("e", escape);
+    environment.add_filter("escape", escape);
+    environment.add_filter("join", join);
     environment.add_function("plan", move |builder: &str, slave: &str| plan(&compilation, builder, slave));
     let template = environment.template_from_named_str(name, text);
-    let filled = template.and_then(|template| template.render(minijinja::Value::from(Serde(context))));
+    let filled = template.and_then(|template| template.render(Value::from(Serde(context))));
     filled.map_err(|error| Mistake::of(&error, name, text))
 }
 
 impl Mistake {
-    fn of(error: &minijinja::Error, name: &str, text: &str) -> Self {
+    fn of(error: &Error, name: &str, text: &str) -> Self {
         // What an included file has done wrong is the cause of what is wrong with the including one.
         let causes = std::iter::successors(Some(error), |error| {
-            std::error::Error::source(*error).and_then(|cause| cause.downcast_ref::<minijinja::Error>())
+            std::error::Error::source(*error).and_then(|cause| cause.downcast_ref::<Error>())
         });
         let error = causes.filter(|error| error.line().is_some()).last().unwrap_or(error);
         let file = error.name().unwrap_or(name).to_owned();
@@ -79,7 +83,7 @@ impl Mistake {
     }
 }
 
-fn message(error: &minijinja::Error) -> String {
+fn message(error: &Error) -> String {
     match (error.kind(), error.detail()) {
         (ErrorKind::OutOfFuel, _) => "it takes too long, or makes too long a text".to_owned(),
         (ErrorKind::UndefinedError | ErrorKind::TemplateNotFound | ErrorKind::InvalidOperation, Some(detail)) => {
@@ -118,12 +122,12 @@ impl Excerpt {
     }
 }
 
-fn invalid(message: String) -> minijinja::Error {
-    minijinja::Error::new(ErrorKind::InvalidOperation, message)
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message)
 }
 
 /// The plan of a builder on a slave.
-fn plan(compilation: &Compilation, builder: &str, slave: &str) -> Result<minijinja::Value, minijinja::Error> {
+fn plan(compilation: &Compilation, builder: &str, slave: &str) -> Result<Value, Error> {
     let graph = &compilation.graph;
     let known = graph.builders.iter().find(|known| known.name == builder);
     let known = known.ok_or_else(|| invalid(format!("there is no builder `{builder}`")))?;
@@ -133,28 +137,106 @@ fn plan(compilation: &Compilation, builder: &str, slave: &str) -> Result<minijin
     }
     let plan = lower(compilation, known, None).and_then(|procedure| bind(&procedure, host, &graph.farm.declarations));
     let plan = plan.map_err(|error| invalid(format!("builder {builder} cannot be planned: {error}")))?;
-    Ok(minijinja::Value::from(Serde(plan)))
+    Ok(Value::from(Serde(plan)))
+}
+
+/// How deep lists and mappings may be in each other. Deeper ones are of a template that runs away.
+const DEEPEST: usize = 100;
+
+/// Demands that nothing in a value is undefined: a list or a mapping may hold what a misspelt name stands for, and would be written
+/// as if it were empty.
+fn defined(state: &State, value: &Value) -> Result<(), Error> {
+    all_defined(state, value, DEEPEST)
+}
+
+fn all_defined(state: &State, value: &Value, depth: usize) -> Result<(), Error> {
+    if value.is_undefined() {
+        // This error knows which name it was.
+        StringInput::new(state, value)?;
+        return Err(Error::new(ErrorKind::UndefinedError, "this has no value"));
+    }
+    let Some(depth) = depth.checked_sub(1) else {
+        return Err(invalid(format!("it has lists or mappings that are more than {DEEPEST} deep in each other")));
+    };
+    match value.kind() {
+        ValueKind::Seq | ValueKind::Iterable => value.try_iter()?.try_for_each(|item| all_defined(state, &item, depth)),
+        ValueKind::Map => value.try_iter()?.try_for_each(|key| all_defined(state, &value.get_item(&key)?, depth)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a value where the template has it.
+fn write(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
+    // One that is undefined as a whole is the engine's to refuse.
+    if !value.is_undefined() {
+        defined(state, value)?;
+    }
+    minijinja::escape_formatter(out, state, value)
+}
+
+/// The engine's own filter takes what is undefined for an empty text.
+fn escape(state: &mut State, value: &Value) -> Result<Value, Error> {
+    defined(state, value)?;
+    filters::escape(state, value)
+}
+
+/// So does this one of the engine's, of items and of their attributes.
+fn join(
+    state: &mut State,
+    value: &Value,
+    joiner: Option<StringInput<'_>>,
+    attribute: Option<&str>,
+    options: Kwargs,
+) -> Result<Value, Error> {
+    defined(state, value)?;
+    if let Some(attribute) = attribute.map_or_else(|| options.get("attribute"), |given| Ok(Some(given)))? {
+        for item in value.try_iter()? {
+            let found = attribute.split('.').try_fold(item, |item, name| match name.parse::<usize>() {
+                Ok(index) => item.get_item(&Value::from(index)),
+                Err(_) => item.get_attr(name),
+            })?;
+            if found.is_undefined() {
+                return Err(Error::new(ErrorKind::UndefinedError, format!("an item has no `{attribute}`")));
+            }
+        }
+    }
+    filters::join(state, value, joiner, attribute, options)
 }
 
 /// A word of the shell; of a list, all of its words.
-fn sh(value: &minijinja::Value) -> Result<String, minijinja::Error> {
-    let quote = |value: &minijinja::Value| {
-        let text = value.to_string();
-        match text.contains('\0') {
-            true => Err(invalid("a text with a NUL character cannot be a word of the shell".to_owned())),
-            false => Ok(super::sh::quote(&text)),
+fn sh(state: &State, value: &Value) -> Result<String, Error> {
+    defined(state, value)?;
+    match value.kind() {
+        ValueKind::Seq | ValueKind::Iterable => {
+            let words: Result<Vec<_>, _> = value.try_iter()?.map(|item| word(&item)).collect();
+            Ok(words?.join(" "))
         }
-    };
-    if value.kind() != minijinja::value::ValueKind::Seq {
-        return quote(value);
+        _ => word(value),
     }
-    let words: Result<Vec<_>, _> = value.try_iter()?.map(|value| quote(&value)).collect();
-    Ok(words?.join(" "))
 }
 
-fn json(value: &minijinja::Value, options: Kwargs) -> Result<String, minijinja::Error> {
+fn word(value: &Value) -> Result<String, Error> {
+    let text = match value.kind() {
+        ValueKind::String | ValueKind::Number => value.to_string(),
+        // As JSON and YAML have it, and not as Python does.
+        ValueKind::Bool => value.is_true().to_string(),
+        ValueKind::None => {
+            return Err(invalid(
+                "`none` cannot be a word of the shell: `default('', true) | sh` makes it an empty one".to_owned(),
+            ));
+        }
+        other => return Err(invalid(format!("a {other} cannot be a word of the shell: `tojson | sh` makes it one"))),
+    };
+    if text.contains('\0') {
+        return Err(invalid("a text with a NUL character cannot be a word of the shell".to_owned()));
+    }
+    Ok(super::sh::quote(&text))
+}
+
+fn json(state: &State, value: &Value, options: Kwargs) -> Result<String, Error> {
     let indent: Option<usize> = options.get("indent")?;
     options.assert_all_used()?;
+    defined(state, value)?;
     let written = match indent {
         None | Some(0) => serde_json::to_string(value).map_err(|error| error.to_string()),
         Some(indent) => {
@@ -169,6 +251,7 @@ fn json(value: &minijinja::Value, options: Kwargs) -> Result<String, minijinja::
     written.map_err(|error| invalid(format!("it cannot be written as JSON: {error}")))
 }
 
-fn yaml(value: &minijinja::Value) -> Result<String, minijinja::Error> {
+fn yaml(state: &State, value: &Value) -> Result<String, Error> {
+    defined(state, value)?;
     serde_yaml::to_string(value).map_err(|error| invalid(format!("it cannot be written as YAML: {error}")))
 }
