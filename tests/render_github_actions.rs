@@ -94,6 +94,23 @@ fn builds_of_all_kinds_are_in_matrices_or_are_left_out_with_a_reason() {
     entry("${{ '${{' }} secrets.X }} 'ü\": #1");
 }
 
+/// Names of concurrency groups are the repository's.
+#[test]
+fn workflows_of_one_repository_leave_each_other_alone() {
+    let farm = kinds();
+    let groups = [("shop", "shop-*"), ("${{x}} lint", "lint")].map(|(name, builders)| {
+        let file = format!(".github/workflows/{name}.yml");
+        farm.run(&["render", "github-actions", "-o", &file, builders]).exits(0);
+        let workflow = Document(&farm.root.join(&file)).read();
+        assert_eq!(workflow["name"], name);
+        assert_eq!(workflow["concurrency"]["cancel-in-progress"], true);
+        workflow["concurrency"]["group"].as_str().unwrap().to_owned()
+    });
+    let of_the_run = "${{ github.event_name == 'push' && github.ref || github.run_id }}";
+    assert_eq!(groups[0], format!("shop.yml-{of_the_run}"));
+    assert_eq!(groups[1], format!("${{{{ '${{{{' }}}}x}}}} lint.yml-{of_the_run}"));
+}
+
 #[test]
 fn what_cannot_be_rendered_is_said() {
     let farm = kinds();

@@ -2,6 +2,7 @@
 
 mod document;
 
+use camino::Utf8Path;
 use indexmap::IndexMap;
 
 use super::header::Header;
@@ -34,7 +35,7 @@ const ASKED_FOR: &str = "farmout";
 pub struct Workflow<'a> {
     /// The command that renders it, in the repository's root, but for where to.
     pub command: &'a str,
-    /// The file that it is in.
+    /// The file that it is in, which names it.
     pub file: &'a str,
     /// Where farmout comes from.
     pub program: Program<'a>,
@@ -70,7 +71,7 @@ impl Workflow<'_> {
         let unset = self.program.unset().map(|(name, _)| (name, format!("${{{{ vars.{name} }}}}")));
         let set = self.program.variables().map(|(name, value)| (name, literal(value)));
         let document = Document {
-            name: "farm",
+            name: Utf8Path::new(self.file).file_stem().unwrap_or(self.file).to_owned(),
             on: Triggers {
                 push: (),
                 schedule: watched.then(|| vec![Schedule { cron: self.schedule.to_owned() }]),
@@ -79,8 +80,12 @@ impl Workflow<'_> {
             },
             permissions: Permissions { contents: "read" },
             concurrency: Concurrency {
-                // A push makes those before it pointless; what somebody has asked for it does not.
-                group: "farm-${{ github.event_name == 'push' && github.ref || github.run_id }}",
+                // A push makes those before it pointless; what somebody has asked for it does not. Groups are the repository's,
+                // and other workflows of it are none of this one's business.
+                group: format!(
+                    "{}-${{{{ github.event_name == 'push' && github.ref || github.run_id }}}}",
+                    literal(Utf8Path::new(self.file).file_name().unwrap_or(self.file))
+                ),
                 cancel_in_progress: true,
             },
             defaults: Defaults { run: Shell { shell: "sh" } },

@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Document {
-    pub name: &'static str,
+    pub name: String,
     pub on: Triggers,
     pub permissions: Permissions,
     pub concurrency: Concurrency,
@@ -46,7 +46,7 @@ pub(super) struct Permissions {
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Concurrency {
-    pub group: &'static str,
+    pub group: String,
     pub cancel_in_progress: bool,
 }
 
