@@ -24,6 +24,12 @@ pub const FILE: &str = ".github/workflows/farm.yml";
 /// GitHub makes no more jobs of matrices in a run.
 pub const MOST: usize = 256;
 
+/// After so many minutes GitHub ends a job on a runner of its own, whatever the file says.
+const MOST_HOSTED: u64 = 6 * 60;
+
+/// And on any other.
+const MOST_MINUTES: u64 = 5 * 24 * 60;
+
 /// The job that makes the plans for the others.
 const FIRST: &str = "plans";
 
@@ -124,15 +130,22 @@ impl Workflow<'_> {
         }
     }
 
+    /// The longest that a job can take on the runners that take it.
+    fn most_minutes(&self) -> u64 {
+        let hosted = self.runs_on.iter().all(|label| label.starts_with("ubuntu-"));
+        if hosted { MOST_HOSTED } else { MOST_MINUTES }
+    }
+
     /// A job for each builder of a group.
     fn builders(&self, group: &[&Job], inputs: &Inputs) -> Entries {
         let first = group[0];
+        let most = self.most_minutes();
         let entry = |job: &&Job| Entry {
             builder: literal(&job.plan.builder),
             plan: job.plan.directory.clone(),
             image: job.image.clone(),
             postgresql: job.postgresql.clone(),
-            minutes: job.minutes(),
+            minutes: job.minutes(most),
         };
         let secret = |name: &String| (name.clone(), format!("${{{{ secrets.{name} }}}}"));
         let environment: IndexMap<_, _> = first.secrets.iter().map(|given| secret(&given.variable)).collect();

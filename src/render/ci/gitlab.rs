@@ -13,6 +13,9 @@ use super::{Job, Jobs, Program};
 /// What the slave is called that stands for a job.
 pub const SLAVE: &str = "gitlab-ci";
 
+/// GitLab refuses the whole file if a job's limit is more than a month; no month is shorter than these minutes.
+const MOST_MINUTES: u64 = 28 * 24 * 60;
+
 /// The longest name of a job.
 const LONGEST_NAME: usize = 255;
 
@@ -120,7 +123,7 @@ impl Pipeline<'_> {
                 let scheduled = r#"$PARENT_PIPELINE_SOURCE == "schedule""#;
                 vec![Rule { condition: Some(scheduled), when: "never" }, Rule { condition: None, when: "on_success" }]
             },
-            timeout: format!("{} minutes", job.minutes()),
+            timeout: format!("{} minutes", job.minutes(MOST_MINUTES)),
             cache: Cache {
                 key: format!("{}-{}", job.plan.directory, lock(job)),
                 paths: CACHES.iter().map(|inside| script::cache(SLAVE, inside)).collect(),

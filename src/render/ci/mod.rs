@@ -16,7 +16,7 @@ use indexmap::IndexMap;
 
 use crate::Compilation;
 use crate::dispatch::Builder;
-use crate::plan::{Phase, Plan, bind, lower};
+use crate::plan::{Phase, Plan, Step, bind, lower};
 
 pub use image::ImageRule;
 use image::Images;
@@ -27,6 +27,12 @@ pub use variables::Given;
 
 /// What a job does beside its steps: containers are started, caches are moved.
 const BESIDES: u64 = 600;
+
+/// A step whose failure has nothing to do with what is built is tried again so many times.
+const RETRIES: u32 = 2;
+
+/// A step may go on for as long as it writes something, and a job may not: it is given so many times the step's limit without output.
+const TALKING: u64 = 2;
 
 /// What jobs are made with beside the farm.
 #[derive(Debug)]
@@ -61,11 +67,20 @@ pub struct Job {
 }
 
 impl Job {
-    /// After how many minutes nothing is to be expected of it any more: all of its steps would have been ended by then.
-    pub(super) fn minutes(&self) -> u64 {
-        let limits = self.plan.steps.iter().filter_map(|step| step.timeout.or(step.idle_timeout));
-        limits.fold(BESIDES, u64::saturating_add).div_ceil(60)
+    /// After how many minutes the service ends the job. It knows limits of its own, and `most` is the longest.
+    pub(super) fn minutes(&self, most: u64) -> u64 {
+        minutes(&self.plan.steps, most)
     }
+}
+
+/// How long steps can take, and their further attempts, before their own limits end all of them but those that write on and on.
+fn minutes(steps: &[Step], most: u64) -> u64 {
+    let seconds = |step: &Step| {
+        let talking = || step.idle_timeout.map(|silent| silent.saturating_mul(TALKING));
+        let attempts = if step.infrastructure { 1 + u64::from(RETRIES) } else { 1 };
+        step.timeout.or_else(talking).unwrap_or_default().saturating_mul(attempts)
+    };
+    steps.iter().map(seconds).fold(BESIDES, u64::saturating_add).div_ceil(60).min(most)
 }
 
 /// A builder that has no job.
@@ -143,4 +158,36 @@ fn job(compilation: &Compilation, builder: &Builder, wanted: &Wanted<'_>) -> Res
 /// What a slave of the farm says of a capability, its image says in its environment.
 fn unbound(error: &str, slave: &str) -> String {
     format!("{error}, as the slave `{slave}`, which stands for its job, has no options: give the placeholder a default")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_job_has_the_time_of_all_that_its_steps_may_do() {
+        let step = |limits: Value| -> Step {
+            let mut step = json!({"name": "x", "phase": "fetch", "template": "x", "run": ["x"]});
+            step.as_object_mut().unwrap().extend(limits.as_object().unwrap().clone());
+            serde_json::from_value(step).unwrap()
+        };
+        for (limits, expected) in [
+            (vec![], 10),
+            (vec![json!({})], 10),
+            (vec![json!({"timeout": 60}), json!({"timeout": 61})], 13),
+            // Output resets this one.
+            (vec![json!({"idle-timeout": 60})], 12),
+            (vec![json!({"idle-timeout": 60, "timeout": 90})], 12),
+            // What depends on other machines is tried three times.
+            (vec![json!({"timeout": 60, "infrastructure": true})], 13),
+            (vec![json!({"idle-timeout": 60, "infrastructure": true})], 16),
+            (vec![json!({"idle-timeout": 86400})], 360),
+            (vec![json!({"timeout": u64::MAX, "infrastructure": true})], 360),
+        ] {
+            let steps: Vec<Step> = limits.iter().cloned().map(step).collect();
+            assert_eq!(minutes(&steps, 360), expected, "{limits:?}");
+        }
+    }
 }

@@ -1,9 +1,6 @@
 //! The shell of jobs, for `sh -e`. What differs between jobs comes in; lines of shell go out.
 
-use super::Given;
-
-/// A step whose failure has nothing to do with what is built is tried again so many times.
-const RETRIES: u32 = 2;
+use super::{Given, RETRIES};
 
 /// Where the run is kept, and what it makes.
 const STATE: &str = ".farmout";
