@@ -205,6 +205,31 @@ fn the_documented_parent_makes_the_plans_and_begins_the_child() {
     assert_eq!(trigger["trigger"]["include"][0]["artifact"], parent["plans"]["artifacts"]["paths"][0]);
 }
 
+/// What jobs ask of their image beside curl: busybox has it.
+#[test]
+fn an_image_may_have_busybox_and_little_else() {
+    let farm = Farm::sample().with_slave("ci", "postgresql 17 host=anywhere");
+    let (url, sum) = download();
+    let pipeline = rendered(&farm, &["--farmout", &url, "--sha256", &sum]);
+    let (small, directory) = (farm.directory.path().join("bin"), farm.directory.path().join("job"));
+    fs::create_dir_all(directory.join(".farmout/slaves/gitlab-ci")).unwrap();
+    fs::create_dir(&small).unwrap();
+    assert!(command("busybox").args(["--install", "-s"]).arg(&small).status().unwrap().success());
+    let curl = Ran::from(command("sh").args(["-c", "command -v curl"]).output().unwrap()).exits(0).out;
+    std::os::unix::fs::symlink(curl.trim(), small.join("curl")).unwrap();
+    let before = pipeline[".builder"]["before_script"].as_array().unwrap();
+    let script: Vec<&str> = before.iter().map(|line| line.as_str().unwrap()).chain(["farmout --version"]).collect();
+    let (_, variables) = job(&pipeline, "demo-pg17", &directory);
+    let run = |sum: Option<String>| -> Ran {
+        let mut shell = command(small.join("sh"));
+        shell.args(["-e", "-c", &script.join("\n")]).envs(variables.clone()).env("PATH", &small);
+        shell.envs(sum.map(|sum| ("FARMOUT_SHA256", sum))).current_dir(&directory).output().unwrap().into()
+    };
+    run(Some("0".repeat(64))).exits(1).says("FAILED");
+    fs::remove_dir_all(directory.join(".farmout/bin")).unwrap();
+    run(None).exits(0).says(&format!("farmout {}", env!("CARGO_PKG_VERSION")));
+}
+
 mod root {
     use super::*;
 

@@ -1,4 +1,4 @@
-//! The shell of jobs, for `sh -e`. What differs between jobs comes in; lines of shell go out.
+//! The shell of jobs, for `sh -e` and utilities as small as busybox's. What differs between jobs comes in; lines of shell go out.
 
 use super::{Given, RETRIES};
 
@@ -33,7 +33,7 @@ pub fn get_farmout(path: &str) -> String {
         "if ! command -v farmout; then\n\
          \x20 mkdir -p {PROGRAMS}\n\
          \x20 curl --fail --silent --show-error --location --retry 3 --output {PROGRAMS}/farmout \"$FARMOUT_URL\"\n\
-         \x20 echo \"$FARMOUT_SHA256  {PROGRAMS}/farmout\" | sha256sum --check\n\
+         \x20 echo \"$FARMOUT_SHA256  {PROGRAMS}/farmout\" | sha256sum -c\n\
          \x20 chmod 755 {PROGRAMS}/farmout\n\
          \x20 {path}\n\
          fi"
@@ -46,7 +46,10 @@ pub fn hand_over(slave: &str) -> String {
     let directory = directory.trim_end_matches('/');
     format!(
         "if [ \"$(id -u)\" = 0 ] && [ -d {directory} ]; then\n\
-         \x20 id farmout >/dev/null 2>&1 || useradd --system --user-group --no-create-home farmout\n\
+         \x20 if ! id farmout >/dev/null 2>&1; then\n\
+         \x20   if command -v useradd >/dev/null; then useradd --system --user-group --no-create-home farmout; \
+         else adduser -S -D -H farmout; fi\n\
+         \x20 fi\n\
          \x20 chown -hR farmout: {directory}\n\
          fi"
     )
