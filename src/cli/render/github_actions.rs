@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     /// When builds are run that watch repositories, as cron has it
     #[arg(long, value_name = "CRON", default_value = "23 3 * * *", value_parser = cron)]
     schedule: String,
-    /// How many jobs run at a time [default: as many as GitHub allows]
+    /// How many jobs of a run there are at a time [default: as many as GitHub allows]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_parallel: Option<u32>,
     /// Write nothing; exit 1 if the file is not what would be written

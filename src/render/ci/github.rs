@@ -51,7 +51,7 @@ pub struct Workflow<'a> {
     pub runs_on: &'a [String],
     /// When watched repositories are looked at, as cron has it.
     pub schedule: &'a str,
-    /// How many jobs run at a time.
+    /// How many jobs of a run there are at a time.
     pub max_parallel: Option<u32>,
 }
 
@@ -69,9 +69,12 @@ impl Workflow<'_> {
         };
         let inputs = Inputs::of(jobs);
         let mut entries = IndexMap::from([(FIRST.to_owned(), self.plans(&inputs))]);
+        let mut last: Option<String> = None;
         for (number, group) in groups(jobs).into_iter().enumerate() {
             let name = if number == 0 { "builders".to_owned() } else { format!("builders-{}", number + 1) };
-            entries.insert(name, self.builders(&group, &inputs));
+            // GitHub counts the jobs at work in each matrix for itself: so that there are no more in all, one waits for another.
+            let before = last.replace(name.clone()).filter(|_| self.max_parallel.is_some());
+            entries.insert(name, self.builders(&group, &inputs, before));
         }
         let watched = jobs.jobs.iter().any(|job| job.watched);
         let unset = self.program.unset().map(|(name, _)| (name, format!("${{{{ vars.{name} }}}}")));
@@ -136,8 +139,8 @@ impl Workflow<'_> {
         if hosted { MOST_HOSTED } else { MOST_MINUTES }
     }
 
-    /// A job for each builder of a group.
-    fn builders(&self, group: &[&Job], inputs: &Inputs) -> Entries {
+    /// A job for each builder of a group, once those of the group `before` are done.
+    fn builders(&self, group: &[&Job], inputs: &Inputs, before: Option<String>) -> Entries {
         let first = group[0];
         let most = self.most_minutes();
         let entry = |job: &&Job| Entry {
@@ -151,8 +154,8 @@ impl Workflow<'_> {
         let environment: IndexMap<_, _> = first.secrets.iter().map(|given| secret(&given.variable)).collect();
         Entries {
             name: Some("${{ matrix.builder }}"),
-            needs: Some(FIRST),
-            condition: condition(first, inputs),
+            condition: condition(first, inputs, before.is_some()),
+            needs: std::iter::once(FIRST.to_owned()).chain(before).collect(),
             runs_on: self.runs_on.to_vec(),
             timeout_minutes: Minutes::Matrix("${{ matrix.minutes }}"),
             strategy: Some(Strategy {
@@ -229,9 +232,12 @@ fn groups(jobs: &Jobs) -> Vec<Vec<&Job>> {
     groups.into_values().collect()
 }
 
-/// When the jobs of a group are run.
-fn condition(job: &Job, inputs: &Inputs) -> Option<String> {
+/// When the jobs of a group are run; `after` others, whether those were red, green or left out.
+fn condition(job: &Job, inputs: &Inputs, after: bool) -> Option<String> {
     let mut all = Vec::new();
+    if after {
+        all.push(format!("!cancelled() && needs.{FIRST}.result == 'success'"));
+    }
     if !job.watched {
         // No change can have come by itself for it.
         all.push("github.event_name != 'schedule' && github.event_name != 'repository_dispatch'".to_owned());

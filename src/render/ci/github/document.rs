@@ -65,8 +65,8 @@ pub(super) struct Shell {
 pub(super) struct Job {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub needs: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
     #[serde(rename = "if", skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
     pub runs_on: Vec<String>,
