@@ -135,11 +135,15 @@ fn what_cannot_be_rendered_is_said() {
     for arguments in [
         &["habit"][..],
         &["--schedule", "daily"],
+        &["--schedule", "99 99 * * x"],
+        &["--schedule", "0 0 * * 7"],
         &["--max-parallel", "0"],
         &["--check"],
         &["--check", "-o", "farm.yml"],
         &["--slaves", &absolute],
         &["-o", "/tmp/farm.yml"],
+        &["-o", "farm/../../farm.yml"],
+        &["--slaves", "../ci.cfg"],
     ] {
         let ran = farm.run(&[&["render", "github-actions"], arguments].concat());
         assert!(ran.code == Some(1) || ran.code == Some(2), "{arguments:?}: {}", ran.all());

@@ -2,7 +2,7 @@
 
 use std::str::FromStr as _;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use super::super::farm::{FarmArguments, Pick, read, right};
 use super::super::plan::{Format, write as write_plans};
@@ -175,11 +175,19 @@ pub(super) fn leave_out(builders: &[LeftOut]) {
 
 /// Demands a path that a checkout elsewhere has, too.
 pub(super) fn relative(path: &Utf8Path) -> Result<(), Failure> {
-    if path.is_absolute() {
-        return Err(Failure::misuse(format!(
-            "{path} is a path of this machine, and jobs have the repository elsewhere"
-        ))
-        .help("call farmout in the repository's root, with paths that begin there"));
+    let depth = path.components().try_fold(0_usize, |depth, part| match part {
+        Utf8Component::Normal(_) => Some(depth + 1),
+        Utf8Component::CurDir => Some(depth),
+        Utf8Component::ParentDir => depth.checked_sub(1),
+        Utf8Component::RootDir | Utf8Component::Prefix(_) => None,
+    });
+    if depth.is_none() {
+        let why = if path.is_absolute() {
+            format!("{path} is a path of this machine, and jobs have the repository elsewhere")
+        } else {
+            format!("{path} leads out of the repository, and jobs have nothing else")
+        };
+        return Err(Failure::misuse(why).help("call farmout in the repository's root, with paths that begin there"));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use camino::Utf8Path;
 
 use super::ci::{CiArguments, leave_out, relative};
+use super::cron;
 use crate::cli::Exit;
 use crate::diagnostic::Failure;
 use crate::render::ci::github::{FILE, MOST, SLAVE, Workflow};
@@ -15,7 +16,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "LABEL", default_value = "ubuntu-latest")]
     runs_on: Vec<String>,
     /// When builds are run that watch repositories, as cron has it
-    #[arg(long, value_name = "CRON", default_value = "23 3 * * *", value_parser = cron)]
+    #[arg(long, value_name = "CRON", default_value = "23 3 * * *", value_parser = cron::read)]
     schedule: String,
     /// How many jobs of a run there are at a time [default: as many as GitHub allows]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -23,11 +24,6 @@ pub(super) struct Arguments {
     /// Write nothing; exit 1 if the file is not what would be written
     #[arg(long, requires = "output", conflicts_with = "plans")]
     check: bool,
-}
-
-fn cron(text: &str) -> Result<String, String> {
-    let fields: Vec<&str> = text.split_whitespace().collect();
-    if fields.len() == 5 { Ok(fields.join(" ")) } else { Err("it has five fields, such as `23 3 * * *`".to_owned()) }
 }
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {

@@ -2,6 +2,7 @@
 
 pub(super) mod buildbot;
 mod ci;
+mod cron;
 mod github_actions;
 mod gitlab_ci;
 mod output;
