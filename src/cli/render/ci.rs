@@ -141,19 +141,17 @@ impl CiArguments {
         Output { path: self.output.as_deref(), mode: 0o644 }.write(&mut |out| out.write_all(text.as_bytes()))
     }
 
-    /// The arguments that make the same file again, but for where it goes.
+    /// Adds the arguments that make the same file again, but for where it goes.
     ///
     /// # Errors
     /// A path that means nothing in another checkout.
-    pub(super) fn again(&self) -> Result<Vec<String>, Failure> {
-        let mut words: Vec<String> = Vec::new();
-        let mut add = |option: &str, value: &str| words.extend([option.to_owned(), value.to_owned()]);
+    pub(super) fn again(&self, again: &mut Again) -> Result<(), Failure> {
         for (option, path) in self.farm.paths() {
             relative(path)?;
-            add(option, path.as_str());
+            again.option(option, path.as_str());
         }
-        self.properties.pairs().for_each(|(name, value)| add("--property", &format!("{name}={value}")));
-        self.images.iter().for_each(|rule| add("--image", &rule.to_string()));
+        self.properties.pairs().for_each(|(name, value)| again.option("--property", &format!("{name}={value}")));
+        self.images.iter().for_each(|rule| again.option("--image", &rule.to_string()));
         let single = [
             ("--postgresql", &self.postgresql),
             ("--password", &self.password),
@@ -161,10 +159,35 @@ impl CiArguments {
             ("--sha256", &self.sha256),
         ];
         for (option, value) in single {
-            value.iter().for_each(|value| add(option, value));
+            value.iter().for_each(|value| again.option(option, value));
         }
-        words.extend(self.builders.iter().cloned());
-        Ok(words)
+        again.0.extend(self.builders.iter().cloned());
+        Ok(())
+    }
+}
+
+/// The command that makes a file again: its words.
+pub(super) struct Again(Vec<String>);
+
+impl Again {
+    /// The command for a target, without options.
+    pub(super) fn new(target: &str) -> Self {
+        Self(["farmout", "render", target].map(str::to_owned).to_vec())
+    }
+
+    /// Adds an option.
+    pub(super) fn option(&mut self, option: &str, value: &str) {
+        if value.starts_with('-') {
+            // On its own it would be taken for another option.
+            self.0.push(format!("{option}={value}"));
+        } else {
+            self.0.extend([option.to_owned(), value.to_owned()]);
+        }
+    }
+
+    /// The command, as a shell takes it.
+    pub(super) fn command(&self) -> String {
+        shell_words::join(&self.0)
     }
 }
 
