@@ -78,18 +78,25 @@ fn beside(master: &Utf8Path) -> Option<Utf8PathBuf> {
     programs.into_iter().find(|path| is_program(path))
 }
 
-/// The Python that a script is run by: the one of its first line; else, as for a script that starts another one, the Python
-/// beside it.
+/// The Python that a script is run by: the one of its first line; else, as for a script that starts another one, that of the
+/// virtual environment which it is in. Elsewhere what lies beside a script may be anything: beside pyenv's stand-ins for
+/// programs are others, which stand for another version.
 fn interpreter(program: &Utf8Path) -> Option<Utf8PathBuf> {
     let program = program.canonicalize_utf8().ok()?;
     let mut head = Vec::new();
     fs::File::open(&program).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
     let head = String::from_utf8_lossy(&head);
-    let beside = || {
-        let names = ["python3", "python"].into_iter().map(|name| program.with_file_name(name));
-        names.into_iter().find(|path| is_program(path))
-    };
-    named_by(&head).filter(|path| is_program(path)).or_else(beside)
+    named_by(&head).filter(|path| is_program(path)).or_else(|| of_environment(&program))
+}
+
+fn of_environment(program: &Utf8Path) -> Option<Utf8PathBuf> {
+    let bin = program.parent()?;
+    let is_environment = bin.parent()?.join("pyvenv.cfg").is_file();
+    is_environment.then(|| bin.join("python")).filter(|path| is_program(path))
+}
+
+fn is_python(path: &str) -> bool {
+    Utf8Path::new(path).file_name().is_some_and(|name| name.starts_with("python") || name.starts_with("pypy"))
 }
 
 fn named_by(script: &str) -> Option<Utf8PathBuf> {
@@ -104,10 +111,14 @@ fn named_by(script: &str) -> Option<Utf8PathBuf> {
                 Some(quoted) => quoted.split('"').next(),
                 None => line.split_whitespace().next(),
             };
-            path.map(Utf8PathBuf::from)
+            path.filter(|path| is_python(path)).map(Utf8PathBuf::from)
         }
-        "env" => find(words.find(|word| !word.starts_with('-'))?),
-        name => name.starts_with("python").then(|| Utf8PathBuf::from(first)),
+        // `env -S LANG=C python3 -u` names one, `env bash` names none.
+        "env" => {
+            let program = words.find(|word| !word.starts_with('-') && !word.contains('='));
+            program.filter(|word| is_python(word)).and_then(find)
+        }
+        _ => is_python(first).then(|| Utf8PathBuf::from(first)),
     }
 }
 
@@ -124,8 +135,26 @@ mod tests {
         let plain = "#!/bin/sh\n'''exec' /srv/bb/bin/python \"$0\" \"$@\"\n' '''\n";
         assert_eq!(python(plain).as_deref(), Some("/srv/bb/bin/python"));
         assert!(python("#!/usr/bin/env python3\n").is_some_and(|path| path.ends_with("/python3")));
-        for script in ["", "\u{7f}ELF", "#!/bin/bash\nexec x", "#!/bin/sh\nexec x"] {
+        assert!(python("#!/usr/bin/env -S LANG=C python3 -u\n").is_some_and(|path| path.ends_with("/python3")));
+        let others =
+            ["#!/usr/bin/env bash\nexec x", "#!/usr/bin/env -S bash -e\n", "#!/bin/sh\n'''exec' /bin/dash \"$0\"\n"];
+        for script in ["", "\u{7f}ELF", "#!/bin/bash\nexec x", "#!/bin/sh\nexec x"].iter().chain(&others) {
             assert_eq!(python(script), None, "{script}");
         }
+    }
+
+    #[test]
+    fn a_script_that_names_no_python_has_that_of_its_environment_and_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap().canonicalize_utf8().unwrap();
+        let bin = root.join("bin");
+        fs::create_dir(&bin).unwrap();
+        for name in ["buildbot", "python", "python3"] {
+            fs::write(bin.join(name), "#!/usr/bin/env bash\nexec pyenv exec x\n").unwrap();
+            fs::set_permissions(bin.join(name), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        assert_eq!(interpreter(&bin.join("buildbot")), None);
+        fs::write(root.join("pyvenv.cfg"), "").unwrap();
+        assert_eq!(interpreter(&bin.join("buildbot")), Some(bin.join("python")));
     }
 }
