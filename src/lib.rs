@@ -50,6 +50,7 @@ pub mod watch;
 
 mod group;
 mod interrupt;
+mod offspring;
 mod workspace;
 
 // What all of it means, for a person who asks.

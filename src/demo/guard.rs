@@ -58,7 +58,7 @@ impl Guard {
     }
 
     /// Its number.
-    pub(super) fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.child.id().cast_signed()
     }
 

@@ -6,7 +6,6 @@ mod again;
 mod follow;
 mod guard;
 mod layout;
-mod processes;
 mod program;
 mod web;
 
@@ -18,6 +17,7 @@ use crate::diagnostic::{Failure, plain};
 use crate::host::{Account, Buildbot, Workshop};
 use crate::interrupt::Interrupts;
 use crate::model::Secret;
+use crate::offspring::{end_all, interrupted};
 use crate::runner::{Adopting, adopt, with_rights_of};
 use crate::workspace::stray;
 
@@ -26,7 +26,6 @@ pub use follow::Follower;
 pub use guard::{Guard, stand};
 use guard::{Orders, tidy};
 use layout::{Layout, Ports};
-pub use processes::{interrupted, stoppable};
 use program::Program;
 pub use web::Web;
 
@@ -242,7 +241,7 @@ impl<'a> Demonstration<'a> {
 
     fn tear_down(&mut self) -> Result<(), Failure> {
         let Some(workshop) = self.workshop.take() else { return Ok(()) };
-        let left = processes::end_all(self.guard, self.interrupts, self.interrupts.count().max(1));
+        let left = end_all(self.guard, self.interrupts, self.interrupts.count().max(1));
         // Their ends are known.
         self.programs.clear();
         let tidied = self.workers.iter().try_for_each(|(name, _)| tidy(&self.layout.worker(name), self.account));

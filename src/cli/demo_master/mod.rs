@@ -13,11 +13,12 @@ use super::farm::{FarmArguments, Pick, read, right};
 use super::machine::state;
 use super::render::buildbot::{secrets, write};
 use super::run::refuse_embedded;
-use crate::demo::{Demonstration, Follower, Guard, Setting, again, interrupted, silent, stand, stoppable};
+use crate::demo::{Demonstration, Follower, Guard, Setting, again, silent, stand};
 use crate::diagnostic::{Failure, plain};
 use crate::host::detect::{Python, Search, detect};
 use crate::host::{Account, Buildbot, Workshop, account, place};
 use crate::interrupt::Interrupts;
+use crate::offspring::{interrupted, stoppable};
 use crate::render::buildbot::MASTER;
 use cast::{Cast, offering};
 

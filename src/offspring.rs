@@ -1,5 +1,5 @@
-//! The processes of a demonstration: all that this process has started, directly or not, but its guard. In: a request to stop.
-//! Out: none of them is left. They are found by their descent, as what steps start has given up its group, its session and its marks.
+//! All processes that this one has started, directly or not, but its guard. In: a request to stop. Out: none of them is left. They
+//! are found by their descent, as what steps start has given up its group, its session and its marks.
 
 use std::collections::HashSet;
 use std::io;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::Guard;
+use crate::demo::Guard;
 use crate::diagnostic::Failure;
 use crate::group::{self, Process, signal_one};
 use crate::interrupt::Interrupts;
@@ -68,7 +68,7 @@ impl<'a> Ending<'a> {
 
 /// Ends all that descends from this process. More requests to stop than `known` end the patience with it. Goes out: how many
 /// processes even a kill has not ended.
-pub(super) fn end_all(guard: &Guard, interrupts: &Interrupts, known: usize) -> usize {
+pub(crate) fn end_all(guard: &Guard, interrupts: &Interrupts, known: usize) -> usize {
     let mut ending = Ending::begin(guard);
     loop {
         let left = ending.go_on(interrupts.count() > known);
@@ -83,7 +83,7 @@ pub(super) fn end_all(guard: &Guard, interrupts: &Interrupts, known: usize) -> u
 ///
 /// # Errors
 /// What the work ends with; [`interrupted`] if there was a request before its end.
-pub fn stoppable<T: Send>(
+pub(crate) fn stoppable<T: Send>(
     guard: &Guard,
     interrupts: &Interrupts,
     work: impl FnOnce() -> Result<T, Failure> + Send,
@@ -111,6 +111,6 @@ pub fn stoppable<T: Send>(
 }
 
 /// The end of a command that was asked to stop.
-pub fn interrupted() -> Failure {
+pub(crate) fn interrupted() -> Failure {
     Failure { message: "interrupted".to_owned(), help: None, exit: crate::cli::Exit::Interrupted }
 }
