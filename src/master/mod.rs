@@ -12,6 +12,7 @@ mod rendered;
 mod secrets;
 mod steps;
 mod telling;
+mod trial;
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -27,8 +28,9 @@ use crate::render::buildbot::{Document, split};
 
 use copy::Copy;
 use finding::count;
-use loaded::{Loaded, LoadedPlan, Loading, Pair, load};
+use loaded::{Loaded, LoadedPlan, Pair};
 use program::Buildbot;
+use trial::{Loading, load};
 
 pub use finding::{Checked, Finding, Part, Place};
 pub use telling::Report;
@@ -89,7 +91,7 @@ struct Trial {
 impl Trial {
     /// What farm.py makes of builders on workers by itself.
     fn plain(&self, pairs: &[Pair]) -> Result<Vec<LoadedPlan>, Failure> {
-        let plans = loaded::plain(&self.buildbot, &self.copy, pairs).map_err(|error| self.failed(&error))?;
+        let plans = trial::plain(&self.buildbot, &self.copy, pairs).map_err(|error| self.failed(&error))?;
         plans.map_err(|why| Failure::error(self.cannot_load(&why)))
     }
 
