@@ -1,5 +1,5 @@
-//! All processes that this one has started, directly or not, but its guard. In: a request to stop. Out: none of them is left. They
-//! are found by their descent, as what steps start has given up its group, its session and its marks.
+//! All processes that this one has started, directly or not; but for one, which is to outlast the others. In: a request to stop. Out:
+//! none of them is left. They are found by their descent, as what steps start has given up its group, its session and its marks.
 
 use std::collections::HashSet;
 use std::io;
@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::demo::Guard;
 use crate::diagnostic::Failure;
 use crate::group::{self, Process, signal_one};
 use crate::interrupt::Interrupts;
@@ -20,9 +19,9 @@ const AFTERMATH: Duration = Duration::from_secs(5);
 /// Between two looks.
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// What descends from this process and runs, but the guard.
-fn offspring(guard: &Guard) -> Vec<Process> {
-    let all: Vec<Process> = group::all().filter(|process| process.pid != guard.pid()).collect();
+/// What descends from this process and runs, but the process that is spared.
+fn offspring(spared: Option<i32>) -> Vec<Process> {
+    let all: Vec<Process> = group::all().filter(|process| Some(process.pid) != spared).collect();
     let mut line = HashSet::from([std::process::id().cast_signed()]);
     let mut before = 0;
     while line.len() > before {
@@ -35,20 +34,20 @@ fn offspring(guard: &Guard) -> Vec<Process> {
 }
 
 /// Asks each once to end, and kills what does not.
-struct Ending<'a> {
-    guard: &'a Guard,
+struct Ending {
+    spared: Option<i32>,
     began: Instant,
     asked: HashSet<(i32, u64)>,
 }
 
-impl<'a> Ending<'a> {
-    fn begin(guard: &'a Guard) -> Self {
-        Self { guard, began: Instant::now(), asked: HashSet::new() }
+impl Ending {
+    fn begin(spared: Option<i32>) -> Self {
+        Self { spared, began: Instant::now(), asked: HashSet::new() }
     }
 
     /// Asks those that are new, or kills all. Goes out: how many there are.
     fn go_on(&mut self, hurry: bool) -> usize {
-        let left = offspring(self.guard);
+        let left = offspring(self.spared);
         for process in &left {
             let id = process.id(group::boot());
             if hurry || self.began.elapsed() >= GRACE {
@@ -66,10 +65,10 @@ impl<'a> Ending<'a> {
     }
 }
 
-/// Ends all that descends from this process. More requests to stop than `known` end the patience with it. Goes out: how many
-/// processes even a kill has not ended.
-pub(crate) fn end_all(guard: &Guard, interrupts: &Interrupts, known: usize) -> usize {
-    let mut ending = Ending::begin(guard);
+/// Ends all that descends from this process, but the one that is spared. More requests to stop than `known` end the patience with
+/// it. Goes out: how many processes even a kill has not ended.
+pub(crate) fn end_all(spared: Option<i32>, interrupts: &Interrupts, known: usize) -> usize {
+    let mut ending = Ending::begin(spared);
     loop {
         let left = ending.go_on(interrupts.count() > known);
         if left == 0 || ending.is_vain() {
@@ -79,12 +78,13 @@ pub(crate) fn end_all(guard: &Guard, interrupts: &Interrupts, known: usize) -> u
     }
 }
 
-/// Does work that starts programs and waits for them. A request to stop ends these programs, and the work with them.
+/// Does work that starts programs and waits for them. A request to stop ends these programs, but the one that is spared, and the work
+/// with them.
 ///
 /// # Errors
 /// What the work ends with; [`interrupted`] if there was a request before its end.
 pub(crate) fn stoppable<T: Send>(
-    guard: &Guard,
+    spared: Option<i32>,
     interrupts: &Interrupts,
     work: impl FnOnce() -> Result<T, Failure> + Send,
 ) -> Result<T, Failure> {
@@ -102,7 +102,7 @@ pub(crate) fn stoppable<T: Send>(
                 interrupts.sleep(&[end.as_fd()], None, 0).map_err(broken)?;
                 continue;
             }
-            ending.get_or_insert_with(|| Ending::begin(guard)).go_on(interrupts.count() > 1);
+            ending.get_or_insert_with(|| Ending::begin(spared)).go_on(interrupts.count() > 1);
             std::thread::sleep(GLANCE);
         }
         work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -41,6 +41,7 @@ mod watch;
 use clap::{Parser, Subcommand};
 
 use crate::diagnostic::Failure;
+use crate::offspring::interrupted;
 
 /// How the process ends. The numbers are part of the documented interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -369,4 +370,15 @@ pub fn main() -> Exit {
         Command::Tool(arguments) => tool::main(arguments),
     };
     result.unwrap_or_else(|failure: Failure| failure.print())
+}
+
+/// The end of a command that can be stopped: there is nothing wrong then, and nothing to mend.
+fn or_interrupted(result: Result<Exit, Failure>) -> Result<Exit, Failure> {
+    result.or_else(|failure| {
+        if failure == interrupted() {
+            note!("interrupted");
+            return Ok(Exit::Interrupted);
+        }
+        Err(failure)
+    })
 }

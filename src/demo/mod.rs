@@ -241,7 +241,7 @@ impl<'a> Demonstration<'a> {
 
     fn tear_down(&mut self) -> Result<(), Failure> {
         let Some(workshop) = self.workshop.take() else { return Ok(()) };
-        let left = end_all(self.guard, self.interrupts, self.interrupts.count().max(1));
+        let left = end_all(Some(self.guard.pid()), self.interrupts, self.interrupts.count().max(1));
         // Their ends are known.
         self.programs.clear();
         let tidied = self.workers.iter().try_for_each(|(name, _)| tidy(&self.layout.worker(name), self.account));

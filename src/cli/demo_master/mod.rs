@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Exit;
 use super::execute::introduce;
 use super::farm::{FarmArguments, Pick, read, right};
 use super::machine::state;
 use super::render::buildbot::{secrets, write};
 use super::run::refuse_embedded;
+use super::{Exit, or_interrupted};
 use crate::demo::{Demonstration, Follower, Guard, Setting, again, silent, stand};
 use crate::diagnostic::{Failure, plain};
 use crate::host::detect::{Python, Search, detect};
@@ -76,21 +76,15 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     if arguments.guard {
         return stand().map(|()| Exit::Fine);
     }
-    show(arguments).or_else(|failure| {
-        if failure == interrupted() {
-            note!("interrupted");
-            return Ok(Exit::Interrupted);
-        }
-        Err(failure)
-    })
+    or_interrupted(show(arguments))
 }
 
 fn show(arguments: &Arguments) -> Result<Exit, Failure> {
     let failed = |error: std::io::Error| Failure::error(format!("farmout cannot listen for signals: {error}"));
     let interrupts = Interrupts::listen().map_err(failed)?;
     let guard = Guard::post(&["demo-master", "--guard"])?;
-    let shown = stoppable(&guard, &interrupts, || prepare(arguments, &interrupts))?;
-    let demonstration = stoppable(&guard, &interrupts, || start(arguments, &shown, &guard, &interrupts))?;
+    let shown = stoppable(Some(guard.pid()), &interrupts, || prepare(arguments, &interrupts))?;
+    let demonstration = stoppable(Some(guard.pid()), &interrupts, || start(arguments, &shown, &guard, &interrupts))?;
     follow(arguments, &shown, demonstration, &guard, &interrupts)
 }
 
@@ -196,7 +190,7 @@ fn follow(
     if arguments.open {
         open::open(&waterfall);
     }
-    let watched = stoppable(guard, interrupts, || {
+    let watched = stoppable(Some(guard.pid()), interrupts, || {
         demonstration.adopt()?;
         let first: &[String] = if arguments.idle { &[] } else { &cast.first };
         let forced = demonstration.force(first)?;
