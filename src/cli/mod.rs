@@ -91,6 +91,7 @@ Examples:
 const CHECK_MASTER_EXAMPLES: &str = "\
 Examples:
   farmout render buildbot -o /srv/master && farmout check-master /srv/master && buildbot reconfig /srv/master
+  farmout check-master deploy/master --without-secrets --require-buildbot --format json   (in CI)
   farmout check-master --dry-run /srv/master 'demo-*' --slave atlas";
 
 #[derive(Debug, Subcommand)]
@@ -105,8 +106,10 @@ enum Command {
     ///
     /// The configuration is run in a copy of the directory, by the Python of the Buildbot that is found: on PATH, in an
     /// environment such as `venv` in or beside the directory, or named by --buildbot. Where there is none, the rest is checked.
+    /// What the copy has is in docs/buildbot.md.
     ///
-    /// Exits 0 where there is no error, 1 where there are some or the farm does not compile, 2 for wrong use or what cannot be read.
+    /// Exits 0 where there is no error, 1 where there are some or the farm does not compile, 2 for wrong use or what cannot be read,
+    /// 130 when interrupted.
     #[command(after_help = CHECK_MASTER_EXAMPLES)]
     CheckMaster(check_master::Arguments),
     /// Remove old runs, kept databases and caches

@@ -30,13 +30,15 @@ enum What {
     UnheardAbsence { worker: String, addresses: Vec<String> },
 }
 
-/// Findings of facts; `known` are the secrets that are looked for elsewhere.
-pub(super) fn findings(facts: Vec<Fact>, known: &[String]) -> Vec<Finding> {
+/// Findings of facts; `known` are the secrets that are looked for elsewhere. Where secrets are left out, none is missed that a
+/// provider may have.
+pub(super) fn findings(facts: Vec<Fact>, known: &[String], secrets: bool) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     let (mut unheard, mut unfed) = (Vec::new(), Vec::new());
     for Fact { place, what } in facts {
         match what {
             What::MissingSecret { name, .. } if known.contains(&name) => {}
+            What::MissingSecret { providers: 1.., .. } if !secrets => {}
             What::UnheardAbsence { worker, addresses } => unheard.push((worker, addresses, place)),
             // Without a place it is the farm's own.
             What::NeverFed { scheduler, .. } if place.is_none() => unfed.push(scheduler),

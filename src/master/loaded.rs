@@ -1,6 +1,7 @@
 //! What Buildbot makes of a master's configuration, as the programs in `python/` write it. They decide nothing: words and severities
 //! are given by [`super::facts`].
 
+use camino::Utf8PathBuf;
 use indexmap::IndexMap;
 use serde::Deserialize;
 
@@ -22,6 +23,8 @@ pub(super) struct Loaded {
     pub(super) facts: Vec<Fact>,
     /// The names of the secrets that are asked for.
     pub(super) secrets: Vec<String>,
+    /// What keeps them, if the configuration came so far.
+    pub(super) keepers: Option<Keepers>,
     pub(super) builders: usize,
     pub(super) workers: usize,
     pub(super) schedulers: usize,
@@ -32,6 +35,36 @@ pub(super) struct Loaded {
     pub(super) lacking: Vec<String>,
     /// What builders do on workers.
     pub(super) plans: Vec<LoadedPlan>,
+}
+
+/// What keeps a master's secrets.
+#[derive(Debug, Deserialize)]
+pub(super) struct Keepers {
+    /// Directories with a file for each.
+    pub(super) folders: Vec<Folder>,
+    /// Kinds of providers that keep them elsewhere.
+    pub(super) others: Vec<String>,
+}
+
+/// A directory with a file for each secret.
+#[derive(Debug, Deserialize)]
+pub(super) struct Folder {
+    pub(super) directory: Utf8PathBuf,
+    /// The same in the configuration's own words.
+    pub(super) given: String,
+    /// What the files' names have after the secrets' names.
+    pub(super) suffixes: Vec<String>,
+    /// Whether line breaks at the end are no part of a secret.
+    pub(super) strip: bool,
+    /// Whether the directory is there.
+    pub(super) there: bool,
+}
+
+impl Keepers {
+    /// Whether every directory is there.
+    pub(super) fn are_all_there(&self) -> bool {
+        self.folders.iter().all(|folder| folder.there)
+    }
 }
 
 /// An error of Buildbot's.

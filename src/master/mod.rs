@@ -1,8 +1,10 @@
 //! Whether a Buildbot master is the farm's. In: a compiled farm, what would be rendered of it, and a master's directory. Out:
 //! findings: what is not as rendered, secrets that are not as they have to be, what Buildbot refuses or takes and should not, and
-//! steps that are not those of the plans. The configuration is run by Buildbot's own Python in a copy: nothing in the
-//! directory is changed.
+//! steps that are not those of the plans. The configuration is run by Buildbot's own Python in a copy of the directory, which
+//! itself is only read.
 
+mod again;
+mod call;
 mod copy;
 mod facts;
 mod finding;
@@ -11,11 +13,12 @@ mod program;
 mod rendered;
 mod secrets;
 mod steps;
+mod tac;
 mod telling;
 mod trial;
 
-use std::io;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
@@ -25,12 +28,12 @@ use crate::diagnostic::{Failure, plain};
 use crate::model::Slave;
 use crate::plan::Plan;
 use crate::render::buildbot::{Document, split};
+use crate::render::sh::quote;
 
-use copy::Copy;
 use finding::count;
-use loaded::{Loaded, LoadedPlan, Pair};
+use loaded::{Keepers, Loaded, Pair};
 use program::Buildbot;
-use trial::{Loading, load};
+use trial::{Loading, Trial};
 
 pub use finding::{Checked, Finding, Part, Place};
 pub use telling::Report;
@@ -64,15 +67,21 @@ pub struct Master<'a> {
     pub compilation: &'a Compilation,
     /// What is rendered of it.
     pub document: &'a Document,
+    /// How this call names the farm: arguments for a shell, each with a blank before it.
+    pub farm: &'a str,
 }
 
-/// Where Buildbot is.
+/// Where Buildbot is, and what it is asked.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Its program, or the environment that it is in; else it is looked for.
     pub buildbot: Option<Utf8PathBuf>,
     /// Whether it is an error if there is none.
     pub required: bool,
+    /// Whether secrets are looked at.
+    pub secrets: bool,
+    /// How long Buildbot may take for the configuration.
+    pub limit: Duration,
 }
 
 /// The help where there is no Buildbot.
@@ -82,26 +91,23 @@ const NO_BUILDBOT: &str =
 /// The help where the configuration was not loaded at all.
 const NOT_LOADED: &str = "is Buildbot installed for that Python? Another can be named with --buildbot";
 
-/// A Buildbot, and a copy of the directory that it tries.
-struct Trial {
-    buildbot: Buildbot,
-    copy: Copy,
+/// The finding where the configuration was not loaded at all.
+fn not_loaded(trial: &Trial, why: &str) -> Finding {
+    let finding = Finding::error("not-loaded", trial.cannot_load(why));
+    if why.contains("ModuleNotFoundError") || why.contains("ImportError") { finding.help(NOT_LOADED) } else { finding }
 }
 
-impl Trial {
-    /// What farm.py makes of builders on workers by itself.
-    fn plain(&self, pairs: &[Pair]) -> Result<Vec<LoadedPlan>, Failure> {
-        let plans = trial::plain(&self.buildbot, &self.copy, pairs).map_err(|error| self.failed(&error))?;
-        plans.map_err(|why| Failure::error(self.cannot_load(&why)))
+/// What there is against the configuration besides what Buildbot's loader has: buildbot.tac, and what `buildbot checkconfig` says
+/// of what the loader took.
+fn objections(trial: &Trial, loading: &mut Loading) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = loading.tac.take().map(facts::refused).into_iter().collect();
+    let is_taken = loading.loaded.as_ref().is_ok_and(|loaded| loaded.refused.is_empty());
+    if let Some(said) = loading.checkconfig.take().filter(|_| is_taken) {
+        let finding = Finding::error("refused", format!("{} checkconfig refuses it", trial.buildbot.program));
+        let details = said.lines().map(str::trim).filter(|line| !line.is_empty()).map(ToOwned::to_owned).collect();
+        findings.push(Finding { details, ..finding });
     }
-
-    fn failed(&self, error: &io::Error) -> Failure {
-        Failure::misuse(format!("{} cannot be run: {}", self.buildbot.program, plain(&error.to_string())))
-    }
-
-    fn cannot_load(&self, why: &str) -> String {
-        format!("{} cannot load the configuration: {why}", self.buildbot.python)
-    }
+    findings
 }
 
 impl Master<'_> {
@@ -124,10 +130,13 @@ impl Master<'_> {
     /// A directory that is none, or files that cannot be read.
     pub fn examine(&self, options: &Options) -> Result<Report, Failure> {
         self.directory_is_there()?;
-        let rendered = rendered::check(self)?;
-        let (secrets_summary, mut secrets) = secrets::check(self, rendered.stale.as_deref());
+        let buildbot = Buildbot::find(options.buildbot.as_deref(), self.directory)?;
+        let rendered = rendered::check(self, buildbot.as_ref())?;
+        let tried = buildbot.map(|buildbot| self.load(buildbot, options, None)).transpose()?;
+        let loaded = tried.as_ref().and_then(|(_, loading)| loading.loaded.as_ref().ok());
+        let secrets = self.secrets(options, rendered.stale.as_deref(), loaded);
         let mut checked = vec![Checked::new(Part::Rendered, rendered.summary, rendered.findings)];
-        let rest = match self.load(options, None)? {
+        let rest = match tried {
             None => {
                 let why = "no Buildbot was found here: what it makes of master.cfg is not known";
                 let missing = Finding::error("no-buildbot", "no Buildbot was found, and --require-buildbot is given");
@@ -135,22 +144,37 @@ impl Master<'_> {
                 configuration.findings.extend(options.required.then(|| missing.help(NO_BUILDBOT)));
                 vec![configuration, Checked::not(Part::Steps, "they are made by Buildbot's own loader")]
             }
-            Some((trial, Loading { loaded: Ok(loaded), checkconfig })) => {
-                secrets.extend(secrets::unused(self, &loaded.secrets));
-                self.loaded(&trial, loaded, checkconfig, rendered.current, &secrets)?
-            }
-            Some((trial, Loading { loaded: Err(why), .. })) => {
-                let finding = Finding::error("not-loaded", trial.cannot_load(&why)).help(NOT_LOADED);
-                let summary = format!("not loaded by {}", trial.buildbot.program);
-                vec![
-                    Checked::new(Part::Configuration, summary, vec![finding]),
-                    Checked::not(Part::Steps, "the configuration was not loaded"),
-                ]
+            Some((trial, mut loading)) => {
+                let mut findings = objections(&trial, &mut loading);
+                match loading.loaded {
+                    Ok(loaded) => self.loaded(&trial, loaded, findings, rendered.current, &secrets.findings)?,
+                    Err(why) => {
+                        findings.push(not_loaded(&trial, &why));
+                        let summary = format!("not loaded by {}", trial.buildbot.program);
+                        vec![
+                            Checked::new(Part::Configuration, summary, findings),
+                            Checked::not(Part::Steps, "the configuration was not loaded"),
+                        ]
+                    }
+                }
             }
         };
-        checked.push(Checked::new(Part::Secrets, secrets_summary, secrets));
+        checked.push(secrets);
         checked.extend(rest);
         Ok(Report { directory: self.directory.to_string(), checked })
+    }
+
+    fn secrets(&self, options: &Options, stale: Option<&str>, loaded: Option<&Loaded>) -> Checked {
+        if !options.secrets {
+            let number = count(self.document.secrets.len(), "secret");
+            return Checked::not(Part::Secrets, format!("{number} left out: --without-secrets"));
+        }
+        let keepers = loaded.and_then(|loaded| loaded.keepers.as_ref());
+        let (summary, mut findings) = secrets::check(self, stale, keepers);
+        if let (Some(loaded), Some(keepers)) = (loaded, keepers) {
+            findings.extend(secrets::unused(self, keepers, &loaded.secrets));
+        }
+        Checked::new(Part::Secrets, summary, findings)
     }
 
     fn directory_is_there(&self) -> Result<(), Failure> {
@@ -159,21 +183,17 @@ impl Master<'_> {
             Ok(_) => Err(Failure::misuse(format!("{} is no directory", self.directory))),
             Err(error) => {
                 let failure = Failure::misuse(format!("{}: {}", self.directory, plain(&error.to_string())));
-                Err(failure.help(format!("`farmout render buildbot -o {}` makes a master's directory", self.directory)))
+                Err(failure.help(format!("`{}` makes a master's directory", self.render())))
             }
         }
     }
 
-    /// Has Buildbot load the configuration, if there is a Buildbot.
-    fn load(&self, options: &Options, pairs: Option<&[Pair]>) -> Result<Option<(Trial, Loading)>, Failure> {
-        let Some(buildbot) = Buildbot::find(options.buildbot.as_deref(), self.directory)? else { return Ok(None) };
-        let copy = Copy::new(self.directory).map_err(|error| {
-            let error = plain(&error.to_string());
-            Failure::misuse(format!("{} cannot be copied to be tried: {error}", self.directory))
-        })?;
-        let trial = Trial { buildbot, copy };
-        let loading = load(&trial.buildbot, &trial.copy, pairs).map_err(|error| trial.failed(&error))?;
-        Ok(Some((trial, loading)))
+    /// Has a Buildbot load the configuration.
+    fn load(&self, buildbot: Buildbot, options: &Options, pairs: Option<&[Pair]>) -> Result<(Trial, Loading), Failure> {
+        let left_out = (!options.secrets).then_some(self.document.secrets.as_slice());
+        let trial = Trial::new(buildbot, self.directory, options.limit, left_out)?;
+        let loading = trial.load(pairs)?;
+        Ok((trial, loading))
     }
 
     /// What there is to say of a configuration that was loaded.
@@ -181,7 +201,7 @@ impl Master<'_> {
         &self,
         trial: &Trial,
         mut loaded: Loaded,
-        checkconfig: Option<String>,
+        objections: Vec<Finding>,
         current: bool,
         secrets: &[Finding],
     ) -> Result<Vec<Checked>, Failure> {
@@ -197,15 +217,14 @@ impl Master<'_> {
         let refused = std::mem::take(&mut loaded.refused);
         let is_refused = !refused.is_empty();
         // What is wrong with farmout's own files is told already, and better.
-        let told = |message: &str| !current && message.contains("/farm.json") || secrets::is_told(message, secrets);
+        let keepers: Option<Keepers> = loaded.keepers.take();
+        let told = |message: &str| {
+            !current && message.contains("/farm.json") || secrets::is_told(message, secrets, keepers.as_ref())
+        };
         let refused = refused.into_iter().filter(|refusal| !told(&refusal.message));
         let mut findings: Vec<Finding> = refused.map(facts::refused).collect();
-        if let Some(said) = checkconfig.filter(|_| !is_refused) {
-            let finding = Finding::error("refused", format!("{} checkconfig refuses it", buildbot.program));
-            let details = said.lines().map(str::trim).filter(|line| !line.is_empty()).map(ToOwned::to_owned).collect();
-            findings.push(Finding { details, ..finding });
-        }
-        findings.extend(facts::findings(std::mem::take(&mut loaded.facts), &self.document.secrets));
+        findings.extend(objections);
+        findings.extend(facts::findings(std::mem::take(&mut loaded.facts), &self.document.secrets, trial.secrets));
         let steps = if !loaded.farm {
             if !is_refused {
                 let finding = Finding::error("no-farm", "nothing of the farm is in master.cfg");
@@ -236,19 +255,24 @@ impl Master<'_> {
     /// Rendered files that are not current, no Buildbot, or a configuration that it refuses.
     pub fn dry_run(&self, options: &Options, pairs: &[Pair]) -> Result<(Vec<Plan>, Vec<String>), Failure> {
         self.directory_is_there()?;
-        let rendered = rendered::check(self)?;
+        let buildbot = Buildbot::find(options.buildbot.as_deref(), self.directory)?;
+        let rendered = rendered::check(self, buildbot.as_ref())?;
         if !rendered.current {
             rendered.findings.iter().for_each(|finding| note!("{}", telling::told(finding).trim_end()));
             return Err(Failure::error("what is rendered is not current, so that it is no dry run of this farm"));
         }
-        let Some((trial, loading)) = self.load(options, Some(pairs))? else {
+        let Some(buildbot) = buildbot else {
             return Err(Failure::misuse("no Buildbot was found, and its loader makes the steps").help(NO_BUILDBOT));
         };
-        let loaded = loading.loaded.map_err(|why| Failure::error(trial.cannot_load(&why)).help(NOT_LOADED))?;
+        let (trial, loading) = self.load(buildbot, options, Some(pairs))?;
+        let loaded = loading.loaded.map_err(|why| {
+            let Finding { what, help, .. } = not_loaded(&trial, &why);
+            Failure { help, ..Failure::error(what) }
+        })?;
         if !loaded.refused.is_empty() || !loaded.farm {
             let refused = loaded.refused.into_iter().map(facts::refused);
             refused.for_each(|finding| note!("{}", telling::told(&finding).trim_end()));
-            let help = format!("`farmout check-master {}` says more", self.directory);
+            let help = format!("`farmout check-master{} {}` says more", self.farm, quote(self.directory.as_str()));
             return Err(Failure::error("Buildbot does not load the farm from this configuration").help(help));
         }
         steps::dry_run(self, &loaded)

@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use nix::unistd::{AccessFlags, access};
 
 use crate::diagnostic::Failure;
+use crate::render::sh::quote;
 
 /// Environments that are kept in the master's directory, or beside it.
 const ENVIRONMENTS: [&str; 8] = ["venv", ".venv", "env", "virtualenv", "sandbox", "buildbot", "bb", "."];
@@ -25,6 +26,14 @@ pub(super) struct Buildbot {
 }
 
 impl Buildbot {
+    /// What to type to run it, or any that there may be elsewhere.
+    pub(super) fn word(found: Option<&Self>) -> String {
+        match found {
+            Some(found) if on_path().as_ref() != Some(&found.program) => quote(found.program.as_str()),
+            _ => "buildbot".to_owned(),
+        }
+    }
+
     /// Finds the one that was named, as a program or as the environment that it is in; else one on `PATH`, or in an environment
     /// in or beside the master's directory. None where there is none.
     pub(super) fn find(named: Option<&Utf8Path>, master: &Utf8Path) -> Result<Option<Self>, Failure> {

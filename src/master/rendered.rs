@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::Master;
 use super::finding::{Finding, count, some};
+use super::program::Buildbot;
 use crate::diagnostic::{Failure, plain};
 use crate::render::buildbot::{FORMAT, LOADER};
 
@@ -26,19 +27,12 @@ pub(super) struct Rendered {
 }
 
 /// Compares the files with what would be written.
-pub(super) fn check(master: &Master<'_>) -> Result<Rendered, Failure> {
+pub(super) fn check(master: &Master<'_>, buildbot: Option<&Buildbot>) -> Result<Rendered, Failure> {
     let mut expected = Vec::new();
     let unwritten = |error: io::Error| Failure::error(format!("the farm cannot be written: {error}"));
     master.document.write(&mut expected).map_err(unwritten)?;
     let mut findings = Vec::new();
-    let render = match (&master.document.master, master.directory.parent()) {
-        (Some(one), Some(all)) => {
-            let all = if all.as_str().is_empty() { Utf8Path::new(".") } else { all };
-            format!("farmout render buildbot --masters {} -o {all}", one.of)
-        }
-        _ => format!("farmout render buildbot -o {}", master.directory),
-    };
-    let again = format!("{render} && buildbot reconfig {}", master.directory);
+    let again = master.renew(buildbot, "reconfig");
     let mut stale = None;
     match read(&master.directory.join("farm.json"))? {
         None => findings.push(Finding::error("not-rendered", "there is no farm.json in it").help(again)),
@@ -49,7 +43,7 @@ pub(super) fn check(master: &Master<'_>) -> Result<Rendered, Failure> {
             stale = Some(text);
         }
     }
-    let again = format!("{render} && buildbot restart {}", master.directory);
+    let again = master.renew(buildbot, "restart");
     match read(&master.directory.join("farm.py"))? {
         None => findings.push(Finding::error("not-rendered", "there is no farm.py in it").help(again)),
         Some(text) if text == LOADER.as_bytes() => {}
@@ -100,9 +94,24 @@ fn other(text: &str, expected: &[u8]) -> Finding {
         details.push("what the farm's other masters have is not what it says".to_owned());
     }
     if details.is_empty() {
-        details.push("what is in it is the same, but in another order".to_owned());
+        details.push(rest(&old, &new));
     }
     Finding { details, ..finding }
+}
+
+/// What is different where builds, builders, workers and secrets are the same.
+fn rest(old: &Value, new: &Value) -> String {
+    if old == new {
+        return "what it says is the same, in another layout or another order: it was written by something else"
+            .to_owned();
+    }
+    let (Some(before), Some(after)) = (old.as_object(), new.as_object()) else { return "it is no object".to_owned() };
+    let foreign: Vec<&str> = before.keys().filter(|key| !after.contains_key(*key)).map(String::as_str).collect();
+    if !foreign.is_empty() {
+        return format!("it has what farmout does not write: {}", some(foreign));
+    }
+    let differing = after.keys().filter(|key| before.get(*key) != after.get(*key));
+    format!("what builders and builds are made of is kept otherwise: {}", some(differing.map(String::as_str)))
 }
 
 /// The things that farm.json is about.
@@ -182,8 +191,15 @@ impl Kind {
                     workers.map(|(name, setting)| format!("{name} {}", settings.one(setting))).collect::<String>()
                 });
                 let steps = Pool::new(root, "steps", |step| step.to_string());
+                let contents = root.get("files");
+                let content = |file: &Value| {
+                    let name = file.get("content").and_then(Value::as_str);
+                    let content = name.and_then(|name| contents?.get(name)).map(Value::to_string);
+                    file.to_string() + &content.unwrap_or_default()
+                };
                 let procedures = Pool::new(root, "procedures", |procedure| {
-                    let files = procedure.get("files").map(Value::to_string).unwrap_or_default();
+                    let files = procedure.get("files").and_then(Value::as_array).into_iter().flatten();
+                    let files: String = files.map(content).collect();
                     procedure.get("steps").map(|list| steps.all(list)).unwrap_or_default() + &files
                 });
                 let part = |(name, value): (&String, &Value)| match name.as_str() {
@@ -213,5 +229,26 @@ impl Pool {
 
     fn all(&self, numbers: &Value) -> String {
         numbers.as_array().into_iter().flatten().map(|number| self.one(number)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_files_hold_is_a_part_of_the_builders_that_carry_them() {
+        let farm = |content: &str| {
+            json!({
+                "farmout_farm": FORMAT, "farmout": "1", "files": {"0a": content}, "steps": [{"name": "test"}],
+                "procedures": [{"steps": [0], "files": [{"path": "site.cfg", "content": "0a"}]}],
+                "builders": [{"name": "shop", "procedure": 0}],
+            })
+            .to_string()
+        };
+        let told = other(&farm("old"), farm("new").as_bytes()).details;
+        assert_eq!(told, ["builders that are others now: shop (steps)"]);
     }
 }

@@ -50,9 +50,19 @@ fn what_buildbot_refuses_has_its_line() {
 
 /// Buildbot takes it for success that there was nothing to check.
 #[test]
-fn a_configuration_that_ends_buildbot_is_told() {
-    let said = taken("raise SystemExit(3)\n");
-    assert!(said.contains(": Buildbot refuses it: it ends Buildbot: sys.exit(3)\n"), "{said}");
+fn what_keeps_buildbot_from_checking_is_told() {
+    for (lines, told) in [
+        ("raise SystemExit(3)\n", "it ends Buildbot: sys.exit(3)"),
+        ("import os\nos._exit(0)\n", "it ends Buildbot: os._exit(0)"),
+        ("BuildmasterConfig = [c]\n", "BuildmasterConfig must be a dictionary, and is of the type list"),
+    ] {
+        let case = Case::new();
+        case.admin(lines);
+        let line = std::fs::read_to_string(case.path("master/master.cfg")).unwrap().lines().count();
+        let said = case.wrong();
+        let expected = format!("error[refused] at master.cfg:{line}: Buildbot refuses it: {told}\n");
+        assert!(said.contains(&expected), "{said}");
+    }
 }
 
 #[test]

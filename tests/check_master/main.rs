@@ -16,4 +16,5 @@ mod plans;
 mod rendered;
 mod secrets;
 mod support;
+mod trial;
 mod without_buildbot;

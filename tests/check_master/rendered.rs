@@ -52,6 +52,9 @@ fn files_that_are_missing_or_others_are_told() {
         data.replace("\"farmout_farm\": 1", "\"farmout_farm\": 7"),
         data[..data.len() / 2].to_owned(),
         data.replacen(env!("CARGO_PKG_VERSION"), "0.0.1", 1),
+        data.replacen(": ", " : ", 1),
+        data.replacen('{', "{\"note\": \"mine\", ", 1),
+        data.replacen("\"files\": {}", "\"files\": {\"0a\": \"unused\"}", 1),
     ] {
         case.write("master/farm.json", &damaged);
         let report = case.wrong();
@@ -78,6 +81,7 @@ fn wrong_use_is_told() {
         (&["--buildbot", "/nowhere/buildbot"][..], "error: /nowhere/buildbot is no program\n"),
         (&["shop-*"], "required arguments were not provided"),
         (&["--dry-run", "nothing"], "error: no builder is called `nothing`\n"),
+        (&["--timeout", "soon"], "write a time such as 90s, 10m or 2h"),
         (&["--dry-run", "--slave", "hera"], "error: there is no slave `hera` in this farm\n"),
     ] {
         let mut command = super::binary::farmout(&["check-master", "master", "--farm", "farm"]);
@@ -85,10 +89,16 @@ fn wrong_use_is_told() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(text(&output.stderr).contains(said), "{arguments:?}: {}", text(&output.stderr));
     }
-    let mut command = super::binary::farmout(&["check-master", "nowhere", "--farm", "farm"]);
-    let output = command.current_dir(case.directory.path()).output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("`farmout render buildbot -o nowhere` makes a master's directory"));
+    for (directory, told) in [
+        ("nowhere", "`farmout render buildbot --farm farm -o nowhere` makes a master's directory"),
+        ("master", "error: no temporary directory can be made in /nowhere: No such file or directory\n"),
+    ] {
+        let mut command = super::binary::farmout(&["check-master", directory, "--farm", "farm", "--buildbot"]);
+        let output = command.arg(environment()).current_dir(case.directory.path()).env("TMPDIR", "/nowhere").output();
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(told), "{}", text(&output.stderr));
+    }
 }
 
 #[test]
@@ -129,10 +139,33 @@ fn each_of_several_masters_is_compared_with_its_share_of_the_farm() {
     case.write("farm/buildouts/MANIFEST.cfg", &(manifest + docs));
     let said = [check(1), check(2)].map(|(exit, said)| {
         assert_eq!(exit, Some(1), "{said}");
-        assert!(said.contains("farmout render buildbot --masters 2 -o masters && buildbot reconfig"), "{said}");
+        let render = "farmout render buildbot --farm farm --masters 2 -o masters && ";
+        assert!(
+            said.contains(&format!("help: {render}{}/bin/buildbot reconfig masters/master-", environment.display())),
+            "{said}"
+        );
         said
     });
     let one = |words: &str| said.iter().filter(|said| said.contains(words)).count();
     assert_eq!(one("builds that are not in it: docs"), 1, "{said:?}");
     assert_eq!(one("what the farm's other masters have is not what it says"), 1, "{said:?}");
+
+    // What is advised can be done as it is told, from there.
+    let here = case.path("masters/master-1");
+    let check = |arguments: &[&str]| {
+        let mut check = farmout(&["check-master", ".", "--farm", "../../farm", "--buildbot"]);
+        let output = check.arg(&environment).args(arguments).current_dir(&here).output().unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (_, said, _) = check(&[]);
+    let help = said.lines().find_map(|line| line.strip_prefix("  help: farmout ")).unwrap();
+    let (render, reconfig) = help.split_once(" && ").unwrap();
+    assert!(reconfig.ends_with("/bin/buildbot reconfig ."), "{reconfig}");
+    farmout(&render.split(' ').collect::<Vec<_>>()).current_dir(&here).assert().success();
+    assert_eq!(check(&[]).0, Some(0), "{}", check(&[]).1);
+
+    // Builders of other masters are not missed.
+    let (exit, shown, said) = check(&["--dry-run"]);
+    assert_eq!((exit, said.as_str()), (Some(0), ""));
+    assert!(!shown.is_empty());
 }

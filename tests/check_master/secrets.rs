@@ -3,6 +3,8 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
+use super::binary::{farmout, text};
+use super::buildbot::{environment, fine, program};
 use super::snapshot::snapshot;
 use super::support::Case;
 
@@ -81,4 +83,112 @@ fn files_that_the_admin_asks_for_are_not_told() {
     assert!(case.right().contains("note[secret-unused]: nothing asks for these files in master/secrets: mail\n"));
     case.admin("c['services'] = [reporters.MailNotifier('bot@example.org', smtpUser='bot', smtpPassword=util.Secret('mail'))]\n");
     assert!(!case.right().contains("note["));
+}
+
+/// What is a word stands in files for other reasons too.
+#[test]
+fn a_usual_word_in_plain_is_no_error() {
+    let case = Case::new();
+    case.edit("farm/slaves.cfg", "not-a-secret-b92d", "openerp");
+    fs::write(case.path("master/secrets/atlas-postgresql-14-passwd"), "openerp").unwrap();
+    case.admin("c['title'] = 'openerp'\n");
+    let said = case.right();
+    assert!(said.contains("warning[secret-in-plain] at master.cfg:"), "{said}");
+}
+
+/// Secrets are in no repository; what is checked there is all the rest.
+#[test]
+fn a_clean_checkout_is_checked_without_secrets() {
+    let case = Case::new();
+    case.write(".gitignore", "secrets/\n");
+    // The admin's own, too, and the directories that they may be in.
+    case.admin(
+        "c['secretsProviders'].append(secrets.SecretInAFile('/nowhere/secrets'))\n\
+         c['services'] = [reporters.MailNotifier('bot@shop.example', smtpUser='bot', smtpPassword=util.Secret('mail'))]\n",
+    );
+    let git = |arguments: &[&str]| {
+        let home = case.directory.path();
+        let name = ["-c", "user.name=Ann", "-c", "user.email=ann@shop.example"];
+        fine(program("git", home).args(name).args(arguments).current_dir(home));
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "farm", "master", ".gitignore"]);
+    git(&["commit", "--quiet", "-m", "The farm"]);
+    git(&["clone", "--quiet", ".", "clone"]);
+    let clone = case.path("clone");
+    assert!(clone.join("master/farm.json").exists() && !clone.join("master/secrets").exists());
+    let check = |arguments: &[&str]| {
+        let mut check = farmout(&["check-master", "master", "--farm", "farm", "--require-buildbot", "--buildbot"]);
+        let output = check.arg(environment()).args(arguments).current_dir(&clone).output().unwrap();
+        (output.status.code(), text(&output.stdout))
+    };
+    let (exit, said) = check(&["--without-secrets"]);
+    assert_eq!(exit, Some(0), "{said}");
+    assert!(said.contains("  not checked  secrets        3 secrets left out: --without-secrets\n"), "{said}");
+    assert!(said.contains("6 plans compared") && !said.contains("error["), "{said}");
+    let (exit, said) = check(&[]);
+    assert_eq!(exit, Some(1), "{said}");
+    assert!(said.contains("a clean checkout, which has none, is checked with --without-secrets"), "{said}");
+}
+
+/// A master whose admin keeps the farm's secrets elsewhere.
+fn kept(providers: &str) -> Case {
+    let case = Case::new();
+    case.edit(
+        "master/master.cfg",
+        "\nconfigure(c)\n",
+        &format!(
+            "
+from buildbot.plugins import secrets
+from buildbot.secrets.providers.base import SecretProviderBase
+from farm import Farm
+
+class Vault(SecretProviderBase):
+    name = 'Vault'
+
+    def get(self, entry):
+        return 'from the vault'
+
+class Mine(Farm):
+    def secret_providers(self):
+        return [{providers}]
+
+configure(c, Mine)
+"
+        ),
+    );
+    case
+}
+
+#[test]
+fn secrets_are_looked_for_where_the_configuration_keeps_them() {
+    let case = kept("*[secrets.SecretInAFile('../passwords', suffixes=['.txt'], name=name) for name in 'ab']");
+    let passwords = case.path("passwords");
+    fs::rename(case.path("master/secrets"), &passwords).unwrap();
+    let names: Vec<_> = fs::read_dir(&passwords).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.iter().for_each(|path| fs::rename(path, path.with_extension("txt")).unwrap());
+    let said = case.right();
+    // Two providers of one directory are looked at once.
+    assert!(said.contains(&format!("3 secrets in {}\n", passwords.display())), "{said}");
+    fs::write(passwords.join("zeus-worker-password.txt"), "another-one-d14f").unwrap();
+    let said = case.wrong();
+    assert!(said.contains("/passwords/zeus-worker-password.txt holds another secret than the farm says\n"), "{said}");
+    fs::remove_file(passwords.join("zeus-worker-password.txt")).unwrap();
+    let said = case.wrong();
+    assert!(said.contains("/passwords/zeus-worker-password.txt, which the farm needs\n"), "{said}");
+    fs::remove_dir_all(&passwords).unwrap();
+    let said = case.wrong();
+    assert_eq!(said.matches("error[").count(), 1, "{said}");
+    assert!(said.contains("/passwords: No such file or directory\n"), "{said}");
+}
+
+#[test]
+fn secrets_that_are_no_files_are_not_missed() {
+    let case = kept("Vault()");
+    fs::remove_dir_all(case.path("master/secrets")).unwrap();
+    let said = case.right();
+    assert!(said.contains("note[secret-elsewhere]: could not be looked at, as Vault keeps them: "), "{said}");
+    let case = kept("");
+    let said = case.wrong();
+    assert!(said.contains("error[secret-missing]: the farm has 3 secrets, and nothing keeps them\n"), "{said}");
 }

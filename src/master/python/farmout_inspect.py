@@ -10,9 +10,14 @@ import ast
 import json
 import os
 import re
+import signal
 import sys
 import types
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, NoReturn, Optional, Tuple
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+# Python's own first entry may be missing: PYTHONSAFEPATH.
+sys.path.insert(0, HERE)
 
 import farmout_rules
 import farmout_steps
@@ -22,10 +27,15 @@ from buildbot.config.builder import BuilderConfig
 from buildbot.config.errors import ConfigErrors
 from buildbot.process.buildstep import _BuildStepFactory
 from buildbot.scripts.base import getConfigFileFromTac
+from buildbot.secrets.providers.file import SecretInAFile
 from buildbot.util.service import BuildbotService
 
 Place = Dict[str, Any]
 """A file of the master's directory and a line of it."""
+
+
+class Ended(BaseException):
+    """The configuration would end Buildbot, or takes too long."""
 
 
 class Places:
@@ -37,6 +47,7 @@ class Places:
         self.made: Dict[int, Tuple[Any, Optional[Place], bool]] = {}
         self.named: Dict[str, Place] = {}
         self.told: Dict[str, Tuple[str, Optional[Place]]] = {}
+        self.folders: Dict[int, Dict[str, Any]] = {}
 
     def file(self, path: str) -> Optional[str]:
         """The name of one of the master's files."""
@@ -106,15 +117,55 @@ class Places:
 
         ConfigErrors.__init__, ConfigErrors.addError = init, add_error
 
-    def strings(self) -> Dict[str, Place]:
-        """Where a string stands in master.cfg, by itself."""
+    def watch_folders(self, look: bool) -> None:
+        """Has the directories of secrets remembered; and nothing in them looked for, if secrets are left out."""
+        check = SecretInAFile.checkConfig
+
+        def check_config(provider: Any, dirname: Any, suffixes: Optional[List[str]] = None, strip: bool = True) -> None:
+            path = os.path.abspath(os.path.expanduser(str(dirname)))
+            there = os.path.isdir(path)
+            self.folders[id(provider)] = {
+                "directory": path, "given": str(dirname), "suffixes": suffixes or [""], "strip": bool(strip), "there": there,
+            }  # fmt: skip
+            check(provider, dirname, suffixes, strip)
+
+        SecretInAFile.checkConfig = check_config
+        if not look:
+            SecretInAFile.checkSecretDirectoryIsAvailableAndReadable = lambda *_, **__: None
+            SecretInAFile.loadSecrets = lambda *_, **__: {}
+
+    def keepers(self, config: Any, refused: bool) -> Optional[Dict[str, Any]]:
+        """What keeps secrets, if it is known."""
+        providers = config.secretsProviders
+        if refused and not providers:
+            # It did not come to the list.
+            providers = [thing for thing, _, _ in self.made.values() if id(thing) in self.folders]
+            if not providers:
+                return None
+        others = {type(provider).__name__ for provider in providers if id(provider) not in self.folders}
+        folders = [self.folders[id(provider)] for provider in providers if id(provider) in self.folders]
+        return {"folders": folders, "others": sorted(others)}
+
+    def nodes(self) -> List[ast.AST]:
+        """What master.cfg is made of."""
         try:
             with open(os.path.join(self.directory, self.config), encoding="utf-8") as file:
-                nodes = list(ast.walk(ast.parse(file.read())))
+                return list(ast.walk(ast.parse(file.read())))
         except (OSError, SyntaxError, ValueError):
-            return {}
-        strings = [node for node in nodes if isinstance(node, ast.Constant)]
+            return []
+
+    def strings(self) -> Dict[str, Place]:
+        """Where a string stands in master.cfg, by itself."""
+        strings = [node for node in self.nodes() if isinstance(node, ast.Constant)]
         return {str(node.value): {"file": self.config, "line": node.lineno} for node in reversed(strings)}
+
+    def of_name(self, name: str) -> Optional[Place]:
+        """Where a variable was set last in master.cfg."""
+        lines = [
+            node.lineno for node in self.nodes()
+            if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+        ]  # fmt: skip
+        return {"file": self.config, "line": max(lines)} if lines else None
 
     def tell(self, message: str, frame: Optional[types.FrameType]) -> None:
         problem = sys.exc_info()[1]
@@ -150,6 +201,23 @@ class Partly:
         self.properties = given["properties"] if isinstance(given.get("properties"), dict) else {}
 
 
+def hold(limit: float, limit_is: str) -> None:
+    """Has it said where the configuration hangs, and where it would end this process without a word."""
+    leave, own = os._exit, os.getpid()
+
+    def ring(*_: Any) -> NoReturn:
+        raise Ended(f"it was not through after {limit_is} (--timeout): what is done here takes too long")
+
+    def end(status: int) -> NoReturn:
+        if os.getpid() != own:
+            leave(status)
+        raise Ended(f"it ends Buildbot: os._exit({status!r})")
+
+    os._exit = end
+    signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, limit)
+
+
 def load(directory: str, places: Places) -> Tuple[Any, List[Dict[str, Any]]]:
     """The configuration, or what there is of it, and what Buildbot has against it."""
     given: List[Dict[str, Any]] = []
@@ -167,6 +235,8 @@ def load(directory: str, places: Places) -> Tuple[Any, List[Dict[str, Any]]]:
     except SystemExit as problem:
         message = f"it ends Buildbot: sys.exit({problem.code!r})"
         return Partly({}), [{"message": message, "place": places.of_exception(problem)}]
+    except Ended as problem:
+        return Partly({}), [{"message": str(problem), "place": places.of_exception(problem)}]
     except ConfigErrors as problem:
         refused = []
         for message in dict.fromkeys(problem.errors):
@@ -174,6 +244,14 @@ def load(directory: str, places: Places) -> Tuple[Any, List[Dict[str, Any]]]:
             refused.append({"message": text, "place": place})
         whole = given[0] if given and isinstance(given[0], dict) else {}
         return Partly(whole), refused
+    except Exception as problem:
+        if given and not isinstance(given[0], dict):
+            message = f"BuildmasterConfig must be a dictionary, and is of the type {type(given[0]).__name__}"
+            return Partly({}), [{"message": message, "place": places.of_name("BuildmasterConfig")}]
+        refusal = {"message": f"{type(problem).__name__}: {problem}", "place": places.of_exception(problem)}
+        return Partly(given[0] if given else {}), [refusal]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def main(directory: str, request: str, result: str) -> None:
@@ -181,7 +259,7 @@ def main(directory: str, request: str, result: str) -> None:
     with open(request, encoding="utf-8") as asked:
         wanted = json.load(asked)
     # What the admin imports is found in the master's directory, never beside this file.
-    sys.path.pop(0)
+    sys.path[:] = [path for path in sys.path if os.path.realpath(path) != HERE]
     os.chdir(directory)
     places = Places(directory)
     if wanted["plain"]:
@@ -190,6 +268,8 @@ def main(directory: str, request: str, result: str) -> None:
     for kind in (BuilderConfig, BuildbotService, _BuildStepFactory):
         places.watch(kind)
     places.watch_errors()
+    places.watch_folders(wanted["secrets"])
+    hold(wanted["limit"], wanted["limit_is"])
     config, refused = load(directory, places)
     rules = farmout_rules.Rules(config, places)
     answer = {
@@ -198,6 +278,7 @@ def main(directory: str, request: str, result: str) -> None:
         "refused": refused,
         "facts": rules.facts(),
         "secrets": sorted(rules.secrets),
+        "keepers": places.keepers(config, bool(refused)),
         "builders": len(config.builders),
         "workers": len(config.workers),
         "schedulers": len(config.schedulers),
@@ -208,8 +289,9 @@ def main(directory: str, request: str, result: str) -> None:
 
 
 def write(result: str, answer: Dict[str, Any]) -> None:
-    with open(result, "w", encoding="utf-8") as written:
-        json.dump(answer, written)
+    # What is no text, such as the name of a file, is told as well as it can be.
+    with open(result, "w", encoding="utf-8", errors="replace") as written:
+        json.dump(answer, written, ensure_ascii=False)
 
 
 if __name__ == "__main__":
