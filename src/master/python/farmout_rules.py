@@ -2,64 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-import re
-from types import CodeType, SimpleNamespace
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from types import SimpleNamespace
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 from buildbot.changes.filter import ChangeFilter
-from buildbot.process.properties import Interpolate, Properties, Property, WithProperties, _SecretRenderer
+from buildbot.process.properties import Interpolate, Properties, _SecretRenderer
 from buildbot.secrets.providers.file import SecretInAFile
 from buildbot.util import NotABranch
+from farmout_parts import arguments, inside
+from farmout_properties import FLAGS, GIVEN, asked, given
 
 Fact = Dict[str, Any]
-
-# Properties that Buildbot itself gives every build.
-GIVEN = {
-    "basedir", "branch", "builddir", "builderid", "buildername", "buildnumber", "codebase", "got_revision", "owner",
-    "owners", "parent_buildername", "parent_buildnumber", "project", "projectid", "projectname", "reason",
-    "repository", "revision", "scheduler", "virtual_builder_name", "virtual_builder_project_id",
-    "virtual_builder_tags", "warnings-count", "workdir", "worker_version", "workername",
-}  # fmt: skip
-
-# Arguments of steps for which a property without a value is as good as false.
-FLAGS = {
-    "alwaysRun", "description", "descriptionDone", "descriptionSuffix", "doStepIf", "flunkOnFailure",
-    "flunkOnWarnings", "haltOnFailure", "hideStepIf", "warnOnFailure", "warnOnWarnings",
-}  # fmt: skip
-
-# Methods by which a step gives its build properties.
-GIVERS = {"setProperty", "updateSourceProperty", "properties", "build_properties", "getProperties", "updateFromProperties"}
-
-
-def arguments(service: Any) -> Dict[str, Any]:
-    """What a service was configured with, by name."""
-    args, kwargs = getattr(service, "_config_args", ()), dict(getattr(service, "_config_kwargs", {}))
-    try:
-        bound = inspect.signature(service.checkConfig).bind_partial(*args, **kwargs).arguments
-    except (TypeError, ValueError):
-        return kwargs
-    return {**kwargs, **{name: value for name, value in bound.items() if name not in ("args", "kwargs")}}
-
-
-def inside(thing: Any, depth: int = 10, seen: Optional[Set[int]] = None) -> Iterator[Any]:
-    """A value and all that is in it."""
-    seen = set() if seen is None else seen
-    if depth == 0 or id(thing) in seen or isinstance(thing, (str, bytes, int, float, type(None))):
-        return
-    seen.add(id(thing))
-    yield thing
-    if isinstance(thing, dict):
-        parts: Iterable[Any] = [*thing.keys(), *thing.values()]
-    elif isinstance(thing, (list, tuple, set, frozenset)):
-        parts = thing
-    elif hasattr(thing, "getRenderingFor") or type(thing).__module__.startswith("buildbot."):
-        parts = list(getattr(thing, "__dict__", {}).values())
-    else:
-        return
-    for part in parts:
-        yield from inside(part, depth - 1, seen)
 
 
 def secrets(*things: Any) -> Set[str]:
@@ -72,55 +26,6 @@ def secrets(*things: Any) -> Set[str]:
             keys = (key[len("secret:") :] for key in part.interpolations if key.startswith("secret:"))
             found |= {key.split(":", 1)[0] for key in keys}
     return found
-
-
-def asked(name: str, value: Any) -> Set[str]:
-    """The names of the properties that an argument of a step cannot do without."""
-    found: Set[str] = set()
-    for part in inside(value):
-        if isinstance(part, Interpolate) and not part.args:
-            keys = [key[len("prop:") :] for key in part.interpolations if key.startswith("prop:")]
-            found |= {key for key in keys if ":" not in key}
-        elif isinstance(part, WithProperties):
-            keys = [*part.args, *([] if part.args else re.findall(r"%\(([^)]*)\)", part.fmtstring))]
-            found |= {key for key in keys if ":" not in key and key not in getattr(part, "lambda_subs", {})}
-        elif isinstance(part, Property) and part.default is None and name in ("command", "env", "workdir"):
-            found.add(part.key)
-    return found
-
-
-def constants(code: CodeType) -> Iterator[str]:
-    """The strings in a function."""
-    for constant in code.co_consts:
-        if isinstance(constant, str):
-            yield constant
-        elif isinstance(constant, CodeType):
-            yield from constants(constant)
-
-
-def given(step: Any) -> Tuple[Set[str], bool]:
-    """The properties that a step may give its build, and whether that may be any."""
-    names, kwargs = set(), step.kwargs
-    for key in ("property", "variables", "properties"):
-        value = kwargs.get(key)
-        if isinstance(value, str):
-            names.add(value)
-        elif isinstance(value, (list, tuple, dict)):
-            names |= {name for name in value if isinstance(name, str)}
-        elif value is not None:
-            return names, True
-    if kwargs.get("extract_fn") is not None:
-        return names, True
-    for kind in step.step_class.__mro__:
-        own = kind.__module__.startswith("buildbot.")
-        for function in vars(kind).values():
-            code = getattr(inspect.unwrap(function), "__code__", None) if callable(function) else None
-            if code is not None and GIVERS & {*code.co_names, *constants(code)}:
-                if not own:
-                    # What the admin's steps, and those that are no part of Buildbot, do is theirs to know.
-                    return names, True
-                names |= set(constants(code))
-    return names, False
 
 
 class Rules:
@@ -378,5 +283,3 @@ class Rules:
         for name, (thing, who) in wanted.items():
             if name not in known:
                 self.fact("missing-secret", thing, name=name, who=who, providers=len(self.config.secretsProviders))
-
-
