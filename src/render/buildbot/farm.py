@@ -1092,16 +1092,16 @@ class HookLogin(BuildbotService):  # type: ignore[misc]
     name = "farmout-change-hook"
     credentialInterfaces = (IUsernamePassword,)
 
-    def checkConfig(self, secret: str) -> None:
+    def checkConfig(self, password: Password) -> None:
         pass
 
-    def reconfigService(self, secret: str) -> Any:
-        self.secret = secret
+    def reconfigService(self, password: Password) -> Any:
+        self.password = password
         return defer.succeed(None)
 
     @defer.inlineCallbacks
     def requestAvatarId(self, credentials: Any) -> Any:
-        password = yield self.renderSecrets(Password(self.secret))
+        password = yield self.renderSecrets(self.password)
         right = hmac.compare_digest(credentials.password, password.encode())
         if credentials.username != TELLER.encode() or not right:
             raise UnauthorizedLogin()
@@ -1422,7 +1422,7 @@ class Farm:
             if "change_hook_auth" in www:
                 error("the farm's change_hook and c['www']['change_hook_auth'] exclude each other: leave one of them out")
             www["change_hook_dialects"] = {"base": True, **www.get("change_hook_dialects", {})}
-            www["change_hook_auth"] = [HookLogin(self.change_hook)]
+            www["change_hook_auth"] = [HookLogin(Password(self.change_hook))]
             c.setdefault("services", []).extend(www["change_hook_auth"])
 
     # What goes into the master's configuration.
