@@ -41,8 +41,10 @@ class Ended(BaseException):
 class Places:
     """Where in the admin's files things were made."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, real: str) -> None:
         self.directory = directory
+        self.real = real
+        self.files: Dict[str, Optional[str]] = {}
         self.config = "master.cfg"
         self.made: Dict[int, Tuple[Any, Optional[Place], bool]] = {}
         self.named: Dict[str, Place] = {}
@@ -50,9 +52,13 @@ class Places:
         self.folders: Dict[int, Dict[str, Any]] = {}
 
     def file(self, path: str) -> Optional[str]:
-        """The name of one of the master's files."""
-        path = os.path.join(self.directory, path)
-        return os.path.relpath(path, self.directory) if path.startswith(self.directory + os.sep) else None
+        """The name of one of the master's files. Those that a search path names are not the copy's, but the master's own."""
+        if path not in self.files:
+            whole = os.path.join(self.directory, path)
+            homes = ((whole, self.directory), (os.path.realpath(whole), self.real))
+            found = (os.path.relpath(file, home) for file, home in homes if file.startswith(home + os.sep))
+            self.files[path] = next(found, None)
+        return self.files[path]
 
     def of_frame(self, frame: Optional[types.FrameType]) -> Tuple[Optional[Place], bool]:
         """The innermost line of the admin's files; and whether farm.py is further in, so that the farm made it."""
@@ -196,6 +202,7 @@ class Partly:
         self.change_sources = things("change_source", BuildbotService)
         self.secretsProviders = things("secretsProviders", BuildbotService)
         self.services = {service.name: service for service in things("services", BuildbotService)}
+        self.db = [given.get("db"), given.get("db_url")]
         self.www = given["www"] if isinstance(given.get("www"), dict) else {}
         self.codebaseGenerator = given.get("codebaseGenerator")
         self.properties = given["properties"] if isinstance(given.get("properties"), dict) else {}
@@ -261,7 +268,7 @@ def main(directory: str, request: str, result: str) -> None:
     # What the admin imports is found in the master's directory, never beside this file.
     sys.path[:] = [path for path in sys.path if os.path.realpath(path) != HERE]
     os.chdir(directory)
-    places = Places(directory)
+    places = Places(directory, wanted["real"])
     if wanted["plain"]:
         write(result, farmout_steps.Steps(farmout_steps.plain(directory), places, wanted).answer())
         return

@@ -90,13 +90,17 @@ class Steps:
         self.symbols = Symbols(wanted["later"])
         self.built: Dict[int, Any] = {}
         self.workers = {worker.name: worker for worker in config.workers}
-        self.builders = {builder.name: builder for builder in config.builders}
+        self.builders: Dict[str, Any] = {}
+        for builder in config.builders:
+            # Of two of one name, which Buildbot refuses, the farm's is compared.
+            if builder.name not in self.builders or places.is_farm(builder):
+                self.builders[builder.name] = builder
         # Beside its own classes, the master has those that the admin derived from them.
         self.module = next((module for module in list(sys.modules.values()) if self.is_farm(module)), None)
 
     def is_farm(self, module: Any) -> bool:
         file = getattr(module, "__file__", None) or ""
-        return file == os.path.join(self.places.directory, "farm.py")
+        return os.path.basename(file) == "farm.py" and self.places.file(file) == "farm.py"
 
     def answer(self) -> Dict[str, Any]:
         """What is asked for."""
