@@ -24,10 +24,32 @@ enum What {
     OddEnvironment { builder: String, step: Option<String>, name: String, value: String },
     OddTimer { scheduler: String, option: String, value: String },
     PolledTwice { repository: String, branch: String },
-    SharedDirectory { first: String, second: String, worker: String, directory: String },
+    SharedDirectory { first: String, second: String, worker: String, directory: String, together: bool },
     SharedWorkdir { first: String, second: String, directory: String },
-    UndefinedProperty { builder: String, step: String, name: String, hooks: bool },
+    UndefinedProperty { builder: String, step: Option<String>, name: String, doubt: Option<Doubt> },
     UnheardAbsence { worker: String, addresses: Vec<String> },
+}
+
+/// Why it is not sure that a property is missing.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Doubt {
+    /// Whoever tells of a change may say anything.
+    Change,
+    /// The step is done under a condition.
+    Condition,
+    /// Another master has schedulers too.
+    Master,
+}
+
+impl Doubt {
+    const fn words(&self) -> &'static str {
+        match self {
+            Self::Change => " unless a change brings it",
+            Self::Condition => ": its doStepIf has to leave it out then",
+            Self::Master => " unless another master does",
+        }
+    }
 }
 
 /// Findings of facts; `known` are the secrets that are looked for elsewhere. Where secrets are left out, none is missed that a
@@ -68,7 +90,8 @@ pub(super) fn findings(facts: Vec<Fact>, known: &[String], secrets: bool) -> Vec
     for finding in findings {
         match told.iter_mut().find(|other| {
             other.place.is_some()
-                && (other.name, &other.place, &other.help) == (finding.name, &finding.place, &finding.help)
+                && (other.name, other.severity, &other.place, &other.help)
+                    == (finding.name, finding.severity, &finding.place, &finding.help)
         }) {
             Some(other) => other.details.push(finding.what),
             None => told.push(finding),
@@ -125,8 +148,7 @@ fn finding(what: What) -> Finding {
             }
         }
         What::OddEnvironment { builder, step, name, value } => {
-            let whose =
-                step.map_or_else(|| format!("the builder {builder}"), |step| format!("the step `{step}` of {builder}"));
+            let whose = whose(&builder, step);
             let what = format!("{whose} sets the variable {name} to {value}, which is no text: the step would fail");
             let text = value.replace('\'', "");
             Finding::error("odd-environment", what).help(format!("write \"{name}\": \"{text}\""))
@@ -142,22 +164,24 @@ fn finding(what: What) -> Finding {
             Finding::warning("polled-twice", what)
                 .help("leave one out; the repositories that builds watch have the farm's")
         }
-        What::SharedDirectory { first, second, worker, directory } => {
-            let what =
-                format!("{first} and {second} build in one directory on {worker}, {directory}, maybe at the same time");
-            Finding::error("shared-directory", what).help("give each a `workerbuilddir` of its own, or none")
+        What::SharedDirectory { first, second, worker, directory, together } => {
+            let what = format!("{first} and {second} build in one directory on {worker}, {directory}");
+            let finding = match together {
+                true => Finding::error("shared-directory", what + ", maybe at the same time"),
+                false => Finding::warning("shared-directory", what + ": each finds what the other has left"),
+            };
+            finding.help("give each a `workerbuilddir` of its own, or none")
         }
         What::SharedWorkdir { first, second, directory } => {
             let what =
                 format!("the pollers of {first} and {second} keep both in {directory}: one of them will never work");
             Finding::error("shared-workdir", what).help("give each poller a `workdir` of its own")
         }
-        What::UndefinedProperty { builder, step, name, hooks } => {
-            let what = format!("the step `{step}` of {builder} asks for the property `{name}`, and nothing gives it");
-            let finding = match hooks {
-                false => Finding::error("undefined-property", what),
-                // Whoever tells of a change may say anything.
-                true => Finding::warning("undefined-property", what + " unless a hook does"),
+        What::UndefinedProperty { builder, step, name, doubt } => {
+            let what = format!("{} asks for the property `{name}`, and nothing gives it", whose(&builder, step));
+            let finding = match doubt {
+                None => Finding::error("undefined-property", what),
+                Some(doubt) => Finding::warning("undefined-property", what + doubt.words()),
             };
             finding.help(format!(
                 "give it by a scheduler, a builder or a step before; or say what it is otherwise: %(prop:{name}:-DEFAULT)s"
@@ -167,6 +191,11 @@ fn finding(what: What) -> Finding {
             Finding::warning("unheard-absence", format!("{worker}: {}", addresses.join(", ")))
         }
     }
+}
+
+/// A step, or the builder itself.
+fn whose(builder: &str, step: Option<String>) -> String {
+    step.map_or_else(|| format!("the builder {builder}"), |step| format!("the step `{step}` of {builder}"))
 }
 
 /// What Buildbot says, and for what happens most what to write instead.

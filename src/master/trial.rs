@@ -23,8 +23,10 @@ use crate::plan::AT_RUN_TIME;
 use crate::report::duration;
 
 /// The programs, the first of which is started.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("farmout_inspect.py", include_str!("python/farmout_inspect.py")),
+    ("farmout_changes.py", include_str!("python/farmout_changes.py")),
+    ("farmout_files.py", include_str!("python/farmout_files.py")),
     ("farmout_parts.py", include_str!("python/farmout_parts.py")),
     ("farmout_properties.py", include_str!("python/farmout_properties.py")),
     ("farmout_rules.py", include_str!("python/farmout_rules.py")),

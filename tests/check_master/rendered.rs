@@ -129,9 +129,21 @@ fn each_of_several_masters_is_compared_with_its_share_of_the_farm() {
         let directory = format!("masters/master-{number}");
         run(&["check-master", &directory, "--farm", "farm", "--buildbot", environment.to_str().unwrap()])
     };
+    // Another master may start a master's builders, and bring its changes.
+    let own = "
+from buildbot.plugins import schedulers, steps
+made = util.BuildFactory([steps.ShellCommand(command=['make', util.Interpolate('%(prop:elsewhere)s')])])
+c['builders'].append(util.BuilderConfig('own', workernames=[list(farm.workers)[0]], factory=made))
+c['schedulers'].append(schedulers.AnyBranchScheduler('any', builderNames=['own']))
+";
     for number in [1, 2] {
         case.write(&format!("masters/master-{number}/secrets/database-url"), "postgresql://farm@/farm");
-        assert_eq!(check(number).0, Some(0), "{}", check(number).1);
+        let config = format!("masters/master-{number}/master.cfg");
+        let text = fs::read_to_string(case.path(&config)).unwrap();
+        case.write(&config, &(text + own));
+        let (exit, said) = check(number);
+        assert_eq!(exit, Some(0), "{said}");
+        assert!(said.contains("the property `elsewhere`, and nothing gives it unless another master does\n"), "{said}");
     }
 
     let manifest = fs::read_to_string(case.path("farm/buildouts/MANIFEST.cfg")).unwrap();

@@ -85,6 +85,13 @@ impl Case {
         self.write(name, &text.replace(from, to));
     }
 
+    /// Makes one of the master's secrets.
+    pub fn secret(&self, name: &str) {
+        let name = format!("master/secrets/{name}");
+        self.write(&name, "not-a-secret-0472");
+        fs::set_permissions(self.path(&name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
     /// What the admin adds to master.cfg.
     pub fn admin(&self, lines: &str) {
         let before = fs::read_to_string(self.path("master/master.cfg")).unwrap();
