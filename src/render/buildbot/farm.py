@@ -1215,12 +1215,13 @@ class Farm:
         try:
             data: Dict[str, Any] = json.loads(path.read_bytes())
         except (OSError, ValueError) as problem:
-            error(f"{path} cannot be read: {problem}; write it with `farmout render buildbot -o {self.directory}`")
-            raise
+            how = f"write it with `farmout render buildbot -o {self.directory}`"
+            error(f"{path} cannot be read: {problem}; {how}", always_raise=True)
         if data.get("farmout_farm") != FORMAT:
             error(
                 f"{path} is of format {data.get('farmout_farm')} and farm.py reads format {FORMAT}: render both with the "
-                "same farmout, and restart the master, which never reads a module again"
+                "same farmout, and restart the master, which never reads a module again",
+                always_raise=True,
             )
         return data
 
