@@ -45,7 +45,8 @@ struct Names(Vec<(String, &'static str)>);
 
 impl Names {
     fn of(base: &Path, properties: &BTreeMap<String, String>) -> Self {
-        let mut names = vec![(base.display().to_string(), "BASE")];
+        // Buildbot shows a secret by its name.
+        let mut names = vec![(base.display().to_string(), "BASE"), ("<here-vault-1-passwd>".to_owned(), "***")];
         let ports = properties.iter().filter(|(name, _)| name.ends_with("-port"));
         names.extend(ports.map(|(_, port)| (port.clone(), "PORT")));
         Self(names)
@@ -71,6 +72,12 @@ impl Names {
         if words.get(1).is_some_and(|word| word == "tool") {
             words[0] = "FARMOUT".to_owned();
         }
+        // A worker has what is published, and archives, elsewhere at first.
+        if words.get(2).is_some_and(|word| word == "upload") {
+            let sources = words.iter().position(|word| word.starts_with("--"));
+            words.truncate(sources.unwrap_or(words.len()));
+        }
+        words.iter_mut().filter(|word| word.starts_with("--root=")).for_each(|word| "--root=ROOT".clone_into(word));
         words
     }
 }
@@ -127,7 +134,9 @@ pub fn by_buildbot(master: &Master, build: &Build, base: &Path) -> Performed {
     let of_plan = |step: &Value| !own.iter().any(|own| step["name"] == *own) && step["results"] != 3;
     let steps: Vec<Value> = build.steps(master).into_iter().filter(of_plan).collect();
     // Buildbot has a revision of its own, that of the source which it was asked for.
-    let reported = |name: &str, source: &Value| *source == "farmout" && (name == "revision" || name.ends_with("-port"));
+    let reported = |name: &str, source: &Value| {
+        *source == "farmout" && (["path", "revision"].contains(&name) || name.ends_with("-port"))
+    };
     let properties = master.get(&format!("builds/{}/properties", build.id))[0].clone();
     let properties = properties.as_object().unwrap().iter().filter(|(name, value)| reported(name, &value[1]));
     let properties: BTreeMap<String, String> =
@@ -141,7 +150,7 @@ pub fn by_buildbot(master: &Master, build: &Build, base: &Path) -> Performed {
         let kept = logs.any(|name| name != "stdio" && !name.ends_with(".log"));
         // The files of the plan are written by a command there.
         let written = header.command.get(1..3).is_some_and(|words| words == ["tool", "write-files"]);
-        let process = (!written).then(|| Process {
+        let process = (!written && !header.command.is_empty()).then(|| Process {
             command: names.command(&header.command),
             directory: names.text(&header.directory).trim_end_matches('/').to_owned(),
             environment: names.all(&header.environment),

@@ -10,14 +10,14 @@ use crate::plan::{Condition, LowerError, ProcedureStep};
 pub(super) fn taken_apart(procedure_step: ProcedureStep, texts: &mut Texts) -> Result<Step, LowerError> {
     let ProcedureStep { step, only_if, .. } = procedure_step;
     let failed = |error| LowerError::Placeholder { step: step.name.clone(), error };
-    let run = step.run.iter().map(|part| texts.take_apart(part)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let mut run = step.run.iter().map(|part| texts.take_apart(part)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
     let follow =
         step.follow.iter().map(|path| texts.take_apart(path)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
     let directory = texts.take_apart(&step.directory).map_err(failed)?;
     let environment = step.environment.iter().map(|(name, value)| Ok((name.clone(), texts.take_apart(value)?)));
     Ok(Step {
         upload: transfer::upload(&run),
-        download: transfer::download(&run),
+        download: transfer::download(&mut run),
         run,
         directory,
         environment: Pairs(environment.collect::<Result<_, _>>().map_err(failed)?),

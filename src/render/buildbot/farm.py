@@ -24,6 +24,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
+from stat import S_ISREG
 from typing import Any, Callable, ClassVar, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple, Union
 from urllib.parse import urlsplit
 from weakref import WeakSet
@@ -36,12 +37,11 @@ from buildbot.changes.pb import PBChangeSource
 from buildbot.config import BuilderConfig, error
 from buildbot.interfaces import IRenderable
 from buildbot.locks import WorkerLock
-from buildbot.process.buildstep import BuildStep, BuildStepFailed
+from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
-from buildbot.process.logobserver import LogLineObserver
 from buildbot.process.properties import Secret
-from buildbot.process.remotecommand import RemoteCommand, RemoteShellCommand
-from buildbot.process.remotetransfer import DirectoryWriter, FileReader, FileWriter, StringFileReader, StringFileWriter
+from buildbot.process.remotecommand import RemoteCommand, RemoteException, RemoteShellCommand
+from buildbot.process.remotetransfer import DirectoryWriter, FileReader, StringFileReader, StringFileWriter
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS, WARNINGS
 from buildbot.schedulers.basic import SingleBranchScheduler
 from buildbot.schedulers.forcesched import CodebaseParameter, ForceScheduler, StringParameter, UserNameParameter
@@ -63,6 +63,9 @@ from zope.interface import implementer
 
 FORMAT = 1
 """The format of farm.json that this file reads."""
+
+LARGEST = 4 << 20
+"""Of the largest file that a step keeps, in bytes."""
 
 # ---------------------------------------------------------------------------------------------------------- the data
 
@@ -232,14 +235,28 @@ class Place:
 # --------------------------------------------------------------------------------------------------------- the steps
 
 
-class LastLine(LogLineObserver):  # type: ignore[misc]
-    """The last line of standard output that is not blank."""
+class Command(RemoteShellCommand):  # type: ignore[misc]
+    """A command that knows the last line of its standard output that is not blank, as it came: in logs, Buildbot masks secrets."""
 
-    line: Optional[str] = None
+    line: str = ""
 
-    def outLineReceived(self, line: str) -> None:
-        if line.strip():
-            self.line = line.strip()
+    def remoteUpdate(self, key: str, value: Any, is_flushed: bool) -> Any:
+        if key == "stdout":
+            for line in filter(str.strip, value.split("\n")):
+                self.line = line.strip()
+        return super().remoteUpdate(key, value, is_flushed)
+
+
+class KeptFile(StringFileWriter):  # type: ignore[misc]
+    """Takes a file that may hold anything. Buildbot's own takes text, a piece at a time, and without an answer to what is none
+    the worker waits for ever."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.content = bytearray()
+
+    def remote_write(self, data: bytes) -> None:
+        self.content += data
 
 
 class FarmStep(BuildStep):  # type: ignore[misc]
@@ -273,6 +290,10 @@ class FarmStep(BuildStep):  # type: ignore[misc]
         master = hashlib.sha256(self.build.master.name.encode()).hexdigest()
         return f"buildbot-{master[:8]}-{self.build.buildid}"
 
+    def masked(self, text: str) -> str:
+        """The text with the names of secrets in their place."""
+        return str(self.build.properties.cleanupTextFromSecrets(text))
+
     def report(self, reason: str) -> None:
         """What stands beside the step's name."""
         self.descriptionDone = reason
@@ -295,7 +316,7 @@ class FarmStep(BuildStep):  # type: ignore[misc]
                 variables[name] = escaped(value)
         words += command
         options = {"timeout": None, "logEnviron": False, "sigtermTime": 10, "usePTY": False, **kwargs}
-        remote = RemoteShellCommand(directory, words, env=variables, **options)
+        remote = Command(directory, words, env=variables, **options)
         remote.useLog(self.stdio, False)
         for name in remote.args["logfiles"]:
             remote.useLogDelayed(name, lambda _remote, name=name: self.addLog(name), True)
@@ -304,19 +325,29 @@ class FarmStep(BuildStep):  # type: ignore[misc]
 
     @defer.inlineCallbacks
     def order(self, name: str, arguments: Mapping[str, Any]) -> Any:
-        """Another of the worker's commands; whether it went well."""
-        command = RemoteCommand(name, {"logEnviron": False, **arguments})
-        command.useLog(self.stdio, False)
-        yield self.runCommand(command)
-        return not command.didFail()
+        """Another of the worker's commands, of which the log has complaints only. Returns it as Buildbot has it; one that was refused
+        has failed."""
+        command = RemoteCommand(name, {"logEnviron": False, **arguments}, collectStderr=True)
+        try:
+            yield self.runCommand(command)
+        except RemoteException as problem:
+            command.stderr += self.masked(str(problem).split("\n", 1)[0])
+        if command.stderr:
+            yield self.stdio.addStderr(command.stderr.rstrip("\n") + "\n")
+        return command
 
     @defer.inlineCallbacks
     def download(self, reader: Any, path: str, mode: int) -> Any:
-        """A file from the master to the worker, under another name until it is whole."""
+        """A file from the master to the worker; whether it is there."""
         arguments = {"workdir": self.getProperty("basedir"), "maxsize": None, "mode": mode, "blocksize": 256 * 1024}
-        fine = yield self.order("downloadFile", {**arguments, "reader": reader, "workerdest": path})
-        if not fine:
-            raise BuildStepFailed
+        done = yield self.order("downloadFile", {**arguments, "reader": reader, "workerdest": path})
+        return not done.didFail()
+
+    @defer.inlineCallbacks
+    def stat(self, path: str) -> Any:
+        """What the worker's `os.stat` says of a path; none if there is nothing."""
+        done = yield self.order("stat", {"file": path})
+        return None if done.didFail() else os.stat_result(done.updates["stat"][-1])
 
     def at_work(self) -> List[str]:
         """The directories of the other builders that build on this worker now."""
@@ -369,7 +400,10 @@ class GetFarmout(FarmStep):
         # Several builds may bring it at the same time.
         aside = f"{kept}.{self.build.buildid}"
         with open(self.farm.program, "rb") as program_file:
-            yield self.download(FileReader(program_file), aside, 0o755)
+            brought = yield self.download(FileReader(program_file), aside, 0o755)
+        if not brought:
+            self.report(f"{aside} cannot be written")
+            return FAILURE
         if not (yield self.find(aside)):
             yield self.order("rmfile", {"path": aside})
             self.report(f"the master's {self.farm.program} does not run there, or is not of version {version}")
@@ -408,17 +442,17 @@ class Workspace(FarmStep):
             command.append("--sockets")
         for directory in self.at_work():
             command += ["--at-work", directory]
-        last = LastLine()
-        self.addLogObserver("stdio", last)
         begun = yield self.shell(command, base, {}, timeout=600)
-        if begun.didFail() or last.line is None:
+        if begun.didFail() or not begun.line:
             return FAILURE
-        made = json.loads(last.line)
+        made = json.loads(begun.line)
         for name, value in place.properties().items():
             self.setProperty(name, value, "farmout")
         for request in self.build.requests:
             # Whoever asks for a build has the last word.
             self.build.properties.updateFromProperties(request.properties)
+        # It was found already, by the worker's property of the same name if there is one.
+        self.setProperty("farmout", command[0], "farmout")
         self.setProperty("tmp-dir", made["tmp-dir"], "farmout")
         self.setProperty("socket-dir", made.get("socket-dir", ""), "farmout")
         clean = {key: made[key] for key in ("unset", "path") if key in made}
@@ -505,6 +539,8 @@ class PlanStep(FarmStep):
             return self.path(builder.directory, *(["build"] if name == "build-dir" else []))
         if name == "caches":
             return self.path("buildout-caches")
+        if name == "archives":
+            return self.path(builder.directory, "archives")
         if name in ("tmp-dir", "socket-dir", "farmout"):
             return str(self.getProperty(name) or "") or None
         if name == "run":
@@ -519,7 +555,12 @@ class PlanStep(FarmStep):
         """A property of the build. What Buildbot fills in by itself is none: its `revision` is that of a change in any of the
         repositories that the build watches, and the plan's is what was fetched."""
         value, source = self.build.properties.asDict().get(name, (None, None))
-        return None if value is None or source == "Build" else str(value)
+        return None if value is None or source == "Build" else self.hidden().get((name, value), str(value))
+
+    def hidden(self) -> Dict[Tuple[str, str], str]:
+        """What steps have reported with a secret in it, by the property's name and what everybody may see of it."""
+        values: Dict[Tuple[str, str], str] = self.build.__dict__.setdefault("farmout_hidden", {})
+        return values
 
     def text(self, text: Text) -> str:
         return fill(text, self.value)
@@ -557,16 +598,8 @@ class PlanStep(FarmStep):
         if not self.data.always_run:
             self.begun().add(self.data.template)
         self.stdio = yield self.addLog("stdio")
-        try:
-            yield self.find_secrets()
-            results = yield self.attempts()
-        except Missing as missing:
-            yield self.stdio.addStderr(f"nothing is known as ${{{missing}}} here\n")
-            self.report(f"nothing is known as {missing}")
-            results = FAILURE
-        if results == FAILURE and self.data.on_failure in ("warn", "ignore"):
-            return WARNINGS if self.data.on_failure == "warn" else SUCCESS
-        return results
+        yield self.find_secrets()
+        return (yield self.attempts())
 
     @defer.inlineCallbacks
     def find_secrets(self) -> Any:
@@ -582,122 +615,170 @@ class PlanStep(FarmStep):
         """Runs the step, and where that is worth it again."""
         left = self.farm.retries if self.data.infrastructure else 0
         while True:
+            self.reasons: List[str] = []
             results, status = yield self.attempt()
-            if results != FAILURE or left == 0 or status in self.data.permanent:
-                return results
+            if results not in (FAILURE, WARNINGS) or left == 0 or status in self.data.permanent or self.stopped:
+                break
             left -= 1
             yield self.stdio.addHeader("it did not work, and is tried again\n")
+        if self.reasons:
+            self.report(self.masked("; ".join(self.reasons)))
+        return results
 
     @defer.inlineCallbacks
     def attempt(self) -> Any:
+        """Runs the step once: what that means for the build, and the command's exit status, if it ran."""
+        results, status = FAILURE, None
+        try:
+            results, status = yield self.perform()
+        except Missing as missing:
+            yield self.stdio.addStderr(f"nothing is known as ${{{missing}}} here\n")
+            self.reasons.append(f"nothing is known as {missing}")
+        if results == FAILURE and self.data.on_failure in ("warn", "ignore"):
+            results = WARNINGS if self.data.on_failure == "warn" else SUCCESS
+        if self.data.keep is not None and status is not None and not self.stopped:
+            results = yield self.keep(self.data.keep, results)
+        return results, status
+
+    @defer.inlineCallbacks
+    def perform(self) -> Any:
+        """Runs the command, with what it needs of the master."""
         if self.data.upload is not None:
-            return (yield self.publish(self.data.upload)), None
+            return (yield self.publish(self.data.upload))
         command = self.command()
         if self.data.write:
             command = yield self.files()
-        if self.data.download is not None:
-            yield self.fetch(self.data.download, command)
-        last = LastLine()
-        self.addLogObserver("stdio", last)
+        if not command or (self.data.download is not None and not (yield self.fetch(self.data.download))):
+            self.reasons.append("what it needs of the master cannot be brought")
+            return FAILURE, None
+        if self.data.keep is not None:
+            # What an earlier build has left is not this one's.
+            yield self.order("rmfile", {"path": self.at(self.data.keep)})
         limits = {"timeout": self.data.idle_timeout, "maxTime": self.data.timeout}
         options = {"logfiles": self.followed(), **limits}
         remote = yield self.shell(command, self.directory(), self.environment(), **options)
-        if self.data.keep is not None:
-            yield self.keep(self.data.keep)
-        results = remote.results()
-        if results == SUCCESS and self.data.property is not None:
-            if last.line is None:
-                self.report(f"the property {self.data.property} has no value: nothing was written")
-                return FAILURE, remote.rc
-            self.setProperty(self.data.property, last.line, "farmout")
-        if results == FAILURE:
-            self.report(f"exit status {remote.rc}" + (f": {last.line}" if last.line else ""))
-        return results, remote.rc
+        if remote.results() == SUCCESS and self.data.property is not None:
+            self.tell(self.data.property, remote.line)
+        if remote.results() == FAILURE:
+            self.reasons.append(f"exit status {remote.rc}" + (f": {remote.line}" if remote.line else ""))
+        return remote.results(), remote.rc
+
+    def tell(self, name: str, value: str) -> None:
+        """Makes a property of the build. Everybody may look at it; only later steps get what is secret in it."""
+        if not value or "\ufffd" in value:
+            why = "the last line is not UTF-8" if value else "there was no output"
+            self.reasons.append(f"the property `{name}` has no value: {why}")
+            return
+        shown = self.masked(value)
+        if shown != value:
+            self.hidden()[name, shown] = value
+        self.setProperty(name, shown, "farmout")
+
+    def at(self, name: str) -> str:
+        """A path from the working directory."""
+        return str(self.build.path_module.join(self.directory(), name))
 
     def followed(self) -> Dict[str, str]:
         """The files that the command writes, shown while it does."""
-        paths = [self.build.path_module.join(self.directory(), self.text(text)) for text in self.data.follow]
-        return {self.build.path_module.basename(path): path for path in paths}
+        paths = [self.at(self.text(text)) for text in self.data.follow]
+        return {self.masked(self.build.path_module.basename(path)): path for path in paths}
 
     @defer.inlineCallbacks
     def files(self) -> Any:
-        """The command that writes the files which the builder carries."""
+        """The command that writes the files which the builder carries; none if they cannot be brought."""
         contents = self.farm.files
         files = [{**file, "content": contents[file["content"]]} for file in self.place.builder.files]
         path = self.path(self.place.builder.directory, ".farmout-files-to-write.json")
-        yield self.download(StringFileReader(json.dumps(files)), path, 0o600)
+        if not (yield self.download(StringFileReader(json.dumps(files)), path, 0o600)):
+            return None
         command = [self.text([{"name": "farmout"}]), "tool", "write-files", "--basedir", self.path()]
         return [*command, "--directory", self.directory(), "--files", path]
 
     @defer.inlineCallbacks
-    def keep(self, name: str) -> Any:
-        """The file that the step left in its directory, as a log of its own."""
-        writer = StringFileWriter()
-        arguments = {"workdir": self.directory(), "workersrc": name, "maxsize": 4 << 20, "blocksize": 64 * 1024}
-        if (yield self.order("uploadFile", {**arguments, "writer": writer})):
-            yield self.addCompleteLog(name, self.build.properties.cleanupTextFromSecrets(writer.buffer))
+    def keep(self, name: str, results: int) -> Any:
+        """The file that the step left in its directory, as a log of its own. Returns what has come of the step then."""
+        path, writer = self.at(name), KeptFile()
+        found = yield self.stat(path)
+        if found is None:
+            if results != SUCCESS:
+                return results
+            problem = f"it left no {name} to keep"
+        elif not S_ISREG(found.st_mode) or found.st_size > LARGEST:
+            problem = f"{name} is not kept: {path} is no file of at most {LARGEST} bytes"
+        else:
+            # A worker that has sent as much as it may takes this for a mistake.
+            arguments = {"workdir": self.path(), "workersrc": path, "maxsize": LARGEST + 1, "blocksize": 64 * 1024}
+            done = yield self.order("uploadFile", {**arguments, "writer": writer})
+            if not done.didFail():
+                yield self.addCompleteLog(name, self.masked(writer.content.decode(errors="replace")))
+                return results
+            problem = f"{name} is not kept: it cannot be read"
+        self.reasons.append(problem)
+        return FAILURE if results == FAILURE else WARNINGS
 
     @defer.inlineCallbacks
-    def fetch(self, archive: Mapping[str, Text], command: List[str]) -> Any:
-        """The master's archive and its md5 to the worker, and the command changed to look for it there."""
+    def fetch(self, archive: Mapping[str, Text]) -> Any:
+        """The master's archive and its md5 to where the command looks for them on the worker; whether they are there."""
         root, directory, name = (self.text(archive[key]) for key in ("root", "directory", "name"))
-        there = self.path(self.place.builder.directory, "archives")
         for suffix in (".tar.bz2", ".tar.bz2.md5"):
             source = Path(root, directory, name + suffix)
             if Path(root).resolve() not in source.resolve().parents or not source.is_file():
-                yield self.stdio.addStderr(f"the master has no {source}\n")
-                raise BuildStepFailed
+                yield self.stdio.addStderr(self.masked(f"the master has no {source}\n"))
+                return False
+            path = self.build.path_module.join(self.text([{"name": "archives"}]), directory, name + suffix)
             with source.open("rb") as opened:
-                path = self.build.path_module.join(there, directory, name + suffix)
-                yield self.download(FileReader(opened), path, 0o644)
-        command[command.index("--root") + 1] = there
+                if not (yield self.download(FileReader(opened), path, 0o644)):
+                    return False
+        return True
 
     @defer.inlineCallbacks
     def publish(self, upload: Mapping[str, Any]) -> Any:
-        """Files and directories from the worker to the master, which publishes them as `farmout tool upload` does."""
+        """Files and directories from the worker to the master. Both copy as `farmout tool upload` does: the worker into a directory
+        of the build's own, and the master from there to where everybody can see it."""
+        out = self.build.path_module.join(self.text([{"name": "tmp-dir"}]), ".farmout-upload")
+        command = [self.text([{"name": "farmout"}]), "tool", "upload", *map(self.text, upload["sources"]), "--to", out]
+        limits = {"timeout": self.data.idle_timeout, "maxTime": self.data.timeout}
+        copied = yield self.shell(command, self.directory(), self.environment(), **limits)
+        if copied.didFail():
+            self.reasons.append(f"exit status {copied.rc}")
+        results = copied.results()
+        # Where something was left out, all the rest is there.
+        if (yield self.stat(out)) is not None:
+            results = max(results, (yield self.receive(out, upload)))
+            yield self.order("rmdir", {"dir": out})
+        return results, copied.rc
+
+    @defer.inlineCallbacks
+    def receive(self, out: str, upload: Mapping[str, Any]) -> Any:
+        """What the worker has copied, to where it is published on the master."""
         base = Path(self.farm.directory, "uploads")
         base.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".incoming-", dir=base) as aside:
-            sources: List[str] = []
-            for text in upload["sources"]:
-                path = self.build.path_module.join(self.directory(), self.text(text))
-                here = Path(aside, str(len(sources)), self.build.path_module.basename(path))
-                here.parent.mkdir()
-                if not (yield self.bring(path, here)):
-                    self.report(f"there is no {path}")
-                    return FAILURE
-                sources.append(str(here))
+            here = str(Path(aside, "upload"))
+            arguments = {"workdir": self.path(), "workersrc": out, "maxsize": None, "blocksize": 256 * 1024}
+            writer = DirectoryWriter(here, None, "gz", 0o600)
+            done = yield self.order("uploadDirectory", {**arguments, "writer": writer, "compress": "gz"})
+            if done.didFail():
+                self.reasons.append("what it published cannot be brought to the master")
+                return FAILURE
             fixed = isinstance(upload["base"], str)
-            command = [self.farm.program or "farmout", "tool", "upload", *sources]
+            command = [self.farm.program or "farmout", "tool", "upload", here]
             command += ["--base", upload["base"] if fixed else str(base), "--to", self.text(upload["to"])]
             if "url" in upload:
                 command += ["--url", self.text(upload["url"])]
-            yield self.stdio.addHeader("on the master: " + shlex.join(command) + "\n")
+            yield self.stdio.addHeader(self.masked(f"on the master: {shlex.join(command)}\n"))
             limits = {"runtime_timeout": self.data.timeout, "io_timeout": self.data.idle_timeout}
             status, *said = yield run_process(self.build.master.reactor, command, stderr_is_error=False, **limits)
-        output, errors = (self.build.properties.cleanupTextFromSecrets(text.decode(errors="replace")) for text in said)
+        output, errors = (self.masked(text.decode(errors="replace")) for text in said)
         yield self.stdio.addStdout(output)
         yield self.stdio.addStderr(errors)
         last = output.strip().splitlines()[-1:]
         if status != 0:
-            self.report(f"exit status {status} on the master")
+            self.reasons.append(f"exit status {status} on the master")
             return FAILURE
         if "url" in upload and last:
             yield self.addURL(self.data.name, last[0])
         return SUCCESS
-
-    @defer.inlineCallbacks
-    def bring(self, path: str, here: Path) -> Any:
-        """A file or a directory of the worker's to the master; whether there was one."""
-        arguments = {"workdir": self.directory(), "workersrc": path, "maxsize": None, "blocksize": 256 * 1024}
-        stat = RemoteCommand("stat", {"file": path, "logEnviron": False})
-        yield self.runCommand(stat)
-        if stat.didFail():
-            return False
-        if (stat.updates["stat"][-1][0] & 0o170000) != 0o040000:
-            return (yield self.order("uploadFile", {**arguments, "writer": FileWriter(str(here), None, 0o644)}))
-        writer = DirectoryWriter(str(here), None, "gz", 0o644)
-        return (yield self.order("uploadDirectory", {**arguments, "writer": writer, "compress": "gz"}))
 
 
 # ------------------------------------------------------------------------------------------------------- the changes
