@@ -1,6 +1,7 @@
 //! Plans as a POSIX shell script: what `farmout run` does with them, for a host where nothing else is installed. Plans of one
 //! slave come in, the script goes out; it may carry a farmout program for the steps that call one.
 
+mod function;
 mod program;
 mod view;
 mod word;

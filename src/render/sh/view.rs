@@ -5,26 +5,10 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::ScriptError;
-use super::word::{Names, Word, WordError, format, quote, shown};
+use super::function::{Body, carried};
+use super::word::{Names, WordError, quote, shown};
 use crate::plan::placeholder::names;
 use crate::plan::{OnFailure, Plan, PlanFile, Step};
-
-/// Variables that some shells do not let anybody set or export, or that mean something to them.
-const SHELLS_OWN: [&str; 13] = [
-    "BASHOPTS",
-    "BASHPID",
-    "BASH_ENV",
-    "BASH_VERSINFO",
-    "ENV",
-    "EUID",
-    "GROUPS",
-    "IFS",
-    "LINENO",
-    "OPTIND",
-    "PPID",
-    "SHELLOPTS",
-    "UID",
-];
 
 /// Everything.
 #[derive(Debug, Serialize)]
@@ -355,73 +339,4 @@ struct Place<'a> {
     number: usize,
     step: usize,
     why: &'a dyn Fn(&str) -> String,
-}
-
-/// The body of a function.
-#[derive(Debug, Default)]
-struct Body {
-    lines: Vec<String>,
-    /// Variables that the shell would not set itself, as words before the command.
-    through_env: Vec<String>,
-}
-
-impl Body {
-    /// Puts what a word needs before it, and returns it.
-    fn word(&mut self, word: Word) -> String {
-        self.lines.extend(word.before);
-        word.word
-    }
-
-    fn set(&mut self, name: &str, word: Word) {
-        let word = self.word(word);
-        if SHELLS_OWN.contains(&name) {
-            if self.through_env.is_empty() {
-                self.through_env.push("env".to_owned());
-            }
-            self.through_env.push(format!("{name}={word}"));
-        } else {
-            self.lines.push(format!("fo_set {name} {word}"));
-        }
-    }
-
-    /// A command, on as many lines as it takes.
-    fn command(&mut self, words: &[String]) {
-        const WIDTH: usize = 108;
-        let mut line = String::new();
-        for word in words {
-            if !line.is_empty() && line.len() + word.len() > WIDTH {
-                self.lines.push(line + " \\");
-                line = format!("    {word}");
-            } else {
-                line.push_str(if line.is_empty() { "" } else { " " });
-                line.push_str(word);
-            }
-        }
-        self.lines.push(line);
-    }
-
-    fn function(self, name: &str, comment: &str) -> String {
-        let lines: String = self.lines.iter().map(|line| format!("    {line}\n")).collect();
-        let lines = if lines.is_empty() { "    :\n" } else { &lines };
-        format!("{comment}{name}() {{\n{lines}}}\n\n")
-    }
-}
-
-/// The commands that put a file in its place.
-fn carried(file: &PlanFile) -> String {
-    let mode = if file.executable { "755" } else { "644" };
-    let path = file.path.as_str();
-    let call = format!("    fo_file {} {} {mode}", quote(path), quote(&format(path)));
-    let odd = |c: char| c.is_ascii_control() && !matches!(c, '\n' | '\r' | '\t');
-    let lines = file.content.rfind('\n').map_or(0, |end| end + 1);
-    let (lines, rest) = if file.content.contains(odd) { ("", &*file.content) } else { file.content.split_at(lines) };
-    let call = if rest.is_empty() { call } else { format!("{call} {}", quote(&format(rest))) };
-    if lines.is_empty() {
-        return format!("{call} </dev/null\n");
-    }
-    let mut end = "FARMOUT_FILE".to_owned();
-    while lines.lines().any(|line| line == end) {
-        end.push('_');
-    }
-    format!("{call} <<'{end}'\n{lines}{end}\n")
 }
