@@ -121,6 +121,8 @@ fn a_second_interruption_ends_everything_and_the_next_run_cleans_up() {
     pid_in(&slave.path("slave/a/build/child"));
     runner.signal(Signal::SIGINT);
     let tidying = pid_in(&slave.path("slave/tidying"));
+    // At once with the first it would be the same request.
+    std::thread::sleep(std::time::Duration::from_millis(150));
     runner.signal(Signal::SIGINT);
     assert_eq!(runner.wait(), Some(130));
     eventually("the clean-up is gone", || !runs(tidying));
