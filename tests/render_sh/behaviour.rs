@@ -141,6 +141,53 @@ fn files_that_steps_leave_are_kept() {
     }
 }
 
+/// What a step leaves, and what it appends to, is found where its directory leads to when it begins.
+#[test]
+fn places_that_only_a_run_knows_are_those_of_the_runner() {
+    let directory = "${property.where:-${property.nobody:-sub}}";
+    let at = |directory: &'static str| {
+        move |step: &mut farmout::plan::Step| {
+            (step.directory, step.keep) = (directory.to_owned(), Some("left.json".to_owned()))
+        }
+    };
+    let follows =
+        step("follows", "for i in 1 2 3 4; do echo $i >>own.log; sleep 1; done; echo '{}' >left.json").with(|step| {
+            (step.idle_timeout, step.follow) =
+                (Some(3), vec!["${property.log:-own}.log".to_owned(), "pipe".to_owned()]);
+        });
+    let mut plan = plan(
+        "b",
+        vec![
+            step("makes", "mkdir -p sub; mkfifo sub/pipe; echo old >sub/left.json"),
+            follows.with(at(directory)),
+            step("elsewhere", "echo here >left.json").with(at("${property.absolute}")),
+            step("leaves-none", "true").with(at(directory)),
+            step("silent", "true").with(|step| step.property = Some("silent".to_owned())),
+            step("lost", "true").on_failure(OnFailure::Flunk).with(at("${property.silent}")),
+            step("follows-nothing", "echo begun").with(|step| step.follow = vec!["${property.silent}".to_owned()]),
+        ],
+    );
+    let absolute = tempfile::tempdir_in("/tmp").unwrap();
+    std::fs::set_permissions(absolute.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    plan.properties.insert("absolute".to_owned(), absolute.path().to_str().unwrap().to_owned());
+    let (host, _) = same(&plan);
+    let unknown = "nothing is known as `${property.silent}` here: step `silent` should have reported it";
+    for shell in SHELLS {
+        assert_eq!(host.log(shell, "b/logs/latest/kept/left.json"), "here\n");
+        let reasons: Vec<_> = host.steps(shell, "b").into_iter().map(|done| done.reason).collect();
+        let wanted = [
+            "",
+            "",
+            "",
+            "it left no left.json to keep",
+            "the property silent has no value: there was no output",
+            unknown,
+            unknown,
+        ];
+        assert_eq!(reasons, wanted, "{shell:?}");
+    }
+}
+
 #[test]
 fn a_step_that_takes_too_long_is_ended_with_all_that_it_started() {
     let marker = "31.4159";

@@ -31,8 +31,7 @@ pub(super) struct Body {
 impl Body {
     /// Puts what a word needs before it, and returns it.
     pub(super) fn word(&mut self, word: Word) -> String {
-        self.lines.extend(word.before);
-        word.word
+        word.after(&mut self.lines)
     }
 
     pub(super) fn set(&mut self, name: &str, word: Word) {

@@ -200,7 +200,6 @@ impl Making {
     fn step(&mut self, at: &Place<'_>, step: &Step, templates: &[&str]) -> Result<(String, Vec<String>), WordError> {
         let mut body = Body::default();
         let directory = self.names.word(&step.directory, at.why)?;
-        let inside = directory.word.clone();
         let directory = body.word(directory);
         if step.write {
             body.command(&["fo_files_begin".to_owned(), directory]);
@@ -223,21 +222,13 @@ impl Making {
         }
         let comment = format!("# {}\n", shown(&step.help));
         let function = body.function(&format!("fo_{}_{}", at.number, at.step), &comment);
-        let mut settings = self.settings(at, step, templates, &inside);
-        let mut followed = vec!["fo_followed() { wc -c".to_owned()];
-        for path in &step.follow {
-            let word = self.names.word(path, at.why)?.word;
-            // From the step's directory, unless it begins with one.
-            followed.push(if path.starts_with(['/', '$']) { word } else { format!("{inside}/{word}") });
-        }
-        if !step.follow.is_empty() {
-            followed.push("2>/dev/null; }".to_owned());
-            settings.push(followed.join(" "));
-        }
+        let settings = self.settings(at, step, templates)?;
         Ok((function, settings))
     }
 
-    fn settings(&mut self, at: &Place<'_>, step: &Step, templates: &[&str], inside: &str) -> Vec<String> {
+    /// The commands that say what the step is, before the script itself performs it.
+    fn settings(&mut self, at: &Place<'_>, step: &Step, templates: &[&str]) -> Result<Vec<String>, WordError> {
+        let mut lines: Vec<String> = Vec::new();
         let mut settings: Vec<String> = Vec::new();
         let mut set = |name: &str, value: &str| settings.push(format!("fo_{name}={value}"));
         match step.on_failure {
@@ -274,7 +265,9 @@ impl Making {
         }
         if let Some(name) = &step.keep {
             set("keep", &quote(name));
-            set("keep_in", inside);
+        }
+        if step.keep.is_some() || !step.follow.is_empty() {
+            set("in", &self.names.word(&step.directory, at.why)?.after(&mut lines));
         }
         let texts =
             step.run.iter().chain(step.environment.values()).chain(at.plan.environment.values()).chain(&at.plan.path);
@@ -283,7 +276,17 @@ impl Making {
         if !step.write && texts.into_iter().any(secret) {
             set("veil", "1");
         }
-        if settings.is_empty() { settings } else { vec![settings.join(" ")] }
+        if !settings.is_empty() {
+            lines.push(settings.join(" "));
+        }
+        if !step.follow.is_empty() {
+            let mut sizes = vec!["fo_sizes".to_owned()];
+            for path in &step.follow {
+                sizes.push(self.names.word(path, at.why)?.after(&mut lines));
+            }
+            lines.push(format!("fo_followed() {{ {}; }}", sizes.join(" ")));
+        }
+        Ok(lines)
     }
 
     /// The name of the function that puts these files in their places.

@@ -73,8 +73,16 @@ pub(super) enum WordError {
 /// A word, and the commands that must come before it.
 #[derive(Debug, Default)]
 pub(super) struct Word {
-    pub(super) before: Vec<String>,
-    pub(super) word: String,
+    before: Vec<String>,
+    word: String,
+}
+
+impl Word {
+    /// The word, for a command that comes after these lines: what must come before it is added to them.
+    pub(super) fn after(self, lines: &mut Vec<String>) -> String {
+        lines.extend(self.before);
+        self.word
+    }
 }
 
 impl Names {

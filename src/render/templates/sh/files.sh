@@ -3,11 +3,8 @@
 # fo_files_begin DIRECTORY: files are put there from now on. Those that an earlier script put there, and this one does
 # not, are removed at the end.
 fo_files_begin() {
-    fo_target=$1
-    case $fo_target in
-        /*) ;;
-        *) fo_target=$fo_build_dir/$fo_target ;;
-    esac
+    fo_from "$fo_build_dir" "$1"
+    fo_target=$fo_place
     case $fo_target in
         "$fo_basedir"/*) ;;
         *) fo_fail "files are only written below the base directory, and $fo_target is not" ;;

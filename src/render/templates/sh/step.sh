@@ -27,18 +27,25 @@ fo_fail() {
     exit 1
 }
 
+# fo_lacking NAME WHY: what is said of a step may ask for it before there is a process to end.
 fo_lacking() {
-    fo_fail "nothing is known as \`\${$1}\` here: $2"
+    fo_unknown="nothing is known as \`\${$1}\` here: $2"
+    if [ -n "$fo_in_step" ]; then
+        fo_fail "$fo_unknown"
+    fi
 }
 
-# The working directory: relative to the build's, unless it begins with a slash.
-fo_enter() {
-    fo_inside=$1
-    case $fo_inside in
-        /*) ;;
-        *) fo_inside=$fo_build_dir/$fo_inside ;;
+# fo_from DIRECTORY PATH: where the path leads from there. It is in fo_place.
+fo_from() {
+    case $2 in
+        /*) fo_place=$2 ;;
+        *) fo_place=$1/$2 ;;
     esac
-    cd "$fo_inside" 2>/dev/null || fo_fail "the working directory $fo_inside does not exist, or cannot be entered"
+}
+
+fo_enter() {
+    fo_from "$fo_build_dir" "$1"
+    cd "$fo_place" 2>/dev/null || fo_fail "the working directory $fo_place does not exist, or cannot be entered"
 }
 
 # Becomes the command, at the head of a group of processes of its own, with the signals that a shell takes from what it
@@ -132,6 +139,17 @@ fo_watch() {
         cat <&5
     fi
     exit 0
+}
+
+# fo_sizes PATH...: how long the files are that the step appends to, from its directory.
+fo_sizes() {
+    for fo_followed_path in "$@"; do
+        fo_from "$fo_in" "$fo_followed_path"
+        # A pipe would keep whoever reads it waiting.
+        if [ -f "$fo_place" ]; then
+            wc -c "$fo_place" 2>/dev/null
+        fi
+    done
 }
 
 # fo_await PID: waits for its end, whatever is asked for meanwhile. Its exit status is in fo_status.
@@ -242,7 +260,8 @@ fo_note_step() {
 
 # fo_defaults: what a step is unless it says otherwise.
 fo_defaults() {
-    fo_on=halt fo_write='' fo_always='' fo_lock='' fo_idle='' fo_total='' fo_provides='' fo_cause='' fo_property='' fo_property_name='' fo_keep='' fo_keep_in='' fo_veil=''
+    fo_on=halt fo_write='' fo_always='' fo_lock='' fo_idle='' fo_total='' fo_provides='' fo_cause='' fo_property='' fo_property_name='' fo_keep='' fo_in='' fo_veil=''
+    fo_unknown='' fo_in_step=''
     fo_followed() { :; }
 }
 
@@ -286,13 +305,15 @@ fo_step() {
         fo_note_step interrupted
         return 0
     fi
+    fo_from "$fo_build_dir" "$fo_in"
+    fo_in=$fo_place
+    if [ -n "$fo_unknown" ]; then
+        # It cannot begin.
+        fo_keep=
+    fi
     if [ -n "$fo_keep" ]; then
-        case $fo_keep_in in
-            /*) ;;
-            *) fo_keep_in=$fo_build_dir/$fo_keep_in ;;
-        esac
         # An earlier build's must not be taken for this one's.
-        rm -f "$fo_keep_in/$fo_keep"
+        rm -f "$fo_in/$fo_keep"
     fi
     fo_perform "$3"
     if [ -n "$fo_lock" ]; then
@@ -303,6 +324,10 @@ fo_step() {
 
 fo_child() {
     exec 7>&- 8>&- 9>&-
+    fo_in_step=1
+    if [ -n "$fo_unknown" ]; then
+        fo_fail "$fo_unknown"
+    fi
     "$1"
 }
 
@@ -355,6 +380,8 @@ fo_judge() {
         fo_because interrupted
         fo_outcome=interrupted
     elif [ -s "$fo_logs/.why" ]; then
+        # Of no command there is no exit status.
+        fo_status=
         fo_bad=$(fo_mask <"$fo_logs/.why")
         fo_bad=$(printf '%s' "$fo_bad" | tr '\n\t' '  ')
     elif [ "$fo_status" != 0 ]; then
@@ -386,10 +413,10 @@ fo_judge() {
 
 # The file that the step has left goes to the logs.
 fo_keep_file() {
-    if [ -f "$fo_keep_in/$fo_keep" ] && [ ! -h "$fo_keep_in/$fo_keep" ]; then
-        if [ "$(wc -c <"$fo_keep_in/$fo_keep")" -gt 4194304 ]; then
+    if [ -f "$fo_in/$fo_keep" ] && [ ! -h "$fo_in/$fo_keep" ]; then
+        if [ "$(wc -c <"$fo_in/$fo_keep")" -gt 4194304 ]; then
             fo_because "$fo_keep is not kept: it is larger than 4 MiB"
-        elif (umask 077 && mkdir -p "$fo_logs/kept" && fo_mask <"$fo_keep_in/$fo_keep" >"$fo_logs/kept/$fo_keep"); then
+        elif (umask 077 && mkdir -p "$fo_logs/kept" && fo_mask <"$fo_in/$fo_keep" >"$fo_logs/kept/$fo_keep"); then
             return 0
         else
             fo_because "$fo_keep is not kept: it cannot be written"
