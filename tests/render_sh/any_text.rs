@@ -17,7 +17,7 @@ const RECORDER: &str =
     "printf '%s\\0' \"$@\" >\"$RECORD.arguments\"\npwd >\"$RECORD.directory\"\nenv -0 >\"$RECORD.environment\"\n";
 
 /// What shells, printf, heredocs and templates may trip over.
-const NASTY: [&str; 24] = [
+pub const NASTY: [&str; 24] = [
     "",
     " ",
     "'",

@@ -10,9 +10,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use farmout::plan::{Plan, placeholder};
 use serde_json::Value;
 
+use crate::any_text::NASTY;
 use crate::common::snapshot::snapshot;
 use crate::common::{Farm, as_step_user, command, is_root};
 use crate::executable::script as executable;
+use crate::plans::{StepExt as _, plan, step};
 use crate::support::{SHELLS, said, variables};
 
 /// farmout, in the project's directory.
@@ -93,6 +95,21 @@ fn shellcheck_has_nothing_to_say() {
     let program = farmout::render::sh::Program::pack(&b"program"[..]).unwrap();
     let mut text = Vec::new();
     farmout::render::sh::Script::new(&[plan], Some(&program), &[]).unwrap().write(&mut text).unwrap();
+    is_clean(&String::from_utf8(text).unwrap());
+}
+
+/// Nor about what farms seldom have.
+#[test]
+fn shellcheck_has_nothing_to_say_about_odd_texts() {
+    let odd: Vec<String> = NASTY.iter().map(|text| placeholder::escape(text)).collect();
+    let mut call = step("call", "").with(|step| step.run.extend(odd.clone()));
+    call.run.push("it's a path: C:\\".to_owned());
+    call.environment = odd.iter().enumerate().map(|(index, text)| (format!("V{index}"), text.clone())).collect();
+    call.keep = Some("it's\\".to_owned());
+    call.follow = [odd, vec!["${property.log:-it's}\\".to_owned()]].concat();
+    call.directory = "${property.where:-$${HOME}'\\}".to_owned();
+    let mut text = Vec::new();
+    farmout::render::sh::Script::new(&[plan("it's\\", vec![call])], None, &[]).unwrap().write(&mut text).unwrap();
     is_clean(&String::from_utf8(text).unwrap());
 }
 
