@@ -6,7 +6,7 @@ use std::time::Instant;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use farmout::plan::Plan;
+use farmout::plan::{OnFailure, Plan};
 
 use crate::executable::script as executable;
 use crate::plans::{StepExt as _, plan, step};
@@ -191,15 +191,25 @@ fn a_group_of_processes_is_made_with_what_there_is() {
             host.write_script(
                 &[plan(
                     "b",
-                    vec![step("says", "echo \"$0\" 'it'\"'\"'s'").with(|step| step.run.push("a  b".to_owned())), slow],
+                    vec![
+                        step("says", "echo \"$0\" 'it'\"'\"'s'").with(|step| step.run.push("a  b".to_owned())),
+                        slow.on_failure(OnFailure::Flunk),
+                        step("pipe", "sh -c 'kill -PIPE $$'; echo $?"),
+                    ],
                 )],
                 None,
             );
-            let (code, said) = said(&host.script(shell, &[]).env("PATH", &bin).output().unwrap());
+            let base = host.path(shell[0]);
+            let deaf = ["/usr/bin/env", "--ignore-signal=PIPE"];
+            let mut script = host.command(&[&deaf, shell, &["script.sh", "--basedir", base.as_str()]].concat());
+            let (code, said) = said(&script.env("PATH", &bin).output().unwrap());
             assert_eq!(code, 1, "{shell:?} {leader}: {said}");
             assert_eq!(host.log(shell, "b/logs/latest/01-says.log"), "a  b it's\n", "{shell:?} {leader}");
             assert_eq!(host.steps(shell, "b")[1].reason, "ended after 1 s, its time limit");
             assert!(!crate::support::runs("52.432"), "{shell:?} {leader}");
+            // A setsid alone cannot give a signal back that the script was started to ignore.
+            let status = if leader == "setsid" { "0\n" } else { "141\n" };
+            assert_eq!(host.log(shell, "b/logs/latest/03-pipe.log"), status, "{shell:?} {leader}");
         }
         let host = Host::with(&[plan("b", vec![step("first", "true")])]);
         let bin = without_flock(&host);

@@ -1,12 +1,12 @@
 //! Requests to stop, and scripts that are killed.
 
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use crate::plans::{StepExt as _, plan, step};
-use crate::support::{Host, SHELLS, eventually, runs, said};
+use crate::support::{Host, SHELLS, eventually, outcomes, runs, said};
 
 fn signal(script: &Child, signal: Signal) {
     kill(Pid::from_raw(script.id().cast_signed()), signal).unwrap();
@@ -89,6 +89,121 @@ fn a_script_that_is_killed_leaves_nothing_that_the_next_one_cannot_end() {
         assert_eq!(code, 0, "{shell:?}: {said}");
         eventually("what it had started is ended", || !runs("56.4321"));
         assert!(!std::path::Path::new(&sockets).exists());
+    }
+}
+
+/// Whom the request reaches, and who hears what is said of it.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Itself,
+    /// All that did not make a group of processes of its own.
+    Group,
+    /// timeout(1) sends what it is sent itself to its child, and then to its group, the child included.
+    Timeout,
+    /// Nobody reads its output any more.
+    Unheard,
+}
+
+impl Way {
+    /// Starts it, and asks it to stop once its step is at work. The exit code, once there is one.
+    fn stop(self, host: &Host, words: &[&str]) -> Option<i32> {
+        let signals = ["/usr/bin/env", "--default-signal=HUP,INT,QUIT,TERM"];
+        let within: &[&str] = if matches!(self, Self::Timeout) { &["timeout", "600"] } else { &[] };
+        let mut command = in_a_group(host.command(&[&signals, within, words].concat()));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        eventually("it is at work", || host.path("started").exists());
+        let pid = Pid::from_raw(child.id().cast_signed());
+        if matches!(self, Self::Unheard) {
+            drop((child.stdout.take(), child.stderr.take()));
+        }
+        match self {
+            Self::Group => killpg(pid, Signal::SIGTERM).unwrap(),
+            _ => kill(pid, Signal::SIGTERM).unwrap(),
+        }
+        let mut status = None;
+        eventually(&format!("{self:?} ends {words:?}"), || {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.and_then(|status| status.code())
+    }
+}
+
+fn in_a_group(mut command: Command) -> Command {
+    use std::os::unix::process::CommandExt as _;
+    command.process_group(0);
+    command
+}
+
+#[test]
+fn a_step_that_is_deaf_is_ended_and_cleaned_up_after_as_by_the_runner_whoever_asks() {
+    let staged = Host::new();
+    crate::executable::install(crate::common::FARMOUT, staged.path("farmout"));
+    let runner = staged.path("farmout");
+    // Each takes ten seconds by its nature.
+    let stopped = |way: Way, shell: Option<&[&str]>| {
+        let host = Host::new();
+        let deaf = format!("trap '' TERM; while :; do echo at work; : >{}; sleep 1; done", host.path("started"));
+        let cleans = format!(": >{}", host.path("cleaned"));
+        let plans = [plan("b", vec![step("works", &deaf), step("never", "true"), step("cleans", &cleans).always()])];
+        let base = host.path("base");
+        let (code, done) = if let Some(shell) = shell {
+            host.write_script(&plans, None);
+            let code = way.stop(&host, &[shell, &["script.sh", "--basedir", base.as_str()]].concat());
+            let done = host.read("base/b/logs/latest/steps.tsv");
+            let fields = |line: &str| line.split('\t').take(2).map(str::to_owned).collect::<Vec<_>>();
+            (code, done.lines().skip(1).map(fields).collect::<Vec<_>>())
+        } else {
+            std::fs::write(host.path("plan.json"), serde_json::to_string(&plans[0]).unwrap()).unwrap();
+            let code = way.stop(&host, &[runner.as_str(), "run", "plan.json", "--state", base.as_str(), "-v"]);
+            let run = std::fs::read_dir(base.join("runs")).unwrap().next().unwrap().unwrap();
+            let result = crate::common::result(&run.path());
+            let fields = |step: &serde_json::Value| vec![step["name"].clone(), step["outcome"].clone()];
+            let steps = result["builders"][0]["steps"].as_array().unwrap().iter().map(fields);
+            (code, steps.map(|fields| fields.iter().map(|text| text.as_str().unwrap().to_owned()).collect()).collect())
+        };
+        assert!(host.path("cleaned").exists(), "{way:?} {shell:?}: {done:?}");
+        assert!(!runs(deaf.as_str()), "{way:?} {shell:?}");
+        (code, done)
+    };
+    std::thread::scope(|scope| {
+        let start = |way, shell| scope.spawn(move || stopped(way, shell));
+        let ways = [Way::Itself, Way::Group, Way::Timeout, Way::Unheard];
+        let cases: Vec<_> = ways
+            .map(|way| (way, start(way, None), SHELLS.map(|shell| (shell, start(way, Some(shell))))))
+            .into_iter()
+            .collect();
+        for (way, runner, shells) in cases {
+            let runner = runner.join().unwrap();
+            assert_eq!(runner.0, Some(130), "{way:?}");
+            for (shell, script) in shells {
+                assert_eq!(script.join().unwrap(), runner, "{way:?} {shell:?}");
+            }
+        }
+    });
+}
+
+/// Whether anybody reads what is said changes nothing.
+#[test]
+fn a_script_that_nobody_hears_does_the_same() {
+    let closed = step("closed", "sh -c 'kill -PIPE $$'; echo $?");
+    let fails = step("fails", "echo 1; sleep 2; echo 2; exit 3");
+    let plans = [plan("b", vec![step("says", "seq 20000"), closed, fails, step("cleans", "echo clean").always()])];
+    let host = Host::with(&plans);
+    let result = host.runner(&plans);
+    for shell in SHELLS {
+        let mut script = host.spawn(shell, &[]);
+        drop((script.stdout.take(), script.stderr.take()));
+        assert_eq!(script.wait().unwrap().code(), Some(result.exit() as i32), "{shell:?}");
+        let done = host.steps(shell, "b").into_iter().map(|done| (done.name, done.outcome, done.exit));
+        assert_eq!(done.collect::<Vec<_>>(), outcomes(&result), "{shell:?}");
+        let log = |name: &str| host.log(shell, &format!("b/logs/latest/{name}.log"));
+        assert_eq!(log("01-says").lines().count(), 20000, "{shell:?}");
+        // To a step it is the signal that it always is.
+        assert_eq!((&*log("02-closed"), &*log("03-fails"), &*log("04-cleans")), ("141\n", "1\n2\n", "clean\n"));
+        // Nothing of what could not be said got into a file that was open later.
+        let list = host.log(shell, "b/logs/latest/steps.tsv");
+        assert_eq!((list.lines().count(), list.starts_with("step\t")), (5, true), "{shell:?}: {list}");
     }
 }
 

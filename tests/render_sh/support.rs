@@ -95,7 +95,7 @@ impl Host {
     pub fn script(&self, shell: &[&str], arguments: &[&str]) -> Command {
         let base = self.path(shell[0]);
         // No shell hears of a signal that it was started without, such as by nohup.
-        let signals = ["/usr/bin/env", "--default-signal=HUP,INT,TERM"];
+        let signals = ["/usr/bin/env", "--default-signal=HUP,INT,QUIT,TERM"];
         let mut command =
             self.command(&[&signals, shell, &["script.sh", "--basedir", base.as_str()], arguments].concat());
         // A session of its own: what the test gets from a terminal is not the script's.

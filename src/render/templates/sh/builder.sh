@@ -38,7 +38,7 @@ fo_open() {
     fo_make 755 "$fo_caches/eggs" "$fo_caches/openerp" "$fo_build_dir"
     fo_leave_nothing
     fo_make 700 "$fo_tmp_dir" "$fo_logs"
-    fo_began_builder=$(date +%s)
+    fo_began_builder=$(fo_now)
     if [ -n "$4" ]; then
         fo_make_sockets
     fi
@@ -75,15 +75,15 @@ fo_leave_nothing() {
 
 # fo_end_left MARK: ends the processes that carry it, and counts them.
 fo_end_left() {
-    fo_left=$(fo_marked "$1" | wc -l)
+    fo_left=$(trap '' INT TERM HUP QUIT; fo_marked "$1" | wc -l)
     fo_left=$((fo_left))
     if [ "$fo_left" = 0 ]; then
         return 0
     fi
     fo_end TERM '' "$1"
-    fo_until=$(($(date +%s) + 10))
+    fo_until=$(($(fo_now) + 10))
     while [ -n "$(fo_marked "$1")" ]; do
-        if [ "$(date +%s)" -ge "$fo_until" ]; then
+        if [ "$(fo_now)" -ge "$fo_until" ]; then
             fo_end KILL '' "$1"
             sleep 1
             break
@@ -107,7 +107,7 @@ fo_close() {
         fi
         rm -f "$fo_builder_dir/.farmout-sh-run"
     fi
-    rm -f "$fo_logs/.raw" "$fo_logs/.out" "$fo_logs/.why" "$fo_logs/.stop" "$fo_logs/.over"
+    rm -f "$fo_logs/.raw" "$fo_logs/.out" "$fo_logs/.why" "$fo_logs/.limit" "$fo_logs/.stop" "$fo_logs/.over"
     fo_release 9 "$fo_locks/builders/$fo_directory"
     if [ -n "$fo_slots" ]; then
         fo_release 7 "$fo_locks/slots/$fo_slot"
@@ -116,25 +116,34 @@ fo_close() {
 
 # fo_build NUMBER: one builder, and a line of the summary about it.
 fo_build() {
-    fo_began_builder=$(date +%s)
+    fo_began_builder=$(fo_now)
     "fo_builder_$1"
-    fo_took=$(($(date +%s) - fo_began_builder))
+    fo_took=$(($(fo_now) - fo_began_builder))
     fo_say "$fo_builder  $fo_result  $fo_took s"
-    fo_summary="$fo_summary$fo_builder  $fo_result  $fo_took s  $fo_basedir/$fo_directory/logs/$fo_run
-"
+    fo_summary="$fo_summary
+$fo_builder  $fo_result  $fo_took s  $fo_basedir/$fo_directory/logs/$fo_run"
     case $fo_result in
         interrupted) fo_exit=130 ;;
         failure) if [ "$fo_exit" = 0 ]; then fo_exit=1; fi ;;
     esac
 }
 
-# A signal that asks to stop.
+# A signal that asks to stop. What is sent to the script and to its group of processes comes twice, and is one request:
+# for the next second it hears no other.
 fo_request() {
+    trap '' INT TERM HUP QUIT
     fo_stop=$((fo_stop + 1))
-    fo_asked=1
+    fo_woken=1
+    fo_heed
     if [ "$fo_stop" = 1 ]; then
         fo_say "stopping, and cleaning up; another signal stops that, too"
     fi
+    sleep 1
+    trap fo_request INT TERM HUP QUIT
+}
+
+# Ends the step at work if it was asked for often enough.
+fo_heed() {
     if [ -n "$fo_pid" ] && [ "$fo_stop" -ge "$fo_patience" ]; then
         fo_cut=1
         : >"$fo_logs/.stop"
@@ -177,18 +186,20 @@ fo_prepare() {
 
 fo_main() {
     trap fo_request INT TERM HUP QUIT
+    # Where nobody can hear it, things are left unsaid. Caught rather than ignored, so that no command inherits it.
+    trap 'fo_woken=1' PIPE
     for fo_index in $fo_wanted; do
         fo_name_builder "$fo_index"
         if [ "$fo_stop" = 0 ]; then
             fo_build "$fo_index"
         else
-            fo_summary="$fo_summary$fo_builder  not begun
-"
+            fo_summary="$fo_summary
+$fo_builder  not begun"
         fi
     done
     if [ "$fo_stop" != 0 ]; then
         fo_exit=130
     fi
-    printf '\n%s' "$fo_summary"
+    fo_say "$fo_summary"
     exit "$fo_exit"
 }

@@ -1,7 +1,14 @@
 # Before anything is built. -----------------------------------------------------
 
+# In a subshell: a shell that writes where nobody reads is ended.
 fo_say() {
-    printf '%s\n' "$*"
+    (printf '%s\n' "$*") 2>/dev/null || :
+}
+
+# Called in a subshell: a signal that all processes of the group are sent must not take the time away.
+fo_now() {
+    trap '' INT TERM HUP QUIT
+    date +%s
 }
 
 fo_complain() {
@@ -171,7 +178,7 @@ fo_look_around() {
     fo_env=$(command -v env)
     fo_perl=$(command -v perl)
     fo_python=$(command -v python3)
-    if [ -n "$fo_setsid" ] && "$fo_env" --default-signal=INT,QUIT true 2>/dev/null; then
+    if [ -n "$fo_setsid" ] && "$fo_env" --default-signal=INT,QUIT,PIPE true 2>/dev/null; then
         fo_leader='env'
     elif [ -n "$fo_perl" ]; then
         fo_leader='perl'

@@ -1,4 +1,16 @@
 # Steps. --------------------------------------------------------------------
+# A step has three parties: the script, the step's process, which becomes its
+# command, and a watcher. They tell each other by files beside the logs, each of
+# which has one writer (before a step begins the script removes them all):
+#   .why    the step's process: why it could not become the command
+#   .limit  the watcher: the limit at which it has ended the step
+#   .stop   the script: a request has ended the step; ten seconds later the
+#           watcher kills what is left
+#   .over   the script: the step and its group of processes are gone. The watcher
+#           leaves when it is there, and never before
+# SIGUSR1 from the script only cuts the watcher's nap short. It is lost on one that
+# has just begun, which finds the file instead. Requests to stop are the script's
+# alone to hear: one that is sent to the whole group passes the watcher by.
 
 # fo_set NAME VALUE: a variable of the step's environment; one whose value comes out empty is not set.
 fo_set() {
@@ -21,7 +33,7 @@ fo_before_path() {
     export PATH
 }
 
-# Ends the step before its command, and says why.
+# Ends the step's process before its command, and says why.
 fo_fail() {
     printf '%s\n' "$1" | tee "$fo_logs/.why"
     exit 1
@@ -49,7 +61,8 @@ fo_enter() {
 }
 
 # Becomes the command, at the head of a group of processes of its own, with the signals that a shell takes from what it
-# starts in the background.
+# starts in the background, and with that of a closed pipe. A setsid alone gives none of them back: interrupts stay ignored, and
+# a closed pipe is what it was to whoever started this script, as nothing here ignores it.
 fo_exec() {
     FARMOUT_STEP=$fo_mark
     export FARMOUT_STEP
@@ -58,8 +71,8 @@ fo_exec() {
         *) if ! command -v "$1" >/dev/null 2>&1; then fo_fail "there is no program \`$1\` in PATH=$PATH"; fi ;;
     esac
     case $fo_leader in
-        env) exec "$fo_env" --default-signal=INT,QUIT "$fo_setsid" "$@" ;;
-        perl) exec "$fo_perl" -e '$SIG{INT} = $SIG{QUIT} = "DEFAULT"; setpgrp(0, 0); exec { $ARGV[0] } @ARGV; print STDERR "$ARGV[0]: $!\n"; exit 127' -- "$@" ;;
+        env) exec "$fo_env" --default-signal=INT,QUIT,PIPE "$fo_setsid" "$@" ;;
+        perl) exec "$fo_perl" -e '$SIG{INT} = $SIG{QUIT} = $SIG{PIPE} = "DEFAULT"; setpgrp(0, 0); exec { $ARGV[0] } @ARGV; print STDERR "$ARGV[0]: $!\n"; exit 127' -- "$@" ;;
         python3) exec "$fo_python" -c 'import os, signal, sys
 for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE):
     signal.signal(number, signal.SIG_DFL)
@@ -69,8 +82,9 @@ os.execvp(sys.argv[1], sys.argv[1:])' "$@" ;;
     esac
 }
 
-# fo_marked MARK: the processes that carry it, wherever they went. Only Linux tells.
+# fo_marked MARK: the processes that carry it, wherever they went. Only Linux tells. Called in a subshell.
 fo_marked() {
+    trap '' INT TERM HUP QUIT
     for fo_environ in /proc/[0-9]*/environ; do
         if [ -r "$fo_environ" ] && tr '\0' '\n' <"$fo_environ" 2>/dev/null | grep -q "^FARMOUT_STEP=$1"; then
             fo_process=${fo_environ#/proc/}
@@ -91,54 +105,65 @@ fo_end() {
     return 0
 }
 
-# fo_watch PID: shows what the step writes, and ends it when a limit is reached, when that is asked for, and when this
-# script is not there any more.
+# fo_watch PID: shows what the step writes, and ends it when it is over a limit, when that is asked for, and when this script
+# is not there any more.
 fo_watch() {
-    fo_last_look=
-    trap 'fo_last_look=1' TERM
-    trap '' INT HUP QUIT
+    trap '' INT TERM HUP QUIT
+    trap : USR1 PIPE
     exec 5<"$fo_raw"
-    fo_from=$(date +%s)
-    fo_heard=$fo_from fo_size=0 fo_killed_at=
-    # The file is there because a signal that comes while this begins may get lost.
-    while [ -z "$fo_last_look" ] && [ ! -e "$fo_logs/.over" ]; do
-        if [ -z "$fo_veil" ]; then
-            cat <&5
-        fi
-        fo_time=$(date +%s)
+    fo_from_time=$(fo_now)
+    fo_heard=$fo_from_time fo_size=0 fo_kill_at='' fo_nap=''
+    while [ ! -e "$fo_logs/.over" ]; do
+        fo_show
+        fo_time=$(fo_now)
         if ! kill -0 $$ 2>/dev/null; then
             fo_end KILL "$1" "$fo_mark\$"
             exit 0
         fi
-        if [ -n "$fo_killed_at" ]; then
-            if [ "$fo_time" -ge "$fo_killed_at" ]; then
+        if [ -n "$fo_kill_at" ]; then
+            if [ "$fo_time" -ge "$fo_kill_at" ]; then
                 fo_end KILL "$1" "$fo_mark\$"
             fi
         elif [ -e "$fo_logs/.stop" ]; then
-            fo_killed_at=$((fo_time + 10))
-        elif [ -n "$fo_total" ] && [ $((fo_time - fo_from)) -ge "$fo_total" ]; then
-            printf 'ended after %s s, its time limit\n' "$fo_total" >"$fo_logs/.why"
+            fo_kill_at=$((fo_time + 10))
+        elif fo_over_limit; then
+            printf '%s\n' "$fo_limit" >"$fo_logs/.limit"
             fo_end TERM "$1" "$fo_mark\$"
-            fo_killed_at=$((fo_time + 10))
-        elif [ -n "$fo_idle" ]; then
-            fo_now_size=$(wc -c "$fo_raw" "$fo_logs/.out"; fo_followed)
-            if [ "$fo_now_size" != "$fo_size" ]; then
-                fo_size=$fo_now_size fo_heard=$fo_time
-            elif [ $((fo_time - fo_heard)) -ge "$fo_idle" ]; then
-                printf 'ended after %s s without output\n' "$fo_idle" >"$fo_logs/.why"
-                fo_end TERM "$1" "$fo_mark\$"
-                fo_killed_at=$((fo_time + 10))
-            fi
+            fo_kill_at=$((fo_time + 10))
         fi
         sleep 1 &
         fo_nap=$!
         wait "$fo_nap"
     done
-    kill "$fo_nap" 2>/dev/null
-    if [ -z "$fo_veil" ]; then
-        cat <&5
+    if [ -n "$fo_nap" ]; then
+        kill -KILL "$fo_nap" 2>/dev/null
     fi
+    fo_show
     exit 0
+}
+
+# What the step has written since the last time. Nobody may be there to read it.
+fo_show() {
+    if [ -z "$fo_veil" ]; then
+        cat <&5 2>/dev/null
+    fi
+}
+
+# Whether the step is over one of its limits: which one is in fo_limit.
+fo_over_limit() {
+    if [ -n "$fo_total" ] && [ $((fo_time - fo_from_time)) -ge "$fo_total" ]; then
+        fo_limit="ended after $fo_total s, its time limit"
+        return 0
+    fi
+    if [ -z "$fo_idle" ]; then
+        return 1
+    fi
+    fo_now_size=$(wc -c "$fo_raw" "$fo_logs/.out"; fo_followed)
+    if [ "$fo_now_size" != "$fo_size" ]; then
+        fo_size=$fo_now_size fo_heard=$fo_time
+    fi
+    fo_limit="ended after $fo_idle s without output"
+    [ $((fo_time - fo_heard)) -ge "$fo_idle" ]
 }
 
 # fo_sizes PATH...: how long the files are that the step appends to, from its directory.
@@ -155,10 +180,10 @@ fo_sizes() {
 # fo_await PID: waits for its end, whatever is asked for meanwhile. Its exit status is in fo_status.
 fo_await() {
     while :; do
-        fo_asked=
+        fo_woken=
         wait "$1"
         fo_status=$?
-        if [ -z "$fo_asked" ]; then
+        if [ -z "$fo_woken" ]; then
             return 0
         fi
         if ! kill -0 "$1" 2>/dev/null; then
@@ -175,9 +200,9 @@ fo_await() {
 
 # fo_settle PID: what is left of its group a second after its end is ended, too.
 fo_settle() {
-    fo_until=$(($(date +%s) + 2)) fo_signal=TERM
+    fo_until=$(($(fo_now) + 2)) fo_signal=TERM
     while kill -0 "-$1" 2>/dev/null; do
-        if [ "$(date +%s)" -ge "$fo_until" ]; then
+        if [ "$(fo_now)" -ge "$fo_until" ]; then
             if [ "$fo_signal" = gone ]; then
                 return 0
             fi
@@ -192,10 +217,10 @@ fo_settle() {
 }
 
 # What is secret comes out as stars. The values are lines of a variable, and on no command line.
-fo_mask() {
+fo_mask() (
+    trap '' INT TERM HUP QUIT
     if [ -z "$fo_values" ]; then
-        cat
-        return
+        exec cat
     fi
     FARMOUT_VALUES=$fo_values LC_ALL=C awk '
         BEGIN {
@@ -217,7 +242,7 @@ fo_mask() {
             }
             print
         }'
-}
+)
 
 fo_worse() {
     case $fo_result:$1 in
@@ -298,7 +323,7 @@ fo_step() {
         fo_raw=$fo_logs/.raw
     fi
     (umask 077 && : >"$fo_log" && : >"$fo_raw" && : >"$fo_logs/.out")
-    rm -f "$fo_logs/.why" "$fo_logs/.stop" "$fo_logs/.over"
+    rm -f "$fo_logs/.why" "$fo_logs/.limit" "$fo_logs/.stop" "$fo_logs/.over"
     fo_say "  begun     $fo_name"
     if [ -n "$fo_lock" ] && ! fo_take 8 "$fo_locks/$fo_lock" "the lock \`$fo_lock\`" "$fo_patience"; then
         fo_because "interrupted while it waited for the lock \`$fo_lock\`"
@@ -333,7 +358,7 @@ fo_child() {
 
 # fo_perform FUNCTION: runs it to its end. Its exit status is in fo_status.
 fo_perform() {
-    fo_began_at=$(date +%s)
+    fo_began_at=$(fo_now)
     fo_mark=$fo_run/$fo_directory/$fo_name
     fo_cut=
     if [ -n "$fo_property" ]; then
@@ -342,41 +367,43 @@ fo_perform() {
         fo_child "$1" >"$fo_raw" 2>&1 &
     fi
     fo_pid=$!
+    trap '' USR1
     fo_watch "$fo_pid" 7>&- 8>&- 9>&- &
     fo_watcher=$!
+    trap - USR1
+    # A request that came when there was nothing to end yet.
+    fo_heed
     fo_await "$fo_pid"
     fo_ended=$fo_status
     fo_settle "$fo_pid"
-    if [ -n "$fo_cut" ] || [ -s "$fo_logs/.why" ]; then
+    if [ -n "$fo_cut" ] || [ -s "$fo_logs/.limit" ]; then
         fo_end KILL '' "$fo_mark\$"
     fi
     fo_pid=
     : >"$fo_logs/.over"
-    kill -TERM "$fo_watcher" 2>/dev/null
+    kill -USR1 "$fo_watcher" 2>/dev/null
     fo_await "$fo_watcher"
-    if [ "$fo_status" != 0 ] && [ -z "$fo_veil" ]; then
-        # The step was over before anybody could watch it.
-        cat "$fo_raw"
-    fi
     fo_status=$fo_ended
-    fo_seconds=$(($(date +%s) - fo_began_at))
+    fo_seconds=$(($(fo_now) - fo_began_at))
     if [ -n "$fo_property" ]; then
         cat "$fo_logs/.out" >>"$fo_raw"
         if [ -z "$fo_veil" ]; then
-            cat "$fo_logs/.out"
+            cat "$fo_logs/.out" 2>/dev/null
         fi
     fi
     if [ -n "$fo_veil" ]; then
         fo_mask <"$fo_raw" >"$fo_log"
         rm -f "$fo_raw"
-        cat "$fo_log"
+        cat "$fo_log" 2>/dev/null
     fi
 }
 
 # What the step's end means for the build.
 fo_judge() {
     fo_outcome=success fo_bad=
-    if [ -n "$fo_cut" ]; then
+    if [ -s "$fo_logs/.limit" ]; then
+        read -r fo_bad <"$fo_logs/.limit"
+    elif [ -n "$fo_cut" ]; then
         fo_because interrupted
         fo_outcome=interrupted
     elif [ -s "$fo_logs/.why" ]; then
