@@ -22,9 +22,10 @@ pub(crate) use word::quote;
 const PROGRAM: &str = "\0";
 
 /// The parts that are the same in every script.
-const LIBRARY: [&str; 5] = [
+const LIBRARY: [&str; 6] = [
     include_str!("../templates/sh/prepare.sh"),
     include_str!("../templates/sh/lock.sh"),
+    include_str!("../templates/sh/watch.sh"),
     include_str!("../templates/sh/step.sh"),
     include_str!("../templates/sh/files.sh"),
     include_str!("../templates/sh/builder.sh"),
