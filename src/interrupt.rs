@@ -150,8 +150,7 @@ mod tests {
                 .collect();
             use io::Write as _;
             // Twice at once is one request.
-            signal.write_all(b"x").unwrap();
-            signal.write_all(b"x").unwrap();
+            signal.write_all(b"xx").unwrap();
             for (number, sleeper) in sleepers.into_iter().enumerate() {
                 if number == 1 {
                     assert_eq!(interrupts.count(), 1);
