@@ -74,7 +74,7 @@ impl Farm {
     pub fn farmout(&self, arguments: &[&str]) -> Command {
         // What a script starts in the background ignores Ctrl-C, and so do the tests then, and all that they start.
         let mut command = command("env");
-        command.args(["--default-signal=INT,HUP,TERM", FARMOUT]).args(arguments).current_dir(&self.root);
+        command.args(["--default-signal=HUP,INT,QUIT,TERM", FARMOUT]).args(arguments).current_dir(&self.root);
         command
     }
 

@@ -132,8 +132,10 @@ fn a_runner_for_other_tests() {
     let (Ok(plans), Ok(folder)) = (std::env::var("FARMOUT_TEST_PLANS"), std::env::var("FARMOUT_TEST_FOLDER")) else {
         return;
     };
-    // Tests that a script runs in the background ignore this one, and a runner would go on ignoring it.
-    signal_hook::flag::register(signal_hook::consts::SIGINT, std::sync::Arc::default()).unwrap();
+    // Tests that a script runs in the background ignore these, and a runner would go on ignoring them.
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGQUIT] {
+        signal_hook::flag::register(signal, std::sync::Arc::default()).unwrap();
+    }
     let plans: Vec<Plan> = serde_yaml::from_str(&std::fs::read_to_string(plans).unwrap()).unwrap();
     let result = farmout::runner::run(&plans, &site(Utf8Path::new(&folder)), &Options::default(), &mut |_| {}).unwrap();
     std::process::exit(result.exit() as i32);
