@@ -177,7 +177,9 @@ fn a_master_that_could_not_start_is_not_written() {
         assert!(said.contains(expected), "{said}");
         assert!(!farm.path().join("master").exists());
     };
-    refused("[shop]\nbuildout = git https://git.example/shop main b.cfg\n", "", "has no builders");
+    let manifest = "[shop]\nbuildout = git https://git.example/shop main b.cfg\n";
+    refused(manifest, "", "it has no slaves: `farmout slave detect --name NAME > slaves.cfg`");
+    refused(&format!("{manifest}build-requires = rare\n"), FRAGMENT, "`farmout plan --slave NAME --why` says why");
     let manifest = "[_shop]\nbuildout = git https://git.example/shop main b.cfg\nbuild-for =\n";
     refused(manifest, FRAGMENT, "`_shop` begins with an underscore");
 }

@@ -71,7 +71,7 @@ pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
 
 fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     let compilation = right(read(&arguments.farm.layout())?)?;
-    let whole = make(&compilation).map_err(|error| Failure::error(error.to_string()))?;
+    let whole = make(&compilation)?;
     let document = share(&arguments.directory, whole);
     let paths = arguments.farm.paths();
     let farm: String = paths.map(|(option, path)| format!(" {option} {}", quote(path.as_str()))).collect();

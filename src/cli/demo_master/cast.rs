@@ -35,7 +35,7 @@ impl Cast {
     /// # Errors
     /// A name that is none; builders that no worker here takes.
     pub(super) fn new(compilation: &Compilation, workers: &[String], pick: &Pick) -> Result<Self, Failure> {
-        let document = make(compilation).map_err(|error| Failure::error(error.to_string()))?;
+        let document = make(compilation)?;
         pick.check(&compilation.graph.builders)?;
         let workers = choose(&document, workers)?;
         let first = first(&document, &workers, pick)?;

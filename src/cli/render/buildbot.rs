@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 
 pub(super) fn main(arguments: &Arguments) -> Result<Exit, Failure> {
     let compilation = right(read(&arguments.farm.layout())?)?;
-    let document = make(&compilation).map_err(|error| Failure::error(error.to_string()))?;
+    let document = make(&compilation)?;
     let Some(masters) = arguments.masters else {
         render(&arguments.output, &compilation, &document, MASTER)?;
         tell_names(&document);

@@ -14,6 +14,7 @@ use super::document::{
 use super::names::{password_name, worker_name};
 use crate::Compilation;
 use crate::compile::secret_sources;
+use crate::diagnostic::Failure;
 use crate::dispatch::{self, Graph};
 use crate::model::{self, Requirement, Slave, Version};
 use crate::plan::placeholder::Piece;
@@ -35,7 +36,25 @@ pub enum MakeError {
     Underscore(String),
     /// No builder at all, which no master takes.
     #[error("this farm has no builders, and a Buildbot master without any does not start")]
-    NoBuilders,
+    NoBuilders {
+        /// Whether there are slaves that could take some.
+        slaves: bool,
+    },
+}
+
+impl From<MakeError> for Failure {
+    fn from(error: MakeError) -> Self {
+        let failure = Self::error(error.to_string());
+        match error {
+            MakeError::NoBuilders { slaves: true } => {
+                failure.help("`farmout plan --slave NAME --why` says why a slave takes none")
+            }
+            MakeError::NoBuilders { slaves: false } => failure.help(
+                "it has no slaves: `farmout slave detect --name NAME > slaves.cfg` writes the fragment of the machine where it is called",
+            ),
+            MakeError::Lower { .. } | MakeError::Underscore(_) => failure,
+        }
+    }
 }
 
 /// Makes the document of a farm.
@@ -45,7 +64,7 @@ pub enum MakeError {
 pub fn make(compilation: &Compilation) -> Result<Document, MakeError> {
     let graph = &compilation.graph;
     if graph.builders.is_empty() {
-        return Err(MakeError::NoBuilders);
+        return Err(MakeError::NoBuilders { slaves: !graph.farm.slaves.is_empty() });
     }
     let mut making = Making::new(compilation);
     let mut builders = Vec::with_capacity(graph.builders.len());
