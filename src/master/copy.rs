@@ -5,6 +5,7 @@ use std::env;
 use std::fs::{self, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
 
 use camino::{Utf8Component, Utf8DirEntry, Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
@@ -41,15 +42,19 @@ impl Copy {
     /// # Errors
     /// What cannot be read or written, by its name.
     pub(super) fn new(master: &Utf8Path, secrets: bool) -> Result<Self, Failure> {
+        Self::below(&env::temp_dir(), master, secrets)
+    }
+
+    fn below(above: &Path, master: &Utf8Path, secrets: bool) -> Result<Self, Failure> {
         let real = master.canonicalize_utf8().map_err(|error| failed(master, &error))?;
         let folder = tempfile::Builder::new()
             .prefix("farmout-check-")
             .permissions(Permissions::from_mode(0o700))
-            .tempdir()
-            .map_err(|error| nowhere(&error))?;
+            .tempdir_in(above)
+            .map_err(|error| nowhere(above, &error))?;
         let top = Utf8Path::from_path(folder.path()).map(Utf8Path::canonicalize_utf8);
         let top = top.ok_or_else(|| io::Error::other("its name is not UTF-8")).and_then(|top| top);
-        let top = top.map_err(|error| nowhere(&error))?;
+        let top = top.map_err(|error| nowhere(above, &error))?;
         // What the configuration finds beside the directory, it finds beside the copy.
         let beside = top.join("beside");
         let directory = beside.join(real.file_name().unwrap_or("master"));
@@ -180,9 +185,9 @@ fn failed(path: &Utf8Path, error: &io::Error) -> Failure {
     Failure::misuse(format!("{path} cannot be copied, and the configuration is run in a copy: {error}"))
 }
 
-fn nowhere(error: &io::Error) -> Failure {
-    let (place, error) = (env::temp_dir(), plain(&error.to_string()));
-    Failure::misuse(format!("no temporary directory can be made in {}: {error}", place.display()))
+fn nowhere(above: &Path, error: &io::Error) -> Failure {
+    let error = plain(&error.to_string());
+    Failure::misuse(format!("no temporary directory can be made in {}: {error}", above.display()))
         .help("TMPDIR names the directory for these: it must be there, and writable")
 }
 
@@ -230,15 +235,18 @@ mod tests {
     #[test]
     fn what_nobody_may_read_is_in_nobodys_way() {
         let directory = tempfile::tempdir().unwrap();
-        let master = Utf8Path::from_path(directory.path()).unwrap();
-        fs::create_dir(master.join("locked")).unwrap();
+        let master = &Utf8Path::from_path(directory.path()).unwrap().join("master");
+        fs::create_dir_all(master.join("locked")).unwrap();
         fs::write(master.join("private.txt"), "").unwrap();
+        // Anybody can make something here, as in `/tmp`.
+        let anybody = Permissions::from_mode(0o1777);
+        fs::set_permissions(directory.path(), anybody).unwrap();
         for (name, mode) in [("", 0o755), ("locked", 0), ("private.txt", 0)] {
             fs::set_permissions(master.join(name), Permissions::from_mode(mode)).unwrap();
         }
         let nobody = nix::unistd::geteuid().is_root().then_some((65534, 65534));
         let linked = with_rights_of(nobody, || {
-            let copy = Copy::new(master, true).unwrap();
+            let copy = Copy::below(directory.path(), master, true).unwrap();
             ["locked", "private.txt"].map(|name| copy.directory.join(name).is_symlink())
         });
         assert_eq!(linked.unwrap(), [true, true]);
