@@ -132,6 +132,8 @@ struct Making<'a> {
     /// The builder before, and the number of its procedure.
     last: Option<(&'a dispatch::Builder, usize)>,
     settings: Pool<Setting>,
+    /// Of each setting, what it asks for.
+    of_settings: Vec<Asks>,
     offers: Vec<IndexMap<String, usize>>,
     classes: HashMap<Class, usize>,
     /// The slaves that take any builder.
@@ -153,6 +155,7 @@ impl<'a> Making<'a> {
             graph: &compilation.graph,
             last: None,
             settings: Pool(IndexSet::new()),
+            of_settings: Vec::new(),
             offers: Vec::new(),
             classes: HashMap::new(),
             taken: IndexSet::new(),
@@ -222,7 +225,11 @@ impl<'a> Making<'a> {
                 variants: setting.conditions.iter().map(variant).collect(),
             };
             self.taken.insert(index);
-            offers.insert(worker_name(&slave.name), self.settings.number(setting));
+            let number = self.settings.number(setting);
+            if number == self.of_settings.len() {
+                self.of_settings.push(asks_of(&self.settings.0[number]));
+            }
+            offers.insert(worker_name(&slave.name), number);
         }
         let number = self.offers.len();
         self.offers.push(offers);
@@ -244,6 +251,7 @@ impl<'a> Making<'a> {
     /// a property without a value is none.
     fn wanted(&mut self, builder: &dispatch::Builder, made: &Builder) -> &Asks {
         let (graph, asks, offers, settings) = (self.graph, &self.asks, &self.offers, &self.settings.0);
+        let of_settings = &self.of_settings;
         let (procedure, steps) = (&self.procedures.0[made.procedure], &self.steps.0);
         self.wanted.entry((made.procedure, made.offers)).or_insert_with(|| {
             let given = |properties: &IndexMap<String, String>, name: &str| {
@@ -252,18 +260,15 @@ impl<'a> Making<'a> {
             let reported: Vec<_> = procedure.steps.iter().filter_map(|&step| steps[step].property.as_ref()).collect();
             let mut wanted = Asks::new();
             for (index, &setting) in builder.slaves.iter().zip(offers[made.offers].values()) {
-                let (slave, setting) = (&graph.farm.slaves[index], &settings[setting]);
-                let mut asks = asks[&made.procedure].clone();
-                let texts = setting.environment.0.iter().map(|(_, value)| value).chain(&setting.path);
-                texts.for_each(|text| asked_by(text, &mut asks));
-                asks.retain(|name, _| {
-                    !made.properties.contains_key(name)
-                        && !setting.properties.0.iter().any(|(known, _)| known == name)
-                        && !reported.contains(&name)
-                });
-                for (name, required) in asks {
-                    let required = required && !given(&slave.properties, &name);
-                    *wanted.entry(name).or_default() |= required;
+                let (slave, properties) = (&graph.farm.slaves[index], &settings[setting].properties.0);
+                for (name, required) in asks[&made.procedure].iter().chain(&of_settings[setting]) {
+                    let is_known = made.properties.contains_key(name)
+                        || properties.iter().any(|(known, _)| known == name)
+                        || reported.contains(&name);
+                    if !is_known {
+                        let required = *required && !given(&slave.properties, name);
+                        *wanted.entry(name.clone()).or_default() |= required;
+                    }
                 }
             }
             wanted
@@ -326,12 +331,21 @@ fn worker(slave: &Slave) -> Worker {
     }
 }
 
+/// The properties that steps ask for.
 fn asks(procedure: &Procedure, steps: &IndexSet<Step>) -> Asks {
     let mut asks = Asks::new();
     for step in procedure.steps.iter().map(|&number| &steps[number]) {
         let texts = step.run.iter().chain(step.environment.0.iter().map(|(_, value)| value));
         texts.chain([&step.directory]).chain(&step.follow).for_each(|text| asked_by(text, &mut asks));
     }
+    asks
+}
+
+/// The properties that the environment of a setting asks for.
+fn asks_of(setting: &Setting) -> Asks {
+    let mut asks = Asks::new();
+    let texts = setting.environment.0.iter().map(|(_, value)| value).chain(&setting.path);
+    texts.for_each(|text| asked_by(text, &mut asks));
     asks
 }
 
