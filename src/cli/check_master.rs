@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use shell_words::quote;
 
 use super::compile::print;
 use super::farm::{FarmArguments, Pick, exit, read, right, slave};
@@ -17,7 +18,6 @@ use crate::master::{Master, Options, share};
 use crate::offspring::{end_all, stoppable};
 use crate::render;
 use crate::render::buildbot::{make, worker_name};
-use crate::render::sh::quote;
 use crate::runner::adopt;
 
 #[derive(Debug, clap::Args)]

@@ -2,10 +2,10 @@
 //! for a shell, which can be run as it is printed from where this call was made.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use shell_words::quote;
 
 use super::Master;
 use super::program::Buildbot;
-use crate::render::sh::quote;
 
 impl Master<'_> {
     /// The command that renders this directory's files.

@@ -22,13 +22,13 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
+use shell_words::quote;
 
 use crate::Compilation;
 use crate::diagnostic::{Failure, plain};
 use crate::model::Slave;
 use crate::plan::Plan;
 use crate::render::buildbot::{Document, split};
-use crate::render::sh::quote;
 
 use finding::count;
 use loaded::{Keepers, Loaded, Pair};

@@ -6,9 +6,9 @@ use std::io::Read as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::unistd::{AccessFlags, access};
+use shell_words::quote;
 
 use crate::diagnostic::Failure;
-use crate::render::sh::quote;
 
 /// Environments that are kept in the master's directory, or beside it.
 const ENVIRONMENTS: [&str; 8] = ["venv", ".venv", "env", "virtualenv", "sandbox", "buildbot", "bb", "."];
@@ -29,7 +29,7 @@ impl Buildbot {
     /// What to type to run it, or any that there may be elsewhere.
     pub(super) fn word(found: Option<&Self>) -> String {
         match found {
-            Some(found) if on_path().as_ref() != Some(&found.program) => quote(found.program.as_str()),
+            Some(found) if on_path().as_ref() != Some(&found.program) => quote(found.program.as_str()).into_owned(),
             _ => "buildbot".to_owned(),
         }
     }

@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
+use shell_words::quote;
 
 use super::Master;
 use super::copy::SECRETS;
@@ -18,7 +19,6 @@ use crate::diagnostic::plain;
 use crate::host::secret;
 use crate::model::Secret;
 use crate::render::buildbot::known_secrets;
-use crate::render::sh::quote;
 
 /// How the finding of a directory that is not there begins.
 const NO_FOLDER: &str = "there are no secrets";

@@ -133,7 +133,7 @@ impl Trial {
             "later": AT_RUN_TIME,
             "pairs": pairs,
             "plain": plain,
-            "real": copy.real(copy.directory.as_str()),
+            "real": copy.real,
             "limit": self.limit.as_secs_f64(),
             "limit_is": duration(self.limit),
             "secrets": self.secrets,

@@ -16,7 +16,7 @@ use crate::plan::Plan;
 
 pub use program::Program;
 use view::View;
-pub(crate) use word::quote;
+pub(super) use word::quote;
 
 /// What stands in the rendered text where the program goes: no text of a plan that can be in a script has it.
 const PROGRAM: &str = "\0";

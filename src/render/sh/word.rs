@@ -20,7 +20,7 @@ const AT_RUN_TIME: [(&str, &str); 8] = [
 ];
 
 /// A literal word.
-pub(crate) fn quote(text: &str) -> String {
+pub(in crate::render) fn quote(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();
